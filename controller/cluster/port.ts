@@ -1,0 +1,151 @@
+import type { Key } from '../kernel/names.ts'
+
+/**
+ * The world of declared objects, whoever keeps them. Two implementations with one behaviour: Postgres without a cluster,
+ * the Kubernetes API with one. Refusals are `Refused` from the kernel, in the words of the Kubernetes API.
+ */
+
+export interface OwnerReference {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+  readonly uid: string
+  readonly controller?: boolean
+  readonly blockOwnerDeletion?: boolean
+}
+
+export interface Meta {
+  readonly name: string
+  readonly namespace?: string
+  readonly generateName?: string
+  readonly uid: string
+  readonly resourceVersion: string
+  readonly generation: number
+  readonly creationTimestamp: string
+  readonly deletionTimestamp?: string
+  readonly deletionGracePeriodSeconds?: number
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly finalizers?: readonly string[]
+  readonly ownerReferences?: readonly OwnerReference[]
+}
+
+/** An object as it is stored: decoded, defaulted, with everything the server sets. Frozen; never change one in place. */
+export interface Resource {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: Meta
+  readonly spec?: unknown
+  readonly status?: unknown
+}
+
+/** An object as somebody wrote it. */
+export interface Draft {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name?: string
+    readonly generateName?: string
+    readonly namespace?: string
+    readonly uid?: string
+    readonly resourceVersion?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+    readonly finalizers?: readonly string[]
+    readonly ownerReferences?: readonly OwnerReference[]
+  }
+  readonly spec?: unknown
+  readonly status?: unknown
+}
+
+/** Who writes. `declarer` is set for sources that declare objects (a folder, a repository): see `declared.ts`. */
+export interface Writer {
+  /** Stable name of the field manager: `bothy-controller`, `bothy-folder`, `kubectl-client-side-apply` … */
+  readonly manager: string
+  /** Who is behind it, for audit and messages. */
+  readonly user: string
+  readonly declarer?: string
+}
+
+export interface WriteOptions {
+  readonly dryRun?: boolean
+  /** What to do with fields the schema does not know. Default Warn. */
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
+  /** Collects warnings (unknown fields, ratcheted rules). */
+  readonly warn?: (message: string) => void
+}
+
+export interface ListOptions {
+  readonly namespace?: string
+  readonly labelSelector?: string
+  readonly fieldSelector?: string
+  readonly limit?: number
+  readonly continue?: string
+}
+
+export interface Page {
+  readonly items: readonly Resource[]
+  readonly resourceVersion: string
+  readonly continue?: string
+  readonly remaining?: number
+}
+
+export type Change =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: Resource }
+  | { readonly type: 'BOOKMARK'; readonly kind: string; readonly resourceVersion: string }
+
+export interface WatchOptions extends ListOptions {
+  /** Everything after this version. Absent: the present state as ADDED, then everything after. `Refused('Expired')` when too old. */
+  readonly from?: string
+  readonly bookmarks?: boolean
+}
+
+export interface ObjectRef {
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+  readonly uid?: string
+}
+
+/** Something that happened, with the new value. Repeats of the same one become a series, not new events. */
+export interface Happening {
+  readonly regarding: ObjectRef
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly action: string
+  readonly note: string
+}
+
+export interface Preconditions {
+  readonly uid?: string
+  readonly resourceVersion?: string
+}
+
+export interface Cluster {
+  get(kind: string, namespace: string, name: string): Promise<Resource | null>
+  list(kind: string, options?: ListOptions): Promise<Page>
+  create(draft: Draft, writer: Writer, options?: WriteOptions): Promise<Resource>
+  /** Whole object; `metadata.resourceVersion` must be given and must match. */
+  replace(draft: Draft, writer: Writer, options?: WriteOptions): Promise<Resource>
+  /** Declares: creates, or makes labels, annotations and spec those of the draft; what it leaves out is gone. A no-op changes nothing. */
+  apply(draft: Draft, writer: Writer, options?: WriteOptions): Promise<Resource>
+  /** JSON merge patch (RFC 7386) of everything but status. */
+  patch(kind: string, namespace: string, name: string, patch: unknown, writer: Writer, options?: WriteOptions): Promise<Resource>
+  /** Merge patch of status alone; spec and metadata in the patch are ignored, `metadata.resourceVersion` is a precondition. */
+  patchStatus(kind: string, namespace: string, name: string, patch: unknown, writer: Writer, options?: WriteOptions): Promise<Resource>
+  /** Answers the object as it is after: with a deletionTimestamp while finalizers hold it. */
+  delete(kind: string, namespace: string, name: string, writer: Writer, preconditions?: Preconditions & { readonly dryRun?: boolean }): Promise<Resource>
+  /** One kind, in order of versions, until `signal` aborts. */
+  watch(kind: string, options: WatchOptions, signal: AbortSignal): AsyncIterable<Change>
+  emit(happening: Happening): Promise<void>
+}
+
+/** The objects of some kinds, kept up to date by list and watch. Reads cost nothing; changes are told by key. */
+export interface Cache {
+  /** Resolves when everything has been listed once. */
+  start(signal: AbortSignal): Promise<void>
+  get(kind: string, namespace: string, name: string): Resource | undefined
+  list(kind: string, namespace?: string): readonly Resource[]
+  /** Every change, and every key of a kind after a list that may have missed some. Told after the cache shows it. */
+  onChange(listener: (key: Key, object: Resource, type: 'ADDED' | 'MODIFIED' | 'DELETED') => void): void
+}

@@ -1,0 +1,219 @@
+import type { Instant } from '../kernel/clock.ts'
+import type { Reason } from '../kernel/reasons.ts'
+
+/** What the rows of the store look like to everybody else: plain data, instants as milliseconds. */
+
+export type JobKind = 'build' | 'import' | 'look'
+export type Transition = 'start' | 'stop' | 'destroy'
+
+/** Order of service. Inside a class the oldest goes first. */
+export type JobClass = 'person' | 'chat' | 'clock' | 'background'
+
+export type JobPhase = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled'
+
+/** Whom a job is about: a workspace (build, look) or a template (import). */
+export interface Subject {
+  readonly uid: string
+  readonly namespace: string
+  readonly name: string
+}
+
+/** Everything a provisioner must know that the template's files do not say. No secrets. */
+export interface BuildInput {
+  readonly owner: { readonly name: string; readonly id: string; readonly fullName: string; readonly email: string }
+  readonly template: { readonly uid: string; readonly namespace: string; readonly name: string }
+  /** Values of the template's parameters for this build. */
+  readonly parameters: Readonly<Record<string, string>>
+  /** Values of the newest successful build, for monotonic rules. */
+  readonly previousParameters: Readonly<Record<string, string>>
+  /** Terraform input variables set by the template. */
+  readonly variables: Readonly<Record<string, string>>
+  readonly preset: string | null
+}
+
+export interface NewJob {
+  readonly subject: Subject
+  readonly digest: string
+  readonly reason: Reason
+  readonly initiator: string
+  readonly class: JobClass
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface NewBuild extends NewJob {
+  readonly number: number
+  readonly transition: Transition
+  readonly requestUid: string | null
+  /** Digest of what "today's inputs" compares: version, parameters, preset, variables. */
+  readonly inputs: string
+  readonly input: BuildInput
+}
+
+export interface Job {
+  readonly id: string
+  readonly kind: JobKind
+  readonly subject: Subject
+  readonly number: number | null
+  readonly transition: Transition | null
+  readonly digest: string
+  readonly reason: Reason
+  readonly initiator: string
+  readonly requestUid: string | null
+  readonly class: JobClass
+  readonly labels: Readonly<Record<string, string>>
+  readonly inputs: string
+  readonly input: BuildInput | null
+  readonly phase: JobPhase
+  readonly queuedAt: Instant
+  readonly claimedAt: Instant | null
+  readonly startedAt: Instant | null
+  readonly finishedAt: Instant | null
+  readonly cancelRequestedAt: Instant | null
+  readonly cancelBy: string | null
+  readonly errorReason: Reason | null
+  readonly error: string | null
+  readonly provisionerId: string | null
+  /** What a finished job learnt; null before. */
+  readonly result: JobResult | null
+}
+
+export interface JobResult {
+  /** Native machines seen by this job: what a look answers. */
+  readonly machines?: readonly { readonly type: string; readonly name: string; readonly present: boolean }[]
+  readonly drifted?: boolean
+  readonly outputs?: Readonly<Record<string, unknown>>
+  readonly resources?: number
+  /** Addresses that may exist without being in any state. */
+  readonly orphans?: readonly string[]
+  readonly stages?: Readonly<Record<string, number>>
+}
+
+/** A job held under a lease. Every write of its holder names the epoch; zero rows touched means the job is lost. */
+export interface Claim {
+  readonly job: Job
+  readonly provisionerId: string
+  readonly epoch: number
+}
+
+/** What was on the machine before terraform started, so that a crash can be classified. */
+export interface Intent {
+  readonly host: string
+  readonly folder: string
+  readonly pid?: number
+  /** Start time of that pid in the kernel's own unit: pids are reused, the pair is not. */
+  readonly pidStartedAt?: string
+  readonly creates: readonly { readonly type: string; readonly name: string }[]
+}
+
+export interface ProvisionerRow {
+  readonly id: string
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly version: string
+  readonly capacity: number
+  readonly isolation: string
+  readonly lastSeenAt: Instant
+}
+
+export interface TemplateParameter {
+  readonly name: string
+  readonly type: 'string' | 'number' | 'bool' | 'list(string)'
+  readonly displayName: string
+  readonly description: string
+  readonly formType: string
+  readonly mutable: boolean
+  readonly ephemeral: boolean
+  readonly required: boolean
+  readonly default: string | null
+  readonly options: readonly { readonly name: string; readonly value: string; readonly description: string }[]
+  readonly validation: {
+    readonly min: number | null
+    readonly max: number | null
+    readonly monotonic: 'increasing' | 'decreasing' | null
+    readonly regex: string | null
+    readonly error: string | null
+  } | null
+  readonly order: number
+}
+
+export interface TemplatePreset {
+  readonly name: string
+  readonly default: boolean
+  readonly description: string
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+/** A template version, by the digest of its normalised files. Imported once, used many times. */
+export interface VersionRow {
+  readonly digest: string
+  readonly templateUid: string
+  readonly importedAt: Instant | null
+  /** Set when the newest import of this digest failed. */
+  readonly failedAt: Instant | null
+  readonly error: string | null
+  readonly source: string
+  readonly parameters: readonly TemplateParameter[]
+  readonly presets: readonly TemplatePreset[]
+}
+
+export type AgentLifecycle =
+  | 'Created'
+  | 'Starting'
+  | 'Ready'
+  | 'StartError'
+  | 'StartTimeout'
+  | 'ShuttingDown'
+  | 'Off'
+  | 'ShutdownError'
+  | 'ShutdownTimeout'
+
+export interface AgentScript {
+  readonly name: string
+  readonly script: string
+  readonly on: 'start' | 'stop'
+  readonly timeoutSeconds: number
+  readonly blocksLogin: boolean
+}
+
+/** What an agent is told when it connects. */
+export interface AgentManifest {
+  readonly scripts: readonly AgentScript[]
+  readonly env: Readonly<Record<string, string>>
+  readonly dir: string
+  readonly connectionTimeoutSeconds: number
+}
+
+export interface AgentRow {
+  /** The agent's own id, as its Terraform resource has it. */
+  readonly id: string
+  readonly workspaceUid: string
+  readonly jobId: string
+  /** Its name in the template; empty until the outcome of its build names it. */
+  readonly name: string
+  /** In the newest state: false while its build runs, and never again true once dropped. */
+  readonly confirmed: boolean
+  readonly manifest: AgentManifest
+  readonly createdAt: Instant
+  readonly firstConnectedAt: Instant | null
+  readonly connectedAt: Instant | null
+  readonly disconnectedAt: Instant | null
+  readonly lastSeenAt: Instant | null
+  readonly lifecycle: AgentLifecycle
+  /** The run of the agent's program that reported the lifecycle. */
+  readonly runId: string | null
+  readonly message: string
+  readonly version: string
+  /** Set when the control plane wants it to run its stop scripts. */
+  readonly shutdownRequestedAt: Instant | null
+}
+
+export type AgentStatus = 'Connecting' | 'Timeout' | 'Disconnected' | 'Connected'
+
+export interface LogRow {
+  readonly id: string
+  readonly jobId: string
+  readonly at: Instant
+  readonly stage: string
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly text: string
+}
