@@ -134,7 +134,13 @@ export interface Cluster {
   /** Merge patch of status alone; spec and metadata in the patch are ignored, `metadata.resourceVersion` is a precondition. */
   patchStatus(kind: string, namespace: string, name: string, patch: unknown, writer: Writer, options?: WriteOptions): Promise<Resource>
   /** Answers the object as it is after: with a deletionTimestamp while finalizers hold it. */
-  delete(kind: string, namespace: string, name: string, writer: Writer, preconditions?: Preconditions & { readonly dryRun?: boolean }): Promise<Resource>
+  delete(
+    kind: string,
+    namespace: string,
+    name: string,
+    writer: Writer,
+    preconditions?: Preconditions & { readonly dryRun?: boolean },
+  ): Promise<Resource>
   /** One kind, in order of versions, until `signal` aborts. */
   watch(kind: string, options: WatchOptions, signal: AbortSignal): AsyncIterable<Change>
   emit(happening: Happening): Promise<void>

@@ -8,9 +8,6 @@ import type { Reason } from './reasons.ts'
 /** The outside world failed for now: try again with backoff; invisible to people until it lasts. */
 export class Transient extends Error {
   override readonly name = 'Transient'
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options)
-  }
 }
 
 /** Not a failure: there is nothing to do until the instant `until` (null: until something changes). */

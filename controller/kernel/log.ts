@@ -19,11 +19,13 @@ const DEPTH_MAX = 6
 
 /** One JSON object a line; what is secret by its name is replaced before it is written. */
 export function jsonLog(clock: Clock, level: Level, write: (line: string) => void, fields: Fields = {}): Log {
-  const at = (lineLevel: Level) => (message: string, more: Fields = {}) => {
-    if (ORDER[lineLevel] < ORDER[level]) return
-    const line = { at: toIso(clock.now()), level: lineLevel, message, ...redacted({ ...fields, ...more }) }
-    write(`${JSON.stringify(line)}\n`)
-  }
+  const at =
+    (lineLevel: Level) =>
+    (message: string, more: Fields = {}) => {
+      if (ORDER[lineLevel] < ORDER[level]) return
+      const line = { at: toIso(clock.now()), level: lineLevel, message, ...redacted({ ...fields, ...more }) }
+      write(`${JSON.stringify(line)}\n`)
+    }
   return {
     debug: at('debug'),
     info: at('info'),

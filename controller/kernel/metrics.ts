@@ -56,7 +56,8 @@ export function createMetrics(): Metrics {
       const lines: string[] = []
       for (const [name, family] of families) {
         lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.type}`)
-        for (const series of family.series.values()) lines.push(...(family.type === 'counter' ? counterLines(name, series) : histogramLines(name, series)))
+        for (const series of family.series.values())
+          lines.push(...(family.type === 'counter' ? counterLines(name, series) : histogramLines(name, series)))
       }
       for (const [name, { help, read }] of gauges) {
         lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`)
@@ -82,6 +83,8 @@ function histogramLines(name: string, series: Series): string[] {
 }
 
 function written(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`)
+  const pairs = Object.entries(labels).map(
+    ([name, value]) => `${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
+  )
   return pairs.length ? `{${pairs.join(',')}}` : ''
 }
