@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+// The program `bothy` in a checkout: installs what is missing, then runs cli/main.ts on the pinned Node.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { argv, execPath, exit, stderr } from 'node:process'
+import { environment, install, pinnedNode, root } from './bootstrap.js'
+
+install()
+const node = pinnedNode()
+const args = [join(root, 'cli', 'main.ts'), ...argv.slice(2)]
+const env = { ...environment(), BOTHY_PROGRAM: argv[1]?.endsWith('kubectl-bothy') ? 'kubectl bothy' : 'bothy' }
+
+if (node !== execPath && typeof process.execve === 'function') process.execve(node, [node, '--disable-warning=ExperimentalWarning', ...args], env)
+
+// Older Node cannot become another program, so this one stays as its parent. The channel tells the child when it is gone.
+const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => child.kill('SIGTERM'))
+process.on('SIGHUP', () => child.kill('SIGHUP'))
+child.on('error', (error) => {
+  stderr.write(`bothy: ${node}: ${error.message}\n`)
+  exit(1)
+})
+child.on('exit', (code, signal) => exit(signal ? 1 : (code ?? 1)))

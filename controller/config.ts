@@ -1,0 +1,138 @@
+import { availableParallelism, homedir, hostname, userInfo } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { Refused } from './kernel/errors.ts'
+import type { Level } from './kernel/log.ts'
+
+export const VERSION = '0.1.0'
+
+/** What the command line may say; it wins over the environment. */
+export interface Flags {
+  readonly folder?: string
+  readonly port?: number
+  readonly host?: string
+  readonly state?: string
+  readonly once?: boolean
+  readonly quiet?: boolean
+  readonly insecure?: boolean
+}
+
+export interface Config {
+  readonly stateDir: string
+  readonly folder: string | null
+  readonly once: boolean
+  readonly quiet: boolean
+  readonly host: string
+  readonly port: number
+  readonly tls: { readonly cert: string; readonly key: string } | null
+  /** The caller knows that another address without TLS sends tokens in the clear. */
+  readonly insecure: boolean
+  /** Where agents and people reach this control plane; null: its own loopback address. */
+  readonly accessUrl: string | null
+  readonly databaseUrl: string | null
+  readonly key: string | null
+  readonly user: string
+  readonly logLevel: Level
+  readonly provisioner: {
+    readonly name: string
+    readonly capacity: number
+    readonly labels: Readonly<Record<string, string>>
+    readonly terraform: string | null
+    readonly isolation: 'required' | 'preferred' | 'none'
+    readonly passEnvironment: readonly string[]
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The one reader of the controller's and provisioner's environment. Each error names its variable. */
+export function readConfig(flags: Flags = {}, env: Environment = process.env): Config {
+  const stateDir = resolve(flags.state ?? env['BOTHY_STATE'] ?? join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'bothy'))
+  const user = userInfo().username
+  return Object.freeze({
+    stateDir,
+    folder: flags.folder ? resolve(flags.folder) : null,
+    once: flags.once ?? false,
+    quiet: flags.quiet ?? false,
+    host: flags.host ?? env['BOTHY_HOST'] ?? '127.0.0.1',
+    port: flags.port ?? whole(env, 'BOTHY_PORT', 7080, 0, 65_535),
+    tls: tlsFiles(env),
+    insecure: flags.insecure ?? flag(env, 'BOTHY_INSECURE'),
+    accessUrl: url(env, 'BOTHY_ACCESS_URL', ['http:', 'https:']),
+    databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    key: env['BOTHY_KEY'] ?? null,
+    user: env['BOTHY_USER'] ?? user,
+    logLevel: oneOf(env, 'BOTHY_LOG', ['debug', 'info', 'warn', 'error'], 'info'),
+    provisioner: Object.freeze({
+      name: env['BOTHY_PROVISIONER_NAME'] ?? hostname(),
+      capacity: whole(env, 'BOTHY_CAPACITY', availableParallelism(), 1, 256),
+      labels: pairs(env, 'BOTHY_LABELS'),
+      terraform: env['BOTHY_TERRAFORM'] ?? null,
+      isolation: oneOf(env, 'BOTHY_ISOLATION', ['required', 'preferred', 'none'], 'preferred'),
+      passEnvironment: names(env, 'BOTHY_PASS_ENVIRONMENT'),
+    }),
+  })
+}
+
+const wrong = (name: string, value: string, wanted: string): Refused => new Refused('BadRequest', `${name}=${value}: ${wanted}`)
+
+function whole(env: Environment, name: string, otherwise: number, least: number, most: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return otherwise
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < least || value > most) throw wrong(name, text, `must be a whole number from ${least} to ${most}`)
+  return value
+}
+
+function flag(env: Environment, name: string): boolean {
+  const text = env[name] ?? ''
+  if (!['', '0', '1', 'false', 'true'].includes(text)) throw wrong(name, text, 'must be 1 or 0')
+  return text === '1' || text === 'true'
+}
+
+function oneOf<T extends string>(env: Environment, name: string, choices: readonly T[], otherwise: T): T {
+  const text = env[name]
+  if (text === undefined || text === '') return otherwise
+  const found = choices.find((choice) => choice === text)
+  if (found === undefined) throw wrong(name, text, `must be one of ${choices.join(', ')}`)
+  return found
+}
+
+/** The value is not repeated in the error: a database's url holds a password. */
+function url(env: Environment, name: string, protocols: readonly string[]): string | null {
+  const text = env[name]
+  if (!text) return null
+  if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
+    throw new Refused('BadRequest', `${name} must be a url that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`)
+  }
+  return text.replace(/\/$/, '')
+}
+
+function tlsFiles(env: Environment): Config['tls'] {
+  const cert = env['BOTHY_TLS_CERT']
+  const key = env['BOTHY_TLS_KEY']
+  if (!cert && !key) return null
+  if (!cert || !key) throw new Refused('BadRequest', `${cert ? 'BOTHY_TLS_KEY' : 'BOTHY_TLS_CERT'} is missing: a certificate and its key go together`)
+  for (const [name, file] of [['BOTHY_TLS_CERT', cert], ['BOTHY_TLS_KEY', key]] as const) {
+    if (!isAbsolute(file)) throw wrong(name, file, 'must be an absolute path')
+  }
+  return { cert, key }
+}
+
+const listed = (text: string | undefined): string[] => (text ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '')
+
+function names(env: Environment, name: string): string[] {
+  const found = listed(env[name])
+  const bad = found.find((each) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(each) || /^(BOTHY_|TF_CLI_|DATABASE_URL$)/.test(each))
+  if (bad !== undefined) throw wrong(name, bad, 'must be names of environment variables, none of them of Bothy itself')
+  return found
+}
+
+function pairs(env: Environment, name: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    listed(env[name]).map((pair) => {
+      const [label = '', value = '', ...rest] = pair.split('=')
+      if (!/^[A-Za-z0-9]([-A-Za-z0-9_./]{0,252})$/.test(label) || rest.length > 0) throw wrong(name, pair, 'must be label=value, …')
+      return [label, value]
+    }),
+  )
+}

@@ -1,0 +1,204 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+
+/**
+ * The rules of the house, as data, and one function that reads a tree and says what breaks them. The table of imports is
+ * the truth that docs/architecture.md draws.
+ */
+
+/** Who may import whom. A folder that is not on the right is out of reach. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'controller/kernel': [],
+  crds: ['controller/kernel'],
+  agent: ['controller/kernel'],
+  provider: ['crds', 'controller/kernel'],
+  'controller/store': ['controller/kernel', 'crds'],
+  'controller/cluster': ['controller/kernel', 'controller/store', 'crds'],
+  'controller/source': ['controller/kernel', 'controller/cluster', 'controller/store', 'crds'],
+  'controller/status': ['controller/kernel', 'controller/cluster', 'crds'],
+  'controller/machines': ['controller/kernel', 'crds', 'provider'],
+  'controller/provision': ['controller/kernel', 'controller/store', 'controller/machines', 'provider', 'crds'],
+  'controller/reconcile': ['controller/kernel', 'controller/store', 'controller/cluster', 'controller/status', 'crds'],
+  'controller/connect': ['controller/kernel', 'controller/store', 'agent/protocol.ts', 'crds'],
+  'controller/api': ['controller/kernel', 'controller/store', 'controller/cluster', 'controller/connect', 'crds'],
+  // The composition root is a few files, each wiring one process; nothing else may know everybody.
+  'controller/main.ts': ['controller', 'agent/protocol.ts', 'crds', 'provider'],
+  'controller/config.ts': ['controller/kernel'],
+  'controller/shutdown.ts': ['controller/kernel'],
+  cli: ['controller/kernel', 'crds', 'provider', 'agent/protocol.ts', 'controller/main.ts', 'agent/main.ts'],
+}
+
+/** Folders whose files obey the table; tests and benchmarks may reach anything. */
+const HOUSE = ['controller', 'crds', 'agent', 'provider', 'cli']
+
+/** Each outside thing enters through one door, or a short list of doors, each with its reason. */
+const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  pg: { 'controller/store/pool.ts': 'every query passes here, so that failures are translated once' },
+  '@marcbachmann/cel-js': { 'crds/schema/cel.ts': 'the engine can be exchanged' },
+  re2js: { 'crds/schema/regex.ts': 'patterns of users run in linear time' },
+  yaml: { 'crds/documents.ts': 'positions, limits and duplicate keys in one place' },
+  chokidar: { 'controller/source/watcher.ts': 'a hint that something changed, nothing more' },
+  commander: { 'cli/main.ts': 'the grammar of the command line', 'cli/program.ts': 'the grammar of the command line' },
+  '@msgpack/msgpack': { 'provider/wire/values.ts': "Terraform's values" },
+  '@lydell/node-pty': { 'agent/pty.ts': 'native and optional: everything works without it, and says what is lost' },
+  ws: {
+    'agent/link.ts': 'dials out',
+    'controller/connect/link.ts': 'accepts agents',
+    'controller/connect/exec.ts': 'accepts people',
+    'cli/exec.ts': 'a person enters a workspace',
+  },
+  'node:child_process': {
+    'controller/provision/terraform.ts': 'terraform itself, inside the sandbox',
+    'controller/provision/sandbox.ts': 'asks once whether the sandbox works here',
+    'controller/store/embedded.ts': 'the embedded database',
+    'controller/machines/process.ts': 'a workspace that is a process',
+    'agent/exec.ts': 'what people run in a workspace',
+    'agent/pty.ts': 'a terminal where no native module loads',
+    'agent/scripts.ts': 'start and stop scripts',
+    'controller/main.ts': 'the provisioner is a process of its own',
+    'cli/doctor.ts': 'asks programs for their version',
+  },
+}
+
+/** process.env has one door a program. */
+const ENVIRONMENT_DOORS = ['controller/config.ts', 'agent/environment.ts', 'cli/environment.ts', 'provider/environment.ts']
+
+const PURE_NAME = /(^|\/)(decide|next|conditions|wants)\.ts$/
+const IMPURE = /\b(Date\.now|new Date\(\)|Math\.random|process\.|await |async |fetch\(|setTimeout|setInterval)/
+const CLOCK = /\bDate\.now\(|new Date\(\)|\bsetTimeout\(|\bsetInterval\(|performance\.now\(/
+const LINES_MAX = 300
+
+export interface Finding {
+  readonly check: 'imports' | 'doors' | 'environment' | 'purity' | 'clock' | 'size' | 'reasons'
+  readonly where: string
+  readonly what: string
+}
+
+interface Source {
+  readonly file: string
+  readonly lines: readonly string[]
+  readonly code: readonly string[]
+}
+
+interface Edge {
+  readonly from: string
+  readonly line: number
+  readonly to: string
+  readonly ours: boolean
+}
+
+export function inspect(root: string): Finding[] {
+  const sources = HOUSE.flatMap((folder) => sourcesIn(root, folder))
+  const edges = sources.flatMap((source) => edgesOf(source, root))
+  return [
+    ...edges.flatMap(wrongImport),
+    ...edges.flatMap(wrongDoor),
+    ...edges.flatMap(impureImport),
+    ...sources.flatMap(impureLines),
+    ...sources.flatMap(clockLines),
+    ...sources.flatMap(environmentLines),
+    ...sources.flatMap(tooLong),
+    ...reasonsOf(root, sources),
+  ]
+}
+
+const under = (file: string, place: string): boolean => file === place || file.startsWith(`${place}/`)
+
+const zoneOf = (file: string): string | undefined =>
+  Object.keys(MAY_IMPORT)
+    .filter((zone) => under(file, zone))
+    .toSorted((a, b) => b.length - a.length)[0]
+
+function sourcesIn(root: string, folder: string): Source[] {
+  return listed(join(root, folder))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => join(folder, name))
+    .map((file) => {
+      const text = readFileSync(join(root, file), 'utf8')
+      return { file, lines: text.split('\n'), code: withoutComments(text).split('\n') }
+    })
+}
+
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  } catch {
+    return []
+  }
+}
+
+/** Comments become blanks, so that line numbers stay. Good enough for code that a formatter has been over. */
+export const withoutComments = (text: string): string =>
+  text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '$1')
+
+const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g
+
+function edgesOf(source: Source, root: string): Edge[] {
+  const text = source.code.join('\n')
+  return [...text.matchAll(IMPORT)].map((match) => {
+    const name = match[1] ?? match[2] ?? match[3] ?? ''
+    const ours = name.startsWith('.')
+    const to = ours ? relative(root, resolve(root, dirname(source.file), name)) : name
+    return { from: source.file, line: text.slice(0, match.index + match[0].length).split('\n').length, to, ours }
+  })
+}
+
+function wrongImport({ from, line, to, ours }: Edge): Finding[] {
+  if (!ours) return []
+  const zone = zoneOf(from)
+  const allowed = zone !== undefined && (under(to, zone) || (MAY_IMPORT[zone] ?? []).some((place) => under(to, place)))
+  return allowed ? [] : [{ check: 'imports', where: `${from}:${line}`, what: `-> ${to}` }]
+}
+
+const packageOf = (name: string): string => (name.startsWith('@') ? name.split('/').slice(0, 2).join('/') : (name.split('/')[0] ?? name))
+
+function wrongDoor({ from, line, to, ours }: Edge): Finding[] {
+  const doors = ours ? undefined : DOORS[to.startsWith('node:') ? to : packageOf(to)]
+  return doors && !(from in doors) ? [{ check: 'doors', where: `${from}:${line}`, what: `-> ${to}` }] : []
+}
+
+function impureImport({ from, line, to, ours }: Edge): Finding[] {
+  if (!PURE_NAME.test(from)) return []
+  const data =
+    ours &&
+    (under(to, 'crds') ||
+      under(to, 'controller/kernel') ||
+      to === 'controller/reconcile/verdict.ts' ||
+      to === 'controller/store/records.ts' ||
+      to === 'controller/store/agent-status.ts' ||
+      to === 'controller/cluster/port.ts' ||
+      dirname(to) === dirname(from) ||
+      under(to, 'controller/status/conditions.ts'))
+  return data ? [] : [{ check: 'purity', where: `${from}:${line}`, what: `-> ${to}` }]
+}
+
+const linesThat = (source: Source, pattern: RegExp, check: Finding['check']): Finding[] =>
+  source.code.flatMap((line, i) => (pattern.test(line) ? [{ check, where: `${source.file}:${i + 1}`, what: line.trim() }] : []))
+
+const impureLines = (source: Source): Finding[] => (PURE_NAME.test(source.file) ? linesThat(source, IMPURE, 'purity') : [])
+
+const clockLines = (source: Source): Finding[] => (source.file === 'controller/kernel/clock.ts' ? [] : linesThat(source, CLOCK, 'clock'))
+
+const environmentLines = (source: Source): Finding[] =>
+  ENVIRONMENT_DOORS.includes(source.file) ? [] : linesThat(source, /\bprocess\.env\b/, 'environment')
+
+const tooLong = (source: Source): Finding[] =>
+  source.lines.length > LINES_MAX && source.file !== 'crds/types.ts'
+    ? [{ check: 'size', where: source.file, what: `${source.lines.length} lines, ${LINES_MAX} is a sitting` }]
+    : []
+
+/** Every reason is documented, every documented reason exists, and every reason is used. */
+function reasonsOf(root: string, sources: readonly Source[]): Finding[] {
+  const list = sources.find((source) => source.file === 'controller/kernel/reasons.ts')
+  if (!list) return []
+  const reasons = [...list.code.join('\n').matchAll(/^ {2}'([A-Za-z]+)',/gm)].flatMap((match) => match[1] ?? [])
+  const text = readFileSync(join(root, 'docs/errors.md'), 'utf8')
+  const documented = [...text.matchAll(/^\| `([A-Za-z]+)` \|/gm)].flatMap((match) => match[1] ?? [])
+  const code = sources.filter((source) => source !== list).map((source) => source.code.join('\n')).join('\n')
+  const finding = (what: string): Finding => ({ check: 'reasons', where: 'docs/errors.md', what })
+  return [
+    ...reasons.filter((reason) => !documented.includes(reason)).map((reason) => finding(`${reason} is not documented`)),
+    ...documented.filter((reason) => !reasons.includes(reason)).map((reason) => finding(`${reason} does not exist`)),
+    ...reasons.filter((reason) => !new RegExp(`'${reason}'|\\b${reason}:`).test(code)).map((reason) => finding(`${reason} is never used`)),
+  ]
+}
