@@ -1,0 +1,84 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { killQuietly, temporaryHome, type Home, type Up } from '../support/bothy.ts'
+import { until } from '../support/until.ts'
+
+/** SIGKILL of each process in turn, at rest and in the middle of a build: it converges by itself, with one machine. */
+
+const matching = (home: Home, pattern: RegExp) => home.processes().filter(({ command }) => pattern.test(command))
+const AGENT = /agent\/main\.ts/
+const SUPERVISOR = /agent\/supervise\.sh/
+const PROVISIONER = /controller\/main\.ts provisioner/
+const POSTGRES = /\/postgres -D|\/postgres .*-D/
+const TERRAFORM = /terraform.* (apply|plan|destroy)/
+
+interface WorkspaceJson {
+  readonly status: { readonly build: { readonly number: number }; readonly conditions: readonly { readonly type: string; readonly status: string }[] }
+}
+
+async function usable(home: Home, greeting?: string): Promise<number> {
+  await until('a usable workspace', async () => {
+    const { code, stdout } = await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $GREETING'])
+    return code === 0 && (greeting === undefined || stdout.trim() === greeting)
+  }, { limitMs: 60_000, everyMs: 250 })
+  await until('Ready', async () => {
+    const { status } = await home.json<WorkspaceJson>('get', 'workspace', 'dev')
+    return status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+  }, { limitMs: 60_000, everyMs: 100 })
+  return (await home.json<WorkspaceJson>('get', 'workspace', 'dev')).status.build.number
+}
+
+/** Kills one process that matches; false when none is there. */
+function killed(home: Home, pattern: RegExp): boolean {
+  const [victim] = matching(home, pattern)
+  if (victim) killQuietly(victim.pid)
+  return victim !== undefined
+}
+
+test('killed at rest: agent, supervisor, provisioner, Postgres, control plane', { timeout: 180_000 }, async () => {
+  const home = temporaryHome()
+  let up: Up = await home.up()
+  const first = await usable(home)
+  for (const pattern of [AGENT, PROVISIONER, POSTGRES]) {
+    expect(`${killed(home, pattern)} ${pattern}`).toBe(`true ${pattern}`)
+    expect(await usable(home)).toBe(first)
+  }
+  expect(killed(home, SUPERVISOR)).toBe(true)
+  await until('one new build for the lost machine', async () => (await usable(home)) === first + 1, { limitMs: 60_000 })
+
+  killQuietly(up.pid)
+  await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, { limitMs: 20_000 })
+  up = await home.up()
+  expect(await usable(home)).toBe(first + 1)
+  expect(matching(home, AGENT)).toHaveLength(1)
+  expect(matching(home, SUPERVISOR)).toHaveLength(1)
+  expect(await up.end()).toBe(0)
+})
+
+for (const [name, pattern] of [
+  ['terraform', TERRAFORM],
+  ['the provisioner', PROVISIONER],
+  ['Postgres', POSTGRES],
+  ['the control plane', null],
+] as const) {
+  test(`killed in the middle of a build: ${name}`, { timeout: 120_000 }, async () => {
+    const home = temporaryHome()
+    let up = await home.up()
+    await usable(home)
+    const file = join(home.folder, 'workspace.yaml')
+    const greeting = `after the kill of ${name}`
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/greeting: .*\n/, `greeting: "${greeting}"\n`))
+    await until('terraform to run', () => matching(home, TERRAFORM).length > 0, { limitMs: 20_000, everyMs: 1 })
+    if (pattern) killed(home, pattern)
+    else {
+      killQuietly(up.pid)
+      await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, { limitMs: 20_000 })
+      up = await home.up()
+    }
+    await usable(home, greeting)
+    expect(matching(home, AGENT)).toHaveLength(1)
+    expect(matching(home, SUPERVISOR)).toHaveLength(1)
+    expect(await up.end()).toBe(0)
+  })
+}
