@@ -1,5 +1,8 @@
+import type { TemplateParameter, TemplatePreset } from '../../crds/parameters.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reason } from '../kernel/reasons.ts'
+
+export type { TemplateParameter, TemplatePreset } from '../../crds/parameters.ts'
 
 /** What the rows of the store look like to everybody else: plain data, instants as milliseconds. */
 
@@ -113,34 +116,6 @@ export interface ProvisionerRow {
   readonly capacity: number
   readonly isolation: string
   readonly lastSeenAt: Instant
-}
-
-export interface TemplateParameter {
-  readonly name: string
-  readonly type: 'string' | 'number' | 'bool' | 'list(string)'
-  readonly displayName: string
-  readonly description: string
-  readonly formType: string
-  readonly mutable: boolean
-  readonly ephemeral: boolean
-  readonly required: boolean
-  readonly default: string | null
-  readonly options: readonly { readonly name: string; readonly value: string; readonly description: string }[]
-  readonly validation: {
-    readonly min: number | null
-    readonly max: number | null
-    readonly monotonic: 'increasing' | 'decreasing' | null
-    readonly regex: string | null
-    readonly error: string | null
-  } | null
-  readonly order: number
-}
-
-export interface TemplatePreset {
-  readonly name: string
-  readonly default: boolean
-  readonly description: string
-  readonly parameters: Readonly<Record<string, string>>
 }
 
 /** A template version, by the digest of its normalised files. Imported once, used many times. */

@@ -1,0 +1,40 @@
+import { RE2JS } from 're2js'
+
+/**
+ * The one door to regular expressions that come from data. RE2 needs time linear in the text: a JavaScript RegExp can be
+ * made to hang the process by one pattern such as `^(a+)+$`.
+ */
+export interface Pattern {
+  /** Unanchored, as in Go: somewhere in the text. */
+  matches(text: string): boolean
+  find(text: string): string
+  findAll(text: string, limit: number): string[]
+}
+
+const PATTERN_LENGTH_MAX = 4096
+const CACHE_MAX = 500
+const cache = new Map<string, Pattern>()
+
+/** Throws where the text is no RE2 expression. */
+export function pattern(source: string): Pattern {
+  const known = cache.get(source)
+  if (known) return known
+  if (source.length > PATTERN_LENGTH_MAX) throw new Error(`a pattern may have ${PATTERN_LENGTH_MAX} characters`)
+  const compiled = RE2JS.compile(source)
+  const made: Pattern = {
+    matches: (text) => compiled.matcher(text).find(),
+    find(text) {
+      const matcher = compiled.matcher(text)
+      return matcher.find() ? (matcher.group() ?? '') : ''
+    },
+    findAll(text, limit) {
+      const matcher = compiled.matcher(text)
+      const found: string[] = []
+      while (found.length < limit && matcher.find()) found.push(matcher.group() ?? '')
+      return found
+    },
+  }
+  if (cache.size >= CACHE_MAX) cache.clear()
+  cache.set(source, made)
+  return made
+}
