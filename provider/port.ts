@@ -20,6 +20,8 @@ export interface Identity {
   readonly previousParameters: ReadonlyMap<string, string>
   /** Where agents and browsers reach the control plane. */
   readonly accessUrl: string
+  /** Reading a template with no workspace behind it: a parameter that has no value gets a stand-in of its type instead of an error. */
+  readonly importing?: boolean
 }
 
 /** An agent as the configuration describes it: everything its program will be told. */
