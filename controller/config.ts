@@ -111,14 +111,22 @@ function tlsFiles(env: Environment): Config['tls'] {
   const cert = env['BOTHY_TLS_CERT']
   const key = env['BOTHY_TLS_KEY']
   if (!cert && !key) return null
-  if (!cert || !key) throw new Refused('BadRequest', `${cert ? 'BOTHY_TLS_KEY' : 'BOTHY_TLS_CERT'} is missing: a certificate and its key go together`)
-  for (const [name, file] of [['BOTHY_TLS_CERT', cert], ['BOTHY_TLS_KEY', key]] as const) {
+  if (!cert || !key)
+    throw new Refused('BadRequest', `${cert ? 'BOTHY_TLS_KEY' : 'BOTHY_TLS_CERT'} is missing: a certificate and its key go together`)
+  for (const [name, file] of [
+    ['BOTHY_TLS_CERT', cert],
+    ['BOTHY_TLS_KEY', key],
+  ] as const) {
     if (!isAbsolute(file)) throw wrong(name, file, 'must be an absolute path')
   }
   return { cert, key }
 }
 
-const listed = (text: string | undefined): string[] => (text ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '')
+const listed = (text: string | undefined): string[] =>
+  (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 
 function names(env: Environment, name: string): string[] {
   const found = listed(env[name])

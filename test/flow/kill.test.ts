@@ -14,18 +14,29 @@ const POSTGRES = /\/postgres -D|\/postgres .*-D/
 const TERRAFORM = /terraform.* (apply|plan|destroy)/
 
 interface WorkspaceJson {
-  readonly status: { readonly build: { readonly number: number }; readonly conditions: readonly { readonly type: string; readonly status: string }[] }
+  readonly status: {
+    readonly build: { readonly number: number }
+    readonly conditions: readonly { readonly type: string; readonly status: string }[]
+  }
 }
 
 async function usable(home: Home, greeting?: string): Promise<number> {
-  await until('a usable workspace', async () => {
-    const { code, stdout } = await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $GREETING'])
-    return code === 0 && (greeting === undefined || stdout.trim() === greeting)
-  }, { limitMs: 60_000, everyMs: 250 })
-  await until('Ready', async () => {
-    const { status } = await home.json<WorkspaceJson>('get', 'workspace', 'dev')
-    return status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
-  }, { limitMs: 60_000, everyMs: 100 })
+  await until(
+    'a usable workspace',
+    async () => {
+      const { code, stdout } = await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $GREETING'])
+      return code === 0 && (greeting === undefined || stdout.trim() === greeting)
+    },
+    { limitMs: 60_000, everyMs: 250 },
+  )
+  await until(
+    'Ready',
+    async () => {
+      const { status } = await home.json<WorkspaceJson>('get', 'workspace', 'dev')
+      return status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+    },
+    { limitMs: 60_000, everyMs: 100 },
+  )
   return (await home.json<WorkspaceJson>('get', 'workspace', 'dev')).status.build.number
 }
 
@@ -48,7 +59,9 @@ test('killed at rest: agent, supervisor, provisioner, Postgres, control plane', 
   await until('one new build for the lost machine', async () => (await usable(home)) === first + 1, { limitMs: 60_000 })
 
   killQuietly(up.pid)
-  await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, { limitMs: 20_000 })
+  await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, {
+    limitMs: 20_000,
+  })
   up = await home.up()
   expect(await usable(home)).toBe(first + 1)
   expect(matching(home, AGENT)).toHaveLength(1)
@@ -73,7 +86,9 @@ for (const [name, pattern] of [
     if (pattern) killed(home, pattern)
     else {
       killQuietly(up.pid)
-      await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, { limitMs: 20_000 })
+      await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, {
+        limitMs: 20_000,
+      })
       up = await home.up()
     }
     await usable(home, greeting)

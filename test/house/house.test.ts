@@ -11,11 +11,11 @@ test('the house keeps its rules', () => {
 test('every check fails on a planted violation, and only there', () => {
   const found = inspect(join(root, 'test/house/fixture')).map(({ check, where, what }) => `${check}: ${where} ${what}`)
   expect(found.toSorted()).toEqual([
-    'clock: controller/reconcile/engine.ts:1 export const wait = () => setTimeout(() => {}, Number(process.env[\'WAIT\']))',
+    "clock: controller/reconcile/engine.ts:1 export const wait = () => setTimeout(() => {}, Number(process.env['WAIT']))",
     'clock: controller/reconcile/thing/decide.ts:2 export const list = () => readFileSync(String(Date.now()))',
     'doors: agent/other.ts:1 -> node:child_process',
     'doors: controller/store/second.ts:1 -> pg',
-    'environment: controller/reconcile/engine.ts:1 export const wait = () => setTimeout(() => {}, Number(process.env[\'WAIT\']))',
+    "environment: controller/reconcile/engine.ts:1 export const wait = () => setTimeout(() => {}, Number(process.env['WAIT']))",
     'imports: controller/api/route.ts:1 -> controller/reconcile/thing/decide.ts',
     'imports: controller/api/route.ts:3 -> controller/reconcile/engine.ts',
     'imports: controller/kernel/names.ts:1 -> controller/store/pool.ts',
@@ -30,5 +30,7 @@ test('every check fails on a planted violation, and only there', () => {
 })
 
 test('a comment is no code, and keeps its lines', () => {
-  expect(withoutComments("a // import x from 'y'\n/* one\ntwo */ b\nconst url = 'http://c'")).toBe("a \n      \n       b\nconst url = 'http://c'")
+  expect(withoutComments("a // import x from 'y'\n/* one\ntwo */ b\nconst url = 'http://c'")).toBe(
+    "a \n      \n       b\nconst url = 'http://c'",
+  )
 })

@@ -25,6 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/main.ts': ['controller', 'agent/protocol.ts', 'crds', 'provider'],
   'controller/config.ts': ['controller/kernel'],
   'controller/shutdown.ts': ['controller/kernel'],
+  'controller/state.ts': ['controller/kernel'],
+  'controller/child.ts': ['controller/kernel'],
   cli: ['controller/kernel', 'crds', 'provider', 'agent/protocol.ts', 'controller/main.ts', 'agent/main.ts'],
 }
 
@@ -55,7 +57,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'agent/exec.ts': 'what people run in a workspace',
     'agent/pty.ts': 'a terminal where no native module loads',
     'agent/scripts.ts': 'start and stop scripts',
-    'controller/main.ts': 'the provisioner is a process of its own',
+    'controller/child.ts': 'the provisioner is a process of its own',
     'cli/doctor.ts': 'asks programs for their version',
   },
 }
@@ -131,7 +133,8 @@ function listed(folder: string): string[] {
 export const withoutComments = (text: string): string =>
   text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '$1')
 
-const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g
 
 function edgesOf(source: Source, root: string): Edge[] {
   const text = source.code.join('\n')
@@ -194,7 +197,10 @@ function reasonsOf(root: string, sources: readonly Source[]): Finding[] {
   const reasons = [...list.code.join('\n').matchAll(/^ {2}'([A-Za-z]+)',/gm)].flatMap((match) => match[1] ?? [])
   const text = readFileSync(join(root, 'docs/errors.md'), 'utf8')
   const documented = [...text.matchAll(/^\| `([A-Za-z]+)` \|/gm)].flatMap((match) => match[1] ?? [])
-  const code = sources.filter((source) => source !== list).map((source) => source.code.join('\n')).join('\n')
+  const code = sources
+    .filter((source) => source !== list)
+    .map((source) => source.code.join('\n'))
+    .join('\n')
   const finding = (what: string): Finding => ({ check: 'reasons', where: 'docs/errors.md', what })
   return [
     ...reasons.filter((reason) => !documented.includes(reason)).map((reason) => finding(`${reason} is not documented`)),

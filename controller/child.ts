@@ -1,0 +1,68 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { exponentialMs } from './kernel/backoff.ts'
+import type { Clock } from './kernel/clock.ts'
+import type { Log } from './kernel/log.ts'
+
+/**
+ * A process of ours that must run as long as we do. It is started again when it ends by itself, with growing pauses, and it
+ * knows that we are gone when its standard input closes: that holds after SIGKILL too.
+ */
+export interface Child {
+  pid(): number | null
+  /** Asks with the signal and answers when it has ended; `still()` is told when that takes longer than a moment. */
+  end(signal: NodeJS.Signals): Promise<void>
+}
+
+export interface ChildOptions {
+  readonly name: string
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const STEADY_MS = 30_000
+const PAUSE_FIRST_MS = 200
+const PAUSE_MOST_MS = 10_000
+const LINE_BYTES_MAX = 64 * 1024
+
+export function keepRunning({ name, command, args, env, clock, log }: ChildOptions): Child {
+  let child: ChildProcess | null = null
+  let ending = false
+  let failures = 0
+
+  const start = (): void => {
+    if (ending) return
+    const startedAt = clock.elapsedMs()
+    const started = spawn(command, [...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
+    child = started
+    started.stdin?.on('error', () => {})
+    for (const stream of [started.stdout, started.stderr]) {
+      stream?.on('data', (data: Buffer) => log.info(`${name} says`, { text: data.subarray(0, LINE_BYTES_MAX).toString().trimEnd() }))
+    }
+    started.on('error', (error) => log.error(`${name} cannot be started`, { error }))
+    started.on('exit', (code, signal) => {
+      child = null
+      if (ending) return
+      failures = clock.elapsedMs() - startedAt > STEADY_MS ? 1 : failures + 1
+      const pauseMs = exponentialMs(failures, PAUSE_FIRST_MS, PAUSE_MOST_MS)
+      log.warn(`${name} ended by itself and is started again`, { code, signal, pauseMs })
+      clock.after(pauseMs, start)
+    })
+  }
+  start()
+
+  return {
+    pid: () => child?.pid ?? null,
+    end: (signal) => {
+      ending = true
+      const running = child
+      if (!running) return Promise.resolve()
+      return new Promise((ended) => {
+        running.once('exit', () => ended())
+        running.kill(signal)
+      })
+    },
+  }
+}

@@ -1,0 +1,117 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { Refused } from './kernel/errors.ts'
+import { isSame, startOf } from './kernel/pids.ts'
+
+/** The state folder of a standalone: what is in it, and that only one control plane works on it. */
+export interface StateFolder {
+  readonly dir: string
+  readonly keyFile: string
+  readonly tokenFile: string
+  readonly urlFile: string
+  readonly logFile: string
+  /** The bearer token of the API; made once. */
+  readonly token: string
+  /** Tells others where this control plane answers. */
+  announce(url: string): void
+  release(): void
+}
+
+export interface Holder {
+  readonly pid: number
+  readonly start: string
+  readonly url: string
+}
+
+const LOG_BYTES_MAX = 10 * 1024 * 1024
+
+const lockFile = (dir: string): string => join(dir, 'bothy.lock')
+
+/** Who works on this state folder now; null when nobody does, whatever a dead process left behind. */
+export function holderOf(dir: string): Holder | null {
+  try {
+    const holder = JSON.parse(readFileSync(lockFile(dir), 'utf8')) as Partial<Holder>
+    const { pid, start, url } = holder
+    return typeof pid === 'number' && typeof start === 'string' && isSame(pid, start) ? { pid, start, url: url ?? '' } : null
+  } catch {
+    return null
+  }
+}
+
+export function openState(dir: string): StateFolder {
+  makePrivate(dir)
+  for (const each of ['machines', 'workspaces', 'builds']) makePrivate(join(dir, each))
+  takeLock(dir)
+  const logFile = join(dir, 'bothy.log')
+  if (existsSync(logFile) && statSync(logFile).size > LOG_BYTES_MAX) renameSync(logFile, `${logFile}.1`)
+  return {
+    dir,
+    keyFile: join(dir, 'key'),
+    tokenFile: join(dir, 'token'),
+    urlFile: join(dir, 'url'),
+    logFile,
+    token: tokenIn(join(dir, 'token')),
+    announce(url) {
+      writeHolder(dir, url)
+      writeWhole(join(dir, 'url'), `${url}\n`)
+    },
+    release() {
+      if (holderOf(dir)?.pid === process.pid) rmSync(lockFile(dir), { force: true })
+    },
+  }
+}
+
+function makePrivate(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new Refused(
+      'BadRequest',
+      `the state folder ${dir} cannot be made: ${error instanceof Error ? error.message : String(error)}; choose another with --state`,
+    )
+  }
+}
+
+/** Removing a dead holder's lock is a race between two starters, so the winner is who reads itself back. */
+function takeLock(dir: string): void {
+  for (let tries = 0; tries < 5; tries += 1) {
+    const holder = holderOf(dir)
+    if (holder && holder.pid !== process.pid) {
+      throw new Refused(
+        'Conflict',
+        `another bothy is up on ${dir}: pid ${holder.pid}${holder.url ? `, at ${holder.url}` : ''}. End it, or give this one its own --state and --port`,
+      )
+    }
+    rmSync(lockFile(dir), { force: true })
+    try {
+      writeFileSync(lockFile(dir), ownMark(''), { flag: 'wx', mode: 0o600 })
+    } catch {
+      continue
+    }
+    if (holderOf(dir)?.pid === process.pid) return
+  }
+  throw new Refused('Conflict', `another bothy is starting on ${dir} at this moment`)
+}
+
+const ownMark = (url: string): string => JSON.stringify({ pid: process.pid, start: startOf(process.pid), url })
+
+const writeHolder = (dir: string, url: string): void => writeWhole(lockFile(dir), ownMark(url))
+
+/** Readers see the old text or the new one, never half of it. */
+function writeWhole(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+function tokenIn(file: string): string {
+  if (existsSync(file)) {
+    const token = readFileSync(file, 'utf8').trim()
+    if (token.length < 32) throw new Refused('BadRequest', `${file} holds no token: remove it and a new one is made`)
+    chmodSync(file, 0o600)
+    return token
+  }
+  const token = randomBytes(32).toString('base64url')
+  writeWhole(file, `${token}\n`)
+  return token
+}
