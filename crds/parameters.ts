@@ -206,7 +206,10 @@ function stringsOf(value: string): readonly string[] | null {
 }
 
 const filled = (text: string, words: Readonly<Record<'min' | 'max' | 'value', string>>): string =>
-  text.replaceAll('{min}', () => words.min).replaceAll('{max}', () => words.max).replaceAll('{value}', () => words.value)
+  text
+    .replaceAll('{min}', () => words.min)
+    .replaceAll('{max}', () => words.max)
+    .replaceAll('{value}', () => words.value)
 
 const shown = (value: string): string => (value.length > 100 ? `${value.slice(0, 100)}…` : value)
 

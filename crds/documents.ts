@@ -1,0 +1,170 @@
+import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseAllDocuments, stringify } from 'yaml'
+import type { Document, Node, Pair, YAMLError } from 'yaml'
+
+/** YAML as people write it, with positions: whatever is wrong with an object can be shown at its line. */
+
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+export interface SourceDocument extends Position {
+  readonly object: Readonly<Record<string, unknown>>
+  /** Where a field path such as `spec.versions[0].name` is, or the nearest thing around it that is there. */
+  positionOf(path: string): Position
+}
+
+export interface DocumentProblem extends Position {
+  readonly file: string
+  readonly message: string
+}
+
+export interface Documents {
+  readonly documents: readonly SourceDocument[]
+  readonly problems: readonly DocumentProblem[]
+}
+
+export const DOCUMENT_BYTES_MAX = 3 * 1024 * 1024
+export const DOCUMENTS_MAX = 1000
+/** An alias may stand for a tree of aliases: a few lines can mean gigabytes. */
+const ALIASES_MAX = 100
+const PROBLEMS_MAX = 50
+
+/** Never throws: what cannot be read is a problem with its place, and the other documents of the file are still read. */
+export function readDocuments(text: string, file: string): Documents {
+  const at = (message: string, { line, column }: Position = START): DocumentProblem => ({ file, line, column, message })
+  if (Buffer.byteLength(text) > DOCUMENT_BYTES_MAX) {
+    return { documents: [], problems: [at(`is larger than ${DOCUMENT_BYTES_MAX / 1024 / 1024} MiB`)] }
+  }
+  const lines = new LineCounter()
+  const documents: SourceDocument[] = []
+  const problems: DocumentProblem[] = []
+  const parsed = parsedDocuments(text, lines)
+  if (typeof parsed === 'string') return { documents: [], problems: [at(parsed)] }
+  if (parsed.length > DOCUMENTS_MAX) return { documents: [], problems: [at(`has more than ${DOCUMENTS_MAX} documents`)] }
+  for (const document of parsed) {
+    const read = readOne(document, lines)
+    problems.push(...read.wrong.map(({ message, position }) => at(message, position)))
+    if (read.document) documents.push(read.document)
+  }
+  return { documents, problems: problems.slice(0, PROBLEMS_MAX) }
+}
+
+/** YAML for people to read: block style, no anchors, keys in the order given. */
+export const writeYaml = (object: unknown): string => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 })
+
+const START: Position = { line: 1, column: 1 }
+
+interface Found {
+  readonly message: string
+  readonly position: Position
+}
+
+function parsedDocuments(text: string, lineCounter: LineCounter): readonly Document.Parsed[] | string {
+  try {
+    const parsed = parseAllDocuments(text, { lineCounter, merge: true, uniqueKeys: true, prettyErrors: false, logLevel: 'silent' })
+    return Array.isArray(parsed) ? parsed : []
+  } catch (error) {
+    return error instanceof RangeError ? 'is nested too deeply' : `cannot be read as YAML: ${String(error)}`
+  }
+}
+
+interface Read {
+  readonly document: SourceDocument | null
+  readonly wrong: readonly Found[]
+}
+
+/** Neither a document nor a problem where there is nothing: a file may end with `---`. */
+function readOne(document: Document.Parsed, lines: LineCounter): Read {
+  const position = (offset: number | undefined) => positionAt(lines, offset)
+  const bad = (message: string, at: Position): Read => ({ document: null, wrong: [{ message, position: at }] })
+  // An unknown tag is a warning to the parser; to us it is a value that would silently be another one.
+  const wrong = [...document.errors, ...document.warnings]
+  if (wrong.length > 0) {
+    return { document: null, wrong: wrong.map((error) => ({ message: sentence(error), position: position(error.pos[0]) })) }
+  }
+  const root = document.contents
+  if (root === null || (isScalar(root) && root.value === null)) return { document: null, wrong: [] }
+  const start = position(root.range[0])
+  const value = plain(document)
+  if (typeof value === 'string') return bad(value, start)
+  const { object } = value
+  if (!isObject(object)) return bad('a document must be an object with apiVersion, kind and metadata', start)
+  return { document: { object, ...start, positionOf: (path) => position(offsetOf(root, path)) }, wrong: [] }
+}
+
+function plain(document: Document.Parsed): { readonly object: unknown } | string {
+  try {
+    return { object: document.toJS({ maxAliasCount: ALIASES_MAX }) }
+  } catch (error) {
+    if (error instanceof RangeError) return 'is nested too deeply'
+    return error instanceof ReferenceError ? `uses aliases more than ${ALIASES_MAX} times over` : String(error)
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function sentence(error: YAMLError): string {
+  switch (error.code) {
+    case 'DUPLICATE_KEY':
+      return 'the same key is given twice'
+    case 'TAB_AS_INDENT':
+      return 'a tab cannot indent YAML: use spaces'
+    case 'TAG_RESOLVE_FAILED':
+      return `tags have no meaning here: ${error.message}`
+    default:
+      return error.message.replaceAll(/\s+/g, ' ')
+  }
+}
+
+function positionAt(lines: LineCounter, offset: number | undefined): Position {
+  if (offset === undefined) return START
+  const { line, col } = lines.linePos(offset)
+  // The counter answers line 0 for a file without any line break.
+  return line < 1 ? { line: 1, column: offset + 1 } : { line, column: Math.max(col, 1) }
+}
+
+/** Where the deepest part of the path that exists begins: the key of a field, the first character of a list's item. */
+function offsetOf(root: Node, path: string): number | undefined {
+  let node: unknown = root
+  let offset = root.range?.[0]
+  let rest = path
+  while (rest !== '' && isCollection(node)) {
+    const step: Step | null = isSeq(node) ? stepIntoList(node.items, rest) : isMap(node) ? stepIntoMap(node.items, rest) : null
+    if (!step) break
+    offset = step.offset ?? offset
+    node = step.node
+    rest = step.rest
+  }
+  return offset
+}
+
+interface Step {
+  readonly node: unknown
+  readonly offset: number | undefined
+  readonly rest: string
+}
+
+function stepIntoList(items: readonly unknown[], path: string): Step | null {
+  const index = /^\.?\[?(\d+)\]?/.exec(path)
+  const item = index ? items[Number(index[1])] : undefined
+  return index && item !== undefined ? { node: item, offset: startOf(item), rest: path.slice(index[0].length) } : null
+}
+
+/** Keys may hold dots (`bothy.dev/paused`), so the longest key that the path goes on with is the one that is meant. */
+function stepIntoMap(pairs: readonly Pair<unknown, unknown>[], path: string): Step | null {
+  const rest = path.replace(/^\./, '')
+  let best: Step | null = null
+  let bestLength = -1
+  for (const pair of pairs) {
+    const key = isPair(pair) && isScalar(pair.key) ? String(pair.key.value) : null
+    if (key === null || key.length <= bestLength) continue
+    const written = [key, `[${key}]`].find((form) => rest === form || rest.startsWith(`${form}.`) || rest.startsWith(`${form}[`))
+    if (written === undefined) continue
+    best = { node: pair.value, offset: startOf(pair.key), rest: rest.slice(written.length) }
+    bestLength = key.length
+  }
+  return best
+}
+
+const startOf = (node: unknown): number | undefined => (isScalar(node) || isCollection(node) || isAlias(node) ? node.range?.[0] : undefined)
