@@ -32,6 +32,11 @@ export class Stalled extends Error {
   }
 }
 
+/** This process cannot run as it was set up: the message says what to do, the program prints it and ends. Never a retry. */
+export class Misconfigured extends Error {
+  override readonly name = 'Misconfigured'
+}
+
 export interface Cause {
   /** FieldValueRequired, FieldValueInvalid …: the words a Kubernetes API server uses. */
   readonly reason: string

@@ -1,0 +1,238 @@
+import type { Db } from './pool.ts'
+
+/**
+ * Rows of declared objects. Each write is one statement: it locks the object, compares the version it was computed from,
+ * takes the next version, writes the object and its change, and tells the watchers. What an object means is for `cluster`.
+ */
+
+export interface StoredObject {
+  readonly version: number
+  /** JSON, without metadata.resourceVersion. */
+  readonly body: string
+  readonly applied: Applied
+}
+
+/** Names of labels and annotations by who declared them. */
+export type Applied = Readonly<Record<string, { readonly labels: readonly string[]; readonly annotations: readonly string[] }>>
+
+export interface Place {
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+}
+
+export interface ObjectContent {
+  readonly uid: string
+  readonly body: string
+  readonly owners: readonly string[]
+  readonly deleting: boolean
+  readonly applied: Applied
+}
+
+export interface StoredChange {
+  readonly version: number
+  readonly kind: string
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  readonly body: string
+  /** What selectors saw before; null: the same as in body. */
+  readonly before: unknown
+}
+
+export const OBJECTS_CHANNEL = 'bothy_objects'
+
+interface ObjectRow {
+  readonly version: string
+  readonly body: string
+  readonly applied: Applied
+}
+
+const fromRow = ({ version, body, applied }: ObjectRow): StoredObject => ({ version: Number(version), body, applied })
+
+export async function readObject(db: Db, { kind, namespace, name }: Place): Promise<StoredObject | null> {
+  const [row] = await db.query<ObjectRow>(
+    'select version, body::text as body, applied from objects where kind = $1 and namespace = $2 and name = $3',
+    [kind, namespace, name],
+  )
+  return row ? fromRow(row) : null
+}
+
+export type Inserted = { readonly version: number } | 'exists' | 'namespace missing' | 'namespace ending'
+
+/** The namespace is locked for share, so that it cannot begin to end between the look and the insert. */
+export async function insertObject(db: Db, place: Place, content: ObjectContent): Promise<Inserted> {
+  try {
+    const [row] = await db.query<{ version: string | null; taken: boolean; ending: boolean | null }>(
+      `with home as (select deleting from objects where kind = 'Namespace' and namespace = '' and name = $2 for share),
+        taken as (select from objects where kind = $1 and namespace = $2 and name = $3),
+        v as (update object_version set version = version + 1
+          where not exists (select from taken) and ($2 = '' or exists (select from home where not deleting)) returning version),
+        o as (insert into objects (kind, namespace, name, uid, version, body, owners, deleting, applied)
+          select $1, $2, $3, $4, version, $5::json, $6::text[], $7::boolean, $8::json from v),
+        c as (insert into object_changes (version, kind, type, body) select version, $1, 'ADDED', $5::json from v),
+        told as (select pg_notify('${OBJECTS_CHANNEL}', '') from v)
+       select (select version from v) as version, exists (select from taken) as taken,
+        (select deleting from home) as ending, (select count(*) from told) as told`,
+      [...placed(place), ...contained(content)],
+    )
+    if (row?.version) return { version: Number(row.version) }
+    if (row?.taken) return 'exists'
+    return row?.ending ? 'namespace ending' : 'namespace missing'
+  } catch (error) {
+    if (isUniqueViolation(error)) return 'exists'
+    throw error
+  }
+}
+
+/** null: somebody else wrote since `expected`, nothing was done. */
+export async function updateObject(
+  db: Db,
+  place: Place,
+  expected: number,
+  content: ObjectContent,
+  before: unknown,
+): Promise<number | null> {
+  const [row] = await db.query<{ version: string }>(
+    `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and uid = $4 and version = $9 for update),
+      v as (update object_version set version = version + 1 where exists (select from old) returning version),
+      o as (update objects set version = v.version, body = $5::json, owners = $6::text[], deleting = $7::boolean, applied = $8::json
+        from v where kind = $1 and namespace = $2 and name = $3),
+      c as (insert into object_changes (version, kind, type, body, before) select version, $1, 'MODIFIED', $5::json, $10::json from v)
+     select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
+    [...placed(place), ...contained(content), expected, before === null ? null : JSON.stringify(before)],
+  )
+  return row ? Number(row.version) : null
+}
+
+/** Removes the object; `body` is how watchers see it for the last time. A namespace goes only when it is empty. */
+export async function removeObject(db: Db, place: Place, expected: number, body: string): Promise<number | null> {
+  const [row] = await db.query<{ version: string }>(
+    `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and version = $5
+        and not ($1 = 'Namespace' and exists (select from objects inside where inside.namespace = $3)) for update),
+      v as (update object_version set version = version + 1 where exists (select from old) returning version),
+      o as (delete from objects using v where kind = $1 and namespace = $2 and name = $3),
+      c as (insert into object_changes (version, kind, type, body) select version, $1, 'DELETED', $4::json from v)
+     select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
+    [...placed(place), body, expected],
+  )
+  return row ? Number(row.version) : null
+}
+
+export interface ListQuery {
+  readonly kind: string
+  readonly namespace: string | null
+  readonly name: string | null
+  /** Everything after this place, in order of namespace and name. */
+  readonly after: { readonly namespace: string; readonly name: string } | null
+  readonly limit: number
+}
+
+export interface Listed {
+  readonly version: number
+  readonly oldest: number
+  readonly objects: readonly (StoredObject & { readonly namespace: string; readonly name: string })[]
+}
+
+/** Objects and the version they are the state of, in one snapshot. */
+export async function listObjects(db: Db, { kind, namespace, name, after, limit }: ListQuery): Promise<Listed> {
+  const rows = await db.query<{
+    now: string
+    oldest: string
+    namespace: string | null
+    name: string
+    version: string
+    body: string
+    applied: Applied
+  }>(
+    `select v.version as now, v.oldest, o.namespace, o.name, o.version, o.body, o.applied from object_version v
+      left join lateral (
+        select namespace, name, version, body::text as body, applied from objects
+        where kind = $1 and ($2::text is null or namespace = $2) and ($3::text is null or name = $3)
+          and ($4::text is null or (namespace, name) > ($4, $5))
+        order by namespace, name limit $6
+      ) o on true order by o.namespace, o.name`,
+    [kind, namespace, name, after?.namespace ?? null, after?.name ?? null, limit],
+  )
+  const objects = rows.flatMap((row) => (row.namespace === null ? [] : [{ ...fromRow(row), namespace: row.namespace, name: row.name }]))
+  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), objects }
+}
+
+export async function countObjects(db: Db, kind: string, namespace: string | null): Promise<number> {
+  const [row] = await db.query<{ count: string }>(
+    'select count(*) as count from objects where kind = $1 and ($2::text is null or namespace = $2)',
+    [kind, namespace],
+  )
+  return Number(row?.count ?? 0)
+}
+
+export interface Changes {
+  /** Newest version there is: where a reader stands once it has read less than `limit` changes. */
+  readonly version: number
+  /** Changes up to here are gone. */
+  readonly oldest: number
+  readonly changes: readonly StoredChange[]
+}
+
+export async function changesAfter(db: Db, version: number, limit: number, kind: string | null): Promise<Changes> {
+  const rows = await db.query<{
+    now: string
+    oldest: string
+    version: string | null
+    kind: string
+    type: StoredChange['type']
+    body: string
+    before: unknown
+  }>(
+    `select v.version as now, v.oldest, c.* from object_version v
+      left join lateral (
+        select version, kind, type, body::text as body, before from object_changes
+        where version > $1 and ($3::text is null or kind = $3) order by version limit $2
+      ) c on true order by c.version`,
+    [version, limit, kind],
+  )
+  const changes = rows.flatMap((row) => (row.version === null ? [] : [{ ...row, version: Number(row.version) }]))
+  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), changes }
+}
+
+export async function newestVersion(db: Db): Promise<number> {
+  const [row] = await db.query<{ version: string }>('select version from object_version')
+  return Number(row?.version ?? 0)
+}
+
+/** Objects none of whose owners exists any more. */
+export function orphanedObjects(db: Db, limit: number): Promise<(Place & { readonly uid: string })[]> {
+  return db.query(
+    `select kind, namespace, name, uid from objects dependent where owners <> '{}' and not deleting
+      and not exists (select from objects owner where owner.uid = any (dependent.owners) and owner.namespace in ('', dependent.namespace))
+      order by version limit $1`,
+    [limit],
+  )
+}
+
+/** What still has to be deleted in namespaces that end. */
+export function objectsInEndingNamespaces(db: Db, limit: number): Promise<(Place & { readonly uid: string })[]> {
+  return db.query(
+    `select o.kind, o.namespace, o.name, o.uid from objects n join objects o on o.namespace = n.name
+      where n.kind = 'Namespace' and n.deleting and not o.deleting order by o.version limit $1`,
+    [limit],
+  )
+}
+
+/** Namespaces that end and hold nothing any more. */
+export async function emptyEndingNamespaces(db: Db): Promise<string[]> {
+  const rows = await db.query<{ name: string }>(
+    `select name from objects n where kind = 'Namespace' and deleting and not exists (select from objects o where o.namespace = n.name)`,
+  )
+  return rows.map(({ name }) => name)
+}
+
+const placed = ({ kind, namespace, name }: Place): readonly unknown[] => [kind, namespace, name]
+
+const contained = ({ uid, body, owners, deleting, applied }: ObjectContent): readonly unknown[] => [
+  uid,
+  body,
+  owners,
+  deleting,
+  JSON.stringify(applied),
+]
+
+const isUniqueViolation = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '23505'

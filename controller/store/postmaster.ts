@@ -1,0 +1,107 @@
+import { readFile, realpath, rm } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '../kernel/clock.ts'
+import { Misconfigured } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+
+/** The name under which the guard of a server runs: `$0` of its shell. */
+export const GUARD_NAME = 'bothy-postgres-guard'
+
+export interface Processes {
+  /** Its arguments, or null when there is no such process. */
+  argumentsOf(pid: number): readonly string[] | null
+  parentOf(pid: number): number | null
+}
+
+interface Options {
+  readonly clock: Clock
+  readonly log: Log
+  readonly processes: Processes
+}
+
+const GUARD_LIMIT_MS = 5_000
+const FAST_LIMIT_MS = 10_000
+const IMMEDIATE_LIMIT_MS = 5_000
+
+export const linuxProcesses: Processes = {
+  argumentsOf: (pid) => readOrNull(`/proc/${pid}/cmdline`)?.split('\0').filter(Boolean) ?? null,
+  parentOf(pid) {
+    const stat = readOrNull(`/proc/${pid}/stat`)
+    // The name of a program is in parentheses and may hold anything; the parent is the second field after it.
+    const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields ? Number(fields[1]) : null
+  },
+}
+
+/** The pid of the server that runs on `data`, or null. A pid that belongs to another program is nobody's server. */
+export async function postmasterOf(data: string, processes: Processes): Promise<number | null> {
+  const file = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null)
+  const pid = Number(file?.split('\n')[0])
+  if (!Number.isSafeInteger(pid) || pid <= 1) return null
+  const given = processes.argumentsOf(pid)
+  return given?.includes(data) && given[0]?.endsWith('postgres') ? pid : null
+}
+
+/**
+ * Before a start: nothing may run on these data any more. A server whose guard lives belongs to somebody; after that
+ * one died it stops by itself in a moment. One without a guard is an orphan, and stopped here. Foreign pids are left alone.
+ */
+export async function clearTheWay(data: string, { clock, log, processes }: Options): Promise<void> {
+  const place = await realpath(data)
+  let pid = await postmasterOf(place, processes)
+  if (pid !== null && isGuarded(pid, processes)) {
+    await gone(pid, clock, GUARD_LIMIT_MS)
+    pid = await postmasterOf(place, processes)
+    if (pid !== null && isGuarded(pid, processes)) {
+      throw new Misconfigured(
+        `Another process of Bothy is using ${place} (Postgres has pid ${pid}). Stop it first, or use another --state.`,
+      )
+    }
+  }
+  if (pid !== null) await stopOrphan(pid, place, { clock, log, processes })
+  // Left by a server that died with its machine. Postgres would refuse to start if the pid in it is in use again.
+  if ((await postmasterOf(place, processes)) === null && existsSync(join(place, 'postmaster.pid'))) {
+    await rm(join(place, 'postmaster.pid'), { force: true })
+  }
+}
+
+function isGuarded(pid: number, processes: Processes): boolean {
+  const parent = processes.parentOf(pid)
+  return parent !== null && processes.argumentsOf(parent)?.includes(GUARD_NAME) === true
+}
+
+async function stopOrphan(pid: number, data: string, { clock, log }: Options): Promise<void> {
+  log.warn('stopping a Postgres whose owner died', { pid, data })
+  process.kill(pid, 'SIGINT')
+  if (await gone(pid, clock, FAST_LIMIT_MS)) return
+  process.kill(pid, 'SIGQUIT')
+  if (await gone(pid, clock, IMMEDIATE_LIMIT_MS)) return
+  throw new Misconfigured(`A Postgres left over from an earlier run (pid ${pid}, data in ${data}) does not stop. End it, then start again.`)
+}
+
+export async function gone(pid: number, clock: Clock, limitMs: number): Promise<boolean> {
+  const startedAt = clock.elapsedMs()
+  while (isAlive(pid)) {
+    if (clock.elapsedMs() - startedAt > limitMs) return false
+    await clock.sleep(10)
+  }
+  return true
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+function readOrNull(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return null
+  }
+}

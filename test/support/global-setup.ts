@@ -1,0 +1,55 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { silentLog } from '../../controller/kernel/log.ts'
+import { startEmbedded } from '../../controller/store/embedded.ts'
+import { migrate } from '../../controller/store/migrate.ts'
+import { openDb } from '../../controller/store/pool.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The one server of this run, and the migrated database every file's own is cloned from. */
+    readonly postgres: { readonly url: string; readonly template: string }
+  }
+}
+
+const TEMPLATE = 'bothy_template'
+
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const state = await mkdtemp(join(tmpdir(), 'bothy-test-pg-'))
+  const server = await startEmbedded({ state, clock: systemClock, log: silentLog })
+  const remove = async () => {
+    await server.close()
+    await rm(state, { recursive: true, force: true })
+  }
+  try {
+    await makeTemplate(server.url)
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  project.provide('postgres', { url: server.url, template: TEMPLATE })
+  return remove
+}
+
+async function makeTemplate(url: string): Promise<void> {
+  const options = { log: silentLog, clock: systemClock, max: 1 }
+  const admin = openDb(url, options)
+  // Nothing here must survive a power cut.
+  await admin.query('alter system set fsync = off')
+  await admin.query('alter system set full_page_writes = off')
+  await admin.query('select pg_reload_conf()')
+  await admin.query(`create database ${TEMPLATE}`)
+  await admin.close()
+  const template = openDb(databaseUrl(url, TEMPLATE), options)
+  await migrate(template, silentLog)
+  await template.close()
+}
+
+export function databaseUrl(url: string, database: string): string {
+  const changed = new URL(url)
+  changed.pathname = `/${database}`
+  return changed.href
+}
