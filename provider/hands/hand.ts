@@ -1,0 +1,41 @@
+import type { ObjectValue } from '../wire/values.ts'
+import type { Session } from '../session.ts'
+
+/** What is done about the types of the table. A hand throws `Wrong` where a person has to change something. */
+
+export interface DataHand {
+  /** `filled` has the configuration with its defaults; what is computed is still unknown in it. */
+  read(filled: ObjectValue, session: Session): Promise<ObjectValue>
+}
+
+/** A resource as terraform keeps it: the attributes, and bytes that nobody but the provider reads. */
+export interface Kept {
+  readonly state: ObjectValue
+  readonly secret: Uint8Array
+}
+
+export interface ResourceHand {
+  /** What more is known at this point than the configuration says. */
+  plan?(planned: ObjectValue, before: ObjectValue | null, session: Session): ObjectValue
+  create(planned: ObjectValue, session: Session): Promise<Kept>
+  /** null: it is gone. */
+  read?(kept: Kept, session: Session): Promise<Kept | null>
+  update?(planned: ObjectValue, before: Kept, session: Session): Promise<Kept>
+  destroy?(kept: Kept, session: Session): Promise<void>
+}
+
+export const NO_SECRET = new Uint8Array()
+
+export const textOf = (object: ObjectValue, name: string): string => {
+  const value = object[name]
+  return typeof value === 'string' ? value : ''
+}
+
+export const numberOf = (object: ObjectValue, name: string): number => {
+  const value = object[name]
+  return typeof value === 'number' ? value : 0
+}
+
+/** A map of strings; entries without a value are left out. */
+export const textsOf = (object: ObjectValue, name: string): Record<string, string> =>
+  Object.fromEntries(Object.entries(object[name] ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
