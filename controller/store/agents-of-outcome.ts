@@ -1,0 +1,44 @@
+import type { Db } from './pool.ts'
+import type { AgentManifest } from './records.ts'
+
+/** What the end of a build means for the agents of its workspace. Only inside the transaction of the outcome. */
+
+export interface ConfirmedAgent {
+  readonly id: string
+  readonly name: string
+  readonly manifest: AgentManifest
+}
+
+/** Those in the newest state stay, under their names; the others are gone, and their connections are to be cut. */
+export async function confirmAgents(tx: Db, workspaceUid: string, agents: readonly ConfirmedAgent[]): Promise<void> {
+  await tx.query(
+    `update agents set confirmed = true, name = named.name, manifest = named.manifest
+     from jsonb_to_recordset($2) as named (id text, name text, manifest json)
+     where agents.id = named.id and agents.workspace_uid = $1`,
+    [workspaceUid, JSON.stringify(agents)],
+  )
+  await tx.query(
+    `with dropped as (delete from agents where workspace_uid = $1 and not (id = any($2::text[])) returning id)
+     select pg_notify('bothy_agents', id) from dropped`,
+    [workspaceUid, agents.map((agent) => agent.id)],
+  )
+}
+
+/**
+ * A build that ended has answered every wish to shut down. After a stop an agent may stay in the state without a machine:
+ * it is then as if it had never connected, so that the next start waits for it anew.
+ */
+export async function settleAgents(tx: Db, workspaceUid: string, stopped: boolean): Promise<void> {
+  await tx.query(
+    `update agents set shutdown_requested_at = null,
+       first_connected_at = case when $2 then null else first_connected_at end,
+       connected_at = case when $2 then null else connected_at end,
+       disconnected_at = case when $2 then null else disconnected_at end,
+       last_seen_at = case when $2 then null else last_seen_at end,
+       lifecycle = case when $2 then 'Created' else lifecycle end,
+       run_id = case when $2 then null else run_id end,
+       message = case when $2 then '' else message end
+     where workspace_uid = $1`,
+    [workspaceUid, stopped],
+  )
+}

@@ -1,0 +1,83 @@
+import type { Db } from './pool.ts'
+import type { Job, JobKind, NewBuild, NewJob } from './records.ts'
+import { JOB_COLUMNS, jobOf, type JobColumns } from './job-rows.ts'
+
+/** Puts jobs into the queue, and takes them out again before anybody began. */
+
+export type Queued =
+  | { readonly queued: true; readonly job: Job }
+  | { readonly queued: false; readonly why: 'BuildInProgress' | 'NumberTaken' }
+
+export async function queueBuild(db: Db, build: NewBuild): Promise<Queued> {
+  const job = await insert(db, 'build', build, build)
+  if (job) return { queued: true, job }
+  const unfinished = await db.query(`select 1 from jobs where subject_uid = $1 and kind = 'build' and finished_at is null`, [
+    build.subject.uid,
+  ])
+  return { queued: false, why: unfinished.length > 0 ? 'BuildInProgress' : 'NumberTaken' }
+}
+
+/** null: one for this template and digest is queued or running. */
+export const queueImport = (db: Db, job: NewJob): Promise<Job | null> => insert(db, 'import', job, null)
+
+/** null: a look or a build of this workspace is in flight, and will tell the same. */
+export const queueLook = (db: Db, job: NewJob): Promise<Job | null> => insert(db, 'look', job, null)
+
+async function insert(db: Db, kind: JobKind, job: NewJob, build: NewBuild | null): Promise<Job | null> {
+  const rows = await db.query<JobColumns>(
+    `with queued as (
+       insert into jobs (kind, subject_uid, subject_namespace, subject_name, number, transition, digest, reason, initiator,
+         request_uid, class, labels, inputs, input)
+       select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+       where $1 <> 'look' or not exists (
+         select from jobs where subject_uid = $2 and kind = 'build' and finished_at is null)
+       on conflict do nothing
+       returning *
+     ), told as (select pg_notify('bothy_jobs', '') from queued)
+     select ${JOB_COLUMNS} from queued, told`,
+    [
+      kind,
+      job.subject.uid,
+      job.subject.namespace,
+      job.subject.name,
+      build?.number ?? null,
+      build?.transition ?? null,
+      job.digest,
+      job.reason,
+      job.initiator,
+      build?.requestUid ?? null,
+      job.class,
+      JSON.stringify(job.labels),
+      build?.inputs ?? '',
+      build ? JSON.stringify(build.input) : null,
+    ],
+  )
+  return rows[0] ? jobOf(rows[0]) : null
+}
+
+/**
+ * A queued job is canceled at once; the holder of a running one learns of it at its next renewal, a second away at most.
+ * A finished job stays as it is. null: there is no such job.
+ */
+export async function requestCancel(db: Db, jobId: string, by: string): Promise<Job | null> {
+  const rows = await db.query<JobColumns>(
+    `with canceled as (
+       update jobs set
+         cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+         cancel_by = coalesce(cancel_by, $2),
+         finished_at = case when claimed_at is null then clock_timestamp() end,
+         outcome = case when claimed_at is null then 'Canceled' end,
+         error_reason = case when claimed_at is null then 'BuildCanceled' end,
+         error = case when claimed_at is null then 'Canceled by ' || $2 || ' before it began.' end
+       where id = $1 and finished_at is null
+       returning *
+     ), told as (
+       select pg_notify('bothy_keys', subject_key), pg_notify('bothy_jobs', '') from canceled
+     )
+     select ${JOB_COLUMNS} from canceled, told
+     union all
+     select ${JOB_COLUMNS} from jobs where id = $1 and finished_at is not null`,
+    [jobId, by],
+  )
+  return rows[0] ? jobOf(rows[0]) : null
+}

@@ -1,0 +1,47 @@
+import { JOB_COLUMNS, jobOf, type JobColumns } from './job-rows.ts'
+import type { Db } from './pool.ts'
+import type { Intent, Job, JobKind } from './records.ts'
+
+export async function jobById(db: Db, id: string): Promise<Job | null> {
+  const rows = await db.query<JobColumns>(`select ${JOB_COLUMNS} from jobs where id = $1`, [id])
+  return rows[0] ? jobOf(rows[0]) : null
+}
+
+/** Newest first. */
+export async function buildsOf(db: Db, workspaceUid: string, limit: number): Promise<Job[]> {
+  const rows = await db.query<JobColumns>(
+    `select ${JOB_COLUMNS} from jobs where subject_uid = $1 and kind = 'build' order by id desc limit $2`,
+    [workspaceUid, limit],
+  )
+  return rows.map(jobOf)
+}
+
+/** The newest build of each workspace that has one, by uid: one query for a thousand workspaces. */
+export async function newestBuildsOf(db: Db, workspaceUids: readonly string[]): Promise<ReadonlyMap<string, Job>> {
+  const rows = await db.query<JobColumns>(
+    `select newest.* from unnest($1::text[]) as wanted (uid)
+     cross join lateral (
+       select ${JOB_COLUMNS} from jobs where subject_uid = wanted.uid and kind = 'build' order by id desc limit 1) as newest`,
+    [workspaceUids],
+  )
+  return new Map(rows.map((row) => [row.subjectUid, jobOf(row)]))
+}
+
+export const newestLook = (db: Db, workspaceUid: string): Promise<Job | null> => newest(db, workspaceUid, 'look', null)
+
+export const newestImportOf = (db: Db, templateUid: string, digest: string): Promise<Job | null> =>
+  newest(db, templateUid, 'import', digest)
+
+async function newest(db: Db, uid: string, kind: JobKind, digest: string | null): Promise<Job | null> {
+  const rows = await db.query<JobColumns>(
+    `select ${JOB_COLUMNS} from jobs where subject_uid = $1 and kind = $2 and ($3::text is null or digest = $3) order by id desc limit 1`,
+    [uid, kind, digest],
+  )
+  return rows[0] ? jobOf(rows[0]) : null
+}
+
+/** What was on its machine before terraform started; null: terraform was not about to start. */
+export async function intentOf(db: Db, jobId: string): Promise<Intent | null> {
+  const [row] = await db.query<{ intent: Intent | null }>('select intent from jobs where id = $1', [jobId])
+  return row?.intent ?? null
+}

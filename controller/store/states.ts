@@ -1,0 +1,15 @@
+import type { Db } from './pool.ts'
+
+/** Sealed Terraform states: every outcome adds one, none is ever changed. */
+
+export async function newestState(db: Db, workspaceUid: string): Promise<Buffer | null> {
+  const [row] = await db.query<{ sealed: Buffer }>('select sealed from states where workspace_uid = $1 order by id desc limit 1', [
+    workspaceUid,
+  ])
+  return row?.sealed ?? null
+}
+
+/** Only together with the outcome of the job it comes from. */
+export async function keepState(tx: Db, workspaceUid: string, jobId: string, sealed: Buffer): Promise<void> {
+  await tx.query('insert into states (workspace_uid, job_id, sealed) values ($1, $2, $3)', [workspaceUid, jobId, sealed])
+}
