@@ -3,7 +3,7 @@
  * (or a bare upgrade) and then serves HTTP/2 on that socket; the control plane is the client. One stream a call.
  *
  *   agent ──GET /agent/v1/connect, Upgrade──► control plane
- *   agent ◄─────────── h2 requests ─────────  control plane      POST /hello, /exec, /shutdown …
+ *   agent ◄─────────── h2 requests ─────────  control plane      POST /hello, /events, /exec, /shutdown …
  *
  * This is the only file of the agent that others may import.
  */
@@ -24,6 +24,8 @@ export const SESSION_WINDOW_BYTES = 16 * 1024 * 1024
 export const MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 export const PING_EVERY_MS = 10_000
 export const PING_LIMIT_MS = 10_000
+/** Streams of one link at a time. Node queues an excess request silently, so the client keeps its own count too. */
+export const STREAMS_MAX = 1024
 
 /** Environment of the agent's program. The token is removed from the environment of everything it starts. */
 export const ENV = {
@@ -35,3 +37,239 @@ export const ENV = {
   urlFile: 'BOTHY_URL_FILE',
   url: 'BOTHY_URL',
 } as const
+
+/** The name of the machine the supervisor runs in; the agent ends with its supervisor when it is set. Everything it starts keeps it. */
+export const ENV_MACHINE = 'BOTHY_MACHINE'
+
+/** The control plane refused the agent for good: its supervisor does not start it again. */
+export const EXIT_REFUSED = 77
+
+/** Paths of the agent's server. */
+export const SERVICES = {
+  /** POST `ControlHello`, answered by `AgentHello`. Once, first, on every link. */
+  hello: '/hello',
+  /** POST: the answer is a line of JSON a `Report`; the request's body carries a line `{"ack": seq}` for what is stored. */
+  events: '/events',
+  /** POST: frames both ways. */
+  exec: '/exec',
+  /** GET: `CommandSeen[]`. */
+  commands: '/commands',
+  /** POST `{id, signal}`. */
+  signal: '/signal',
+  /** POST: runs the stop scripts; answered at once, followed in the events. */
+  shutdown: '/shutdown',
+} as const
+
+export interface ManifestScript {
+  readonly name: string
+  readonly script: string
+  readonly on: 'start' | 'stop'
+  readonly timeoutSeconds: number
+}
+
+export interface Manifest {
+  readonly scripts: readonly ManifestScript[]
+  readonly env: Readonly<Record<string, string>>
+  readonly dir: string
+}
+
+export interface ControlHello {
+  readonly protocol: string
+  readonly manifest: Manifest
+}
+
+export interface AgentHello {
+  readonly protocol: string
+  readonly version: string
+  /** One for each start of the agent's program. */
+  readonly runId: string
+  readonly pid: number
+  readonly lifecycle: Lifecycle
+  /** Why the lifecycle is what it is, where that is not plain. */
+  readonly message: string
+}
+
+/** In the order they are passed through; an agent never goes back in one run. */
+export const LIFECYCLES = [
+  'Created',
+  'Starting',
+  'StartTimeout',
+  'StartError',
+  'Ready',
+  'ShuttingDown',
+  'ShutdownTimeout',
+  'ShutdownError',
+  'Off',
+] as const
+export type Lifecycle = (typeof LIFECYCLES)[number]
+
+export type Report = { readonly seq: number; readonly at: number } & (
+  | { readonly kind: 'lifecycle'; readonly lifecycle: Lifecycle; readonly message: string }
+  | { readonly kind: 'log'; readonly source: string; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+)
+
+export const REPORT_BYTES_MAX = 32 * 1024
+export const LOG_LINE_LENGTH_MAX = 4096
+
+/**
+ * Exec. A frame is [type u8][length u32be][payload]. Bytes of the command carry their offset, counted from 0 over stdout
+ * and stderr together (and from 0 for stdin), and are kept by their sender until the other side says it has them: so a
+ * call goes on over a new stream, and nothing is lost or doubled.
+ *
+ *   client: start, stdin*, eof?, resize*, signal*, ack*, done        agent: started, stdout*, stderr*, stdinAck*, exit | refused
+ */
+export const FRAME = {
+  /** `ExecStart`. The first frame on every stream. */
+  start: 1,
+  /** [offset u64][bytes]. */
+  stdin: 2,
+  /** No more stdin. */
+  eof: 3,
+  /** [cols u16][rows u16]. */
+  resize: 4,
+  /** A name, SIGINT. */
+  signal: 5,
+  /** [offset u64]: everything before it has been taken. */
+  ack: 6,
+  /** The exit was read: the call can be forgotten. */
+  done: 7,
+  /** `ExecStarted`. */
+  started: 16,
+  /** [offset u64][bytes]. */
+  stdout: 17,
+  /** [offset u64][bytes]. */
+  stderr: 18,
+  /** [offset u64]: stdin before it was given to the command. */
+  stdinAck: 19,
+  /** `ExecExit`; after all output. */
+  exit: 20,
+  /** `ExecRefused`; nothing follows. */
+  refused: 21,
+} as const
+
+export interface PtySize {
+  readonly cols: number
+  readonly rows: number
+}
+
+export interface ExecStart {
+  /** Chosen by the client, unique: the same id again is the same command. */
+  readonly id: string
+  /** Program and arguments; empty: a login shell. */
+  readonly argv: readonly string[]
+  readonly tty: PtySize | null
+  readonly stdin: boolean
+  /** null: the folder of the template. Relative to the home folder. */
+  readonly cwd: string | null
+  readonly env: Readonly<Record<string, string>>
+  /** Goes on without a reader, for ever; otherwise it is hung up some minutes after its last reader left. */
+  readonly background: boolean
+  /** What a full ring does while nobody reads: hold the command back, or lose the oldest output. */
+  readonly whenFull: 'hold' | 'drop'
+  /** The client has seen it start: never start it a second time. */
+  readonly resume: boolean
+  /** Output the client already has. */
+  readonly offset: number
+}
+
+export interface ExecStarted {
+  readonly pid: number
+  /** What does not work in this call; empty: everything does. */
+  readonly lost: string
+}
+
+export interface ExecExit {
+  /** 128 + the number of the signal where a signal ended it, as a shell says it. */
+  readonly code: number
+  readonly signal: string | null
+}
+
+export interface ExecRefused {
+  /** What the client's own exit code should be. */
+  readonly code: number
+  readonly message: string
+}
+
+export interface CommandSeen {
+  readonly id: string
+  readonly pid: number
+  readonly argv: readonly string[]
+  readonly startedAt: number
+  readonly exit: ExecExit | null
+  readonly attached: boolean
+}
+
+/** Output kept for a reader that has not taken it. A command with this much unread output waits. */
+export const RING_BYTES = 1024 * 1024
+/** stdin a client may send beyond what was acknowledged. */
+export const STDIN_WINDOW_BYTES = 256 * 1024
+/** Output is acknowledged in steps of this. */
+export const ACK_EVERY_BYTES = 64 * 1024
+export const DATA_BYTES_MAX = 32 * 1024
+export const FRAME_BYTES_MAX = 256 * 1024
+
+const HEAD_BYTES = 5
+const OFFSET_BYTES = 8
+
+export function frame(type: number, payload: Uint8Array | string = ''): Buffer {
+  const body = typeof payload === 'string' ? Buffer.from(payload) : payload
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + body.length)
+  bytes.writeUInt8(type, 0)
+  bytes.writeUInt32BE(body.length, 1)
+  bytes.set(body, HEAD_BYTES)
+  return bytes
+}
+
+export const jsonFrame = (type: number, value: unknown): Buffer => frame(type, JSON.stringify(value))
+
+export function offsetFrame(type: number, offset: number, data: Uint8Array = new Uint8Array()): Buffer {
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + OFFSET_BYTES + data.length)
+  bytes.writeUInt8(type, 0)
+  bytes.writeUInt32BE(OFFSET_BYTES + data.length, 1)
+  bytes.writeBigUInt64BE(BigInt(offset), HEAD_BYTES)
+  bytes.set(data, HEAD_BYTES + OFFSET_BYTES)
+  return bytes
+}
+
+/** Throws where the payload is too short for an offset. */
+export function offsetAndData(payload: Buffer): { readonly offset: number; readonly data: Buffer } {
+  return { offset: Number(payload.readBigUInt64BE(0)), data: payload.subarray(OFFSET_BYTES) }
+}
+
+export function resizeFrame({ cols, rows }: PtySize): Buffer {
+  const payload = Buffer.alloc(4)
+  payload.writeUInt16BE(cols, 0)
+  payload.writeUInt16BE(rows, 2)
+  return frame(FRAME.resize, payload)
+}
+
+export const sizeOf = (payload: Buffer): PtySize => ({ cols: payload.readUInt16BE(0), rows: payload.readUInt16BE(2) })
+
+/** Feed it what arrives; it calls `onFrame` for each whole frame, and throws on a frame that is too long. */
+export function frameReader(onFrame: (type: number, payload: Buffer) => void): (chunk: Buffer) => void {
+  let rest: Buffer = Buffer.alloc(0)
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    while (rest.length >= HEAD_BYTES) {
+      const length = rest.readUInt32BE(1)
+      if (length > FRAME_BYTES_MAX) throw new Error(`a frame of ${length} bytes is longer than ${FRAME_BYTES_MAX}`)
+      const end = HEAD_BYTES + length
+      if (rest.length < end) return
+      const [type, payload] = [rest.readUInt8(0), rest.subarray(HEAD_BYTES, end)]
+      rest = rest.subarray(end)
+      onFrame(type, payload)
+    }
+  }
+}
+
+/** A sentence when two sides of a link cannot talk; null when they can. Minor versions only add. */
+export function protocolMismatch(agent: string, controlPlane: string): string | null {
+  const [ours, theirs] = [majorOf(agent), majorOf(controlPlane)]
+  if (ours === theirs) return null
+  const behind = ours < theirs ? 'the agent: rebuild the workspace' : 'the control plane'
+  return `The agent speaks protocol ${agent} and the control plane ${controlPlane}: upgrade ${behind}.`
+}
+
+const majorOf = (protocol: string): number => Number.parseInt(protocol, 10) || 0
+
+export const PROTOCOL = `${PROTOCOL_MAJOR}.${PROTOCOL_MINOR}`

@@ -1,0 +1,112 @@
+import http from 'node:http'
+import https from 'node:https'
+import type { Duplex } from 'node:stream'
+import { within, type Clock } from '../controller/kernel/clock.ts'
+import { messageDuplex } from '../controller/kernel/message-duplex.ts'
+import { CONNECT_PATH, HEADER_AGENT_ID, HEADER_PROTOCOL, HEADER_TOKEN, MESSAGE_BYTES_MAX, PROTOCOL, RAW_UPGRADE } from './protocol.ts'
+
+/** The control plane does not know this agent, or its token, any more: trying again cannot help. */
+export class LinkRefused extends Error {
+  override readonly name = 'LinkRefused'
+}
+
+/** An answer to the upgrade that was not 101. */
+class NotUpgraded extends Error {
+  readonly status: number
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+export interface Dial {
+  readonly url: string
+  readonly agentId: string
+  readonly token: string
+  readonly clock: Clock
+}
+
+const DIAL_LIMIT_MS = 10_000
+const ANSWER_LENGTH_MAX = 2000
+
+/** One connection to the control plane: the bare upgrade, and where something in between does not pass it on, a WebSocket. */
+export async function dial(to: Dial): Promise<Duplex> {
+  try {
+    return await limited(to, (signal) => rawUpgrade(to, signal))
+  } catch (error) {
+    if (error instanceof NotUpgraded && (error.status === 403 || error.status === 426)) throw refusal(error)
+    if (!(error instanceof NotUpgraded)) throw error
+  }
+  try {
+    return await limited(to, (signal) => webSocket(to, signal))
+  } catch (error) {
+    throw error instanceof NotUpgraded ? refusal(error) : error
+  }
+}
+
+const refusal = (error: NotUpgraded): Error => (error.status === 403 ? new LinkRefused(error.message) : error)
+
+function limited(to: Dial, connect: (signal: AbortSignal) => Promise<Duplex>): Promise<Duplex> {
+  const giveUp = new AbortController()
+  const late = () => {
+    giveUp.abort()
+    return new Error(`no answer from ${to.url} within ${DIAL_LIMIT_MS / 1000} s`)
+  }
+  return within(to.clock, DIAL_LIMIT_MS, connect(giveUp.signal), late)
+}
+
+const headersOf = (to: Dial): Record<string, string> => ({
+  [HEADER_AGENT_ID]: to.agentId,
+  [HEADER_TOKEN]: to.token,
+  [HEADER_PROTOCOL]: PROTOCOL,
+})
+
+/** A path in the url is kept: the control plane may live under one. */
+const connectUrl = (to: Dial): URL => new URL(to.url.replace(/\/$/, '') + CONNECT_PATH)
+
+function rawUpgrade(to: Dial, signal: AbortSignal): Promise<Duplex> {
+  const url = connectUrl(to)
+  const { request } = url.protocol === 'https:' ? https : http
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { headers: { ...headersOf(to), connection: 'Upgrade', upgrade: RAW_UPGRADE }, agent: false, signal })
+    asked.on('error', reject)
+    asked.on('upgrade', (_answer, socket, head) => {
+      // The control plane speaks first, and may already have.
+      if (head.length > 0) socket.unshift(head)
+      if ('setNoDelay' in socket && typeof socket.setNoDelay === 'function') socket.setNoDelay(true)
+      resolve(socket)
+    })
+    asked.on('response', (answer) => rejected(answer).then(reject, reject))
+    asked.end()
+  })
+}
+
+async function webSocket(to: Dial, signal: AbortSignal): Promise<Duplex> {
+  const { WebSocket } = await import('ws')
+  const url = connectUrl(to)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  const socket = new WebSocket(url, {
+    headers: headersOf(to),
+    perMessageDeflate: false,
+    skipUTF8Validation: true,
+    maxPayload: MESSAGE_BYTES_MAX,
+  })
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => socket.terminate())
+    socket.on('error', reject)
+    socket.on('unexpected-response', (_asked, answer) => rejected(answer).then(reject, reject))
+    // Synchronously: the control plane's first bytes may already be buffered.
+    socket.on('open', () => resolve(messageDuplex(socket)))
+  })
+}
+
+async function rejected(answer: http.IncomingMessage): Promise<NotUpgraded> {
+  let text = ''
+  answer.setEncoding('utf8')
+  for await (const part of answer) {
+    text += String(part)
+    if (text.length > ANSWER_LENGTH_MAX) break
+  }
+  const said = text.slice(0, ANSWER_LENGTH_MAX).trim()
+  return new NotUpgraded(answer.statusCode ?? 0, said || `the control plane answered ${answer.statusCode}`)
+}

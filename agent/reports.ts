@@ -1,0 +1,71 @@
+import { LOG_LINE_LENGTH_MAX, type Lifecycle, type Report } from './protocol.ts'
+
+type Body<T> = T extends unknown ? Omit<T, 'seq' | 'at'> : never
+export type NewReport = Body<Report>
+
+/** What the control plane has not said it has. Sent again on every new link: at least once, in order. */
+export interface Reports {
+  lifecycle(lifecycle: Lifecycle, message: string): void
+  log(source: string, level: 'info' | 'warn' | 'error', text: string): void
+  acknowledge(seq: number): void
+  /** Those after `seq`, oldest first. */
+  after(seq: number): readonly Report[]
+  /** Called whenever there is something new. */
+  onChange(listener: () => void): () => void
+  readonly empty: boolean
+}
+
+const LOG_LENGTH_MAX = 512 * 1024
+/** What an entry costs beyond its text, so that empty lines count too. */
+const ENTRY_LENGTH = 64
+
+/** A log that cannot be sent must not grow: what does not fit is counted and said. Lifecycles are few and always kept. */
+export function createReports(now: () => number): Reports {
+  let waiting: Report[] = []
+  let seq = 0
+  let logLength = 0
+  let dropped = 0
+  const listeners = new Set<() => void>()
+
+  const add = (report: NewReport) => {
+    seq += 1
+    waiting.push({ ...report, seq, at: now() })
+    for (const listener of listeners) listener()
+  }
+  const sizeOf = (report: Report) => (report.kind === 'log' ? report.text.length + report.source.length + ENTRY_LENGTH : 0)
+
+  const log: Reports['log'] = (source, level, text) => {
+    const line = text.length > LOG_LINE_LENGTH_MAX ? `${text.slice(0, LOG_LINE_LENGTH_MAX)}…` : text
+    if (logLength + line.length > LOG_LENGTH_MAX) {
+      dropped += 1
+      return
+    }
+    if (dropped > 0) {
+      const lost = dropped
+      dropped = 0
+      log(source, 'warn', `${lost} lines were not kept: the control plane did not take them in time`)
+    }
+    logLength += line.length + source.length + ENTRY_LENGTH
+    add({ kind: 'log', source, level, text: line })
+  }
+
+  return {
+    lifecycle: (lifecycle, message) => add({ kind: 'lifecycle', lifecycle, message: message.slice(0, LOG_LINE_LENGTH_MAX) }),
+    log,
+    acknowledge(upTo) {
+      const keep = waiting.findIndex((report) => report.seq > upTo)
+      const gone = keep === -1 ? waiting : waiting.slice(0, keep)
+      logLength -= gone.reduce((sum, report) => sum + sizeOf(report), 0)
+      waiting = keep === -1 ? [] : waiting.slice(keep)
+      for (const listener of listeners) listener()
+    },
+    after: (from) => waiting.filter((report) => report.seq > from),
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    get empty() {
+      return waiting.length === 0
+    },
+  }
+}

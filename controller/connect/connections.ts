@@ -1,0 +1,158 @@
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../kernel/clock.ts'
+import { messageOf, Refused } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import type { Metrics } from '../kernel/metrics.ts'
+import { replicaGone } from '../store/agent-links.ts'
+import { agentDisconnected, agentSeen, agentsOf } from '../store/agents.ts'
+import type { Db } from '../store/pool.ts'
+import type { AgentRow } from '../store/records.ts'
+import { arrive, type Arrival } from './arrive.ts'
+import { createExecUpgrade, type ExecUpgrade } from './exec.ts'
+import { answerPlainly } from './http-answer.ts'
+import { createLink, type Link } from './link.ts'
+import { talk, type Talk } from './talk.ts'
+
+/** Every agent that is connected to this replica, and how to reach one. */
+export interface Connections {
+  /** An agent dials in: `CONNECT_PATH` with an upgrade. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** A person runs a command: a WebSocket of frames. */
+  readonly execUpgrade: ExecUpgrade
+  openStream(agentId: string, path: string, headers?: OutgoingHttpHeaders): Promise<ClientHttp2Stream>
+  /** The agent of a workspace that somebody means; waits a moment for one that is just coming back. */
+  agentOf(workspaceUid: string, name: string | null): Promise<AgentRow>
+  /** Its token was revoked: the connection ends now. */
+  cut(agentId: string): void
+  readonly connected: number
+  close(): Promise<void>
+}
+
+export interface ConnectPorts {
+  readonly db: Db
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Who holds a connection. Stable over restarts in standalone, so that a crash is cleaned up after. */
+  readonly replica: string
+}
+
+interface Held {
+  readonly link: Link
+  readonly talk: Talk
+}
+
+const SEEN_EVERY_MS = 15_000
+const POLITE_MS = 300
+const COMING_BACK_MS = 5000
+const COMING_BACK_LOOK_MS = 50
+/** Upgrades that are being looked up at a time; the rest are told to come again. */
+const ARRIVING_MAX = 256
+
+export async function createConnections(ports: ConnectPorts): Promise<Connections> {
+  const { db, clock, log, metrics, replica } = ports
+  const held = new Map<string, Held>()
+  const closing = new AbortController()
+  let arriving = 0
+
+  await replicaGone(db, replica)
+  metrics.gauge('bothy_agents_connected', 'Agents connected to this replica', () => held.size)
+  const wakeAll = () => {
+    for (const { talk } of held.values()) talk.wake()
+  }
+  const stopListening = await db.listen('bothy_agents', (agentId) => held.get(agentId)?.talk.wake(), wakeAll)
+  void noteSeen(ports, held, closing.signal)
+
+  const hold = async (arrival: Arrival) => {
+    const { agent, connection } = arrival
+    // The newest wins: the one before is half open, and its agent has already given it up.
+    const before = held.get(agent.id)
+    before?.link.cut('the agent connected again')
+    await before?.talk.over
+    if (closing.signal.aborted) return void connection.destroy()
+    const link = createLink(connection, clock)
+    const mine: Held = { link, talk: talk(ports, arrival, link) }
+    held.set(agent.id, mine)
+    await mine.talk.over
+    if (held.get(agent.id) !== mine) return
+    held.delete(agent.id)
+    if (mine.talk.runId && !closing.signal.aborted) await agentDisconnected(db, agent.id, mine.talk.runId)
+  }
+
+  const upgrade: Connections['upgrade'] = (request, socket, head) => {
+    socket.on('error', () => {})
+    if (closing.signal.aborted || arriving >= ARRIVING_MAX)
+      return answerPlainly(socket, 503, 'The control plane is busy; come again in a moment.')
+    arriving += 1
+    arrive(db, log, request, socket, head)
+      .finally(() => (arriving -= 1))
+      .then((arrival) => {
+        metrics.count('bothy_agent_dials_total', 'Agents that dialled in', { outcome: arrival ? 'accepted' : 'refused' })
+        return arrival && hold(arrival)
+      })
+      .catch((error: unknown) => log.warn('the state of an agent could not be kept', { error: messageOf(error) }))
+  }
+
+  const openStream: Connections['openStream'] = async (agentId, path, headers) => {
+    const found = held.get(agentId)
+    if (!found) throw new Refused('ServiceUnavailable', 'The agent of the workspace is not connected.', { retryAfterSeconds: 1 })
+    return found.link.open(path, headers)
+  }
+
+  const agentOf: Connections['agentOf'] = async (workspaceUid, name) => {
+    const agent = chosen(await agentsOf(db, workspaceUid), name)
+    const limitAt = clock.elapsedMs() + COMING_BACK_MS
+    while (!held.get(agent.id)?.talk.runId && clock.elapsedMs() < limitAt && !closing.signal.aborted) {
+      await clock.sleep(COMING_BACK_LOOK_MS, closing.signal)
+    }
+    return agent
+  }
+  const exec = createExecUpgrade({ db, clock, log, metrics, agentOf, openStream })
+
+  return {
+    upgrade,
+    execUpgrade: exec.upgrade,
+    openStream,
+    agentOf,
+    cut: (agentId) => held.get(agentId)?.link.cut('the agent is no longer let in'),
+    get connected() {
+      return held.size
+    },
+    async close() {
+      closing.abort()
+      exec.close()
+      const links = [...held.values()]
+      for (const { link } of links) link.closePolitely()
+      await Promise.race([Promise.all(links.map(({ link }) => link.gone)), clock.sleep(POLITE_MS)])
+      for (const { link } of links) link.cut('the control plane ends')
+      await Promise.all([stopListening(), replicaGone(db, replica)])
+    },
+  }
+}
+
+function chosen(agents: readonly AgentRow[], name: string | null): AgentRow {
+  const confirmed = agents.filter((agent) => agent.confirmed)
+  const there = confirmed.length > 0 ? confirmed : agents
+  const names = there.map((agent) => agent.name).join(', ')
+  if (there.length === 0) throw new Refused('ServiceUnavailable', 'The workspace has no agent now: it is not running.')
+  const found = name === null ? there[0] : there.find((agent) => agent.name === name)
+  if (!found) throw new Refused('NotFound', `The workspace has no agent ${name}; it has ${names}.`)
+  if (name === null && there.length > 1) throw new Refused('BadRequest', `The workspace has several agents, ${names}: name one.`)
+  return found
+}
+
+/** Being connected is written down in one statement for all, well within the time after which silence counts. */
+async function noteSeen({ db, clock, log }: ConnectPorts, held: ReadonlyMap<string, Held>, over: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.sleep(SEEN_EVERY_MS, over)
+    if (over.aborted) return
+    const ids = [...held].flatMap(([id, { talk }]) => (talk.runId ? [id] : []))
+    try {
+      if (ids.length > 0) await agentSeen(db, ids)
+    } catch (error) {
+      log.warn('could not note which agents are connected', { error: messageOf(error) })
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type WebSocket } from 'ws'
+import { FRAME_BYTES_MAX, SERVICES } from '../../agent/protocol.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { messageOf, Refused } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import { messageDuplex } from '../kernel/message-duplex.ts'
+import type { Metrics } from '../kernel/metrics.ts'
+import { keyOf } from '../kernel/names.ts'
+import { audit } from '../store/audit.ts'
+import type { Db } from '../store/pool.ts'
+import type { AgentRow, Subject } from '../store/records.ts'
+import { answerStatus } from './http-answer.ts'
+
+export interface ExecTarget {
+  /** The workspace. */
+  readonly subject: Subject
+  /** null: the only one it has. */
+  readonly agentName: string | null
+  /** Who asked, already authorised. */
+  readonly actor: string
+}
+
+export type ExecUpgrade = (target: ExecTarget, request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+export interface ExecPorts {
+  readonly db: Db
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly agentOf: (workspaceUid: string, name: string | null) => Promise<AgentRow>
+  readonly openStream: (agentId: string, path: string, headers?: OutgoingHttpHeaders) => Promise<ClientHttp2Stream>
+}
+
+const SESSIONS_MAX = 1000
+/** Close codes of WebSockets. The client comes back and goes on after each of them but the first. */
+const CLOSE = { done: 1000, restarting: 1012, agentLost: 4001 } as const
+
+/** Bridges a person's WebSocket to a stream of the agent: bytes both ways, each side held back by the other. */
+export function createExecUpgrade(ports: ExecPorts): { readonly upgrade: ExecUpgrade; close(): void } {
+  const { db, clock, log, metrics } = ports
+  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX * 2 })
+  const open = new Set<WebSocket>()
+  metrics.gauge('bothy_exec_sessions', 'People who run a command in a workspace', () => open.size)
+
+  const connect = async (target: ExecTarget, request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (open.size >= SESSIONS_MAX) throw new Refused('TooManyRequests', `${SESSIONS_MAX} commands are followed here already.`)
+    const agent = await ports.agentOf(target.subject.uid, target.agentName)
+    const stream = await ports.openStream(agent.id, SERVICES.exec, { 'content-type': 'application/octet-stream' })
+    if (socket.destroyed) return stream.close()
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      open.add(ws)
+      const startedAt = clock.elapsedMs()
+      const origin = request.socket.remoteAddress ?? ''
+      bridge(ws, stream, (bytes) => {
+        open.delete(ws)
+        const detail = { agent: agent.name, seconds: Math.round((clock.elapsedMs() - startedAt) / 1000), ...bytes }
+        const subject = keyOf('Workspace', target.subject.namespace, target.subject.name)
+        audit(db, { actor: target.actor, action: 'exec', subject, origin, detail }).catch((error: unknown) =>
+          log.error('an exec could not be written to the audit', { actor: target.actor, subject, ...detail, error: messageOf(error) }),
+        )
+      })
+    })
+  }
+
+  return {
+    upgrade(target, request, socket, head) {
+      socket.on('error', () => {})
+      connect(target, request, socket, head).catch((error: unknown) => {
+        if (!(error instanceof Refused)) log.warn('a command could not be followed', { error })
+        answerStatus(socket, error)
+      })
+    },
+    close() {
+      for (const ws of open) ws.close(CLOSE.restarting)
+    },
+  }
+}
+
+function bridge(
+  ws: WebSocket,
+  stream: ClientHttp2Stream,
+  onOver: (bytes: { readonly bytesIn: number; readonly bytesOut: number }) => void,
+): void {
+  const person = messageDuplex(ws)
+  let [bytesIn, bytesOut] = [0, 0]
+  let complete = false
+  person.on('data', (chunk: Buffer) => (bytesIn += chunk.length))
+  stream.on('data', (chunk: Buffer) => (bytesOut += chunk.length))
+  person.on('error', () => stream.destroy())
+  person.on('close', () => {
+    stream.close()
+    onOver({ bytesIn, bytesOut })
+  })
+  stream.on('end', () => (complete = stream.rstCode === 0 && !stream.aborted))
+  stream.on('close', () => {
+    if (complete) person.end()
+    else ws.close(CLOSE.agentLost)
+  })
+  person.pipe(stream)
+  stream.pipe(person, { end: false })
+}

@@ -1,0 +1,87 @@
+import { connect, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2'
+import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import {
+  MESSAGE_BYTES_MAX,
+  PING_EVERY_MS,
+  PING_LIMIT_MS,
+  RAW_UPGRADE,
+  SESSION_WINDOW_BYTES,
+  STREAM_WINDOW_BYTES,
+  STREAMS_MAX,
+} from '../../agent/protocol.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { Transient } from '../kernel/errors.ts'
+import { messageDuplex } from '../kernel/message-duplex.ts'
+import { keepAlive } from '../kernel/session-pings.ts'
+
+/** The h2 session over one agent's connection. We are its client. */
+export interface Link {
+  open(path: string, headers?: OutgoingHttpHeaders): ClientHttp2Stream
+  /** Ends it at once; every stream on it fails. */
+  cut(why: string): void
+  /** No new streams; those that are open may end. */
+  closePolitely(): void
+  readonly streams: number
+  readonly gone: Promise<void>
+}
+
+const SESSION_MEMORY_MB = 64
+const HEADER_PAIRS_MAX = 64
+const HEADER_BYTES_MAX = 16 * 1024
+
+const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, skipUTF8Validation: true, maxPayload: MESSAGE_BYTES_MAX })
+
+/** Completes the upgrade of an agent that is already known. */
+export function accepted(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Duplex> {
+  if (request.headers.upgrade?.toLowerCase() !== RAW_UPGRADE) {
+    return new Promise((resolve) => sockets.handleUpgrade(request, socket, head, (ws) => resolve(messageDuplex(ws))))
+  }
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${RAW_UPGRADE}\r\n\r\n`)
+  if (socket instanceof Socket) socket.setNoDelay(true)
+  if (head.length > 0) socket.unshift(head)
+  return Promise.resolve(socket)
+}
+
+export function createLink(connection: Duplex, clock: Clock): Link {
+  let streams = 0
+  const session = connect('http://agent', {
+    createConnection: () => connection,
+    maxSessionMemory: SESSION_MEMORY_MB,
+    maxHeaderListPairs: HEADER_PAIRS_MAX,
+    settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false, maxHeaderListSize: HEADER_BYTES_MAX },
+  })
+  connection.on('error', () => {})
+  session.on('error', () => {})
+  session.on('connect', () => session.setLocalWindowSize(SESSION_WINDOW_BYTES))
+  keepAlive(session, clock, { everyMs: PING_EVERY_MS, limitMs: PING_LIMIT_MS })
+  const gone = closed(session, connection)
+
+  return {
+    gone,
+    get streams() {
+      return streams
+    },
+    open(path, headers = {}) {
+      if (session.closed || session.destroyed) throw new Transient('the agent is no longer connected')
+      if (streams >= STREAMS_MAX) throw new Transient(`the agent serves ${STREAMS_MAX} calls already`)
+      const stream = session.request({ ':method': 'POST', ':path': path, ...headers }, { endStream: false })
+      streams += 1
+      stream.on('error', () => {})
+      stream.on('close', () => (streams -= 1))
+      return stream
+    },
+    cut: (why) => session.destroy(new Error(why)),
+    closePolitely: () => session.close(),
+  }
+}
+
+const closed = (session: ClientHttp2Session, connection: Duplex): Promise<void> =>
+  new Promise((resolve) => {
+    session.on('close', () => {
+      connection.destroy()
+      resolve()
+    })
+  })

@@ -1,0 +1,56 @@
+import { REPORT_BYTES_MAX, SERVICES, type Report } from '../../agent/protocol.ts'
+import { exponentialMs, jittered } from '../kernel/backoff.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { Transient } from '../kernel/errors.ts'
+import type { Link } from './link.ts'
+import { isReport } from './messages.ts'
+
+/**
+ * Reads what an agent reports, keeps it, and only then says so: an agent sends again what was not acknowledged. While
+ * one batch is being kept the stream is paused, so a talkative agent waits in its own memory.
+ */
+export async function followReports(link: Link, clock: Clock, keep: (reports: readonly Report[]) => Promise<void>): Promise<void> {
+  const stream = link.open(SERVICES.events)
+  let rest = ''
+  stream.setEncoding('utf8')
+  try {
+    for await (const chunk of stream) {
+      const lines = (rest + String(chunk)).split('\n')
+      rest = lines.pop() ?? ''
+      const reports = lines.map(reportIn)
+      if (rest.length > REPORT_BYTES_MAX) throw new Error('the agent sent a report without an end')
+      const last = reports.at(-1)
+      if (!last) continue
+      await kept(link, clock, () => keep(reports))
+      stream.write(`${JSON.stringify({ ack: last.seq })}\n`)
+    }
+  } finally {
+    stream.destroy()
+  }
+}
+
+function reportIn(line: string): Report {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    value = null
+  }
+  if (!isReport(value)) throw new Error('the agent sent something that is no report')
+  return value
+}
+
+/** The database may be away for a while; what the agent said is not lost by that. */
+async function kept(link: Link, clock: Clock, keep: () => Promise<void>): Promise<void> {
+  const over = new AbortController()
+  void link.gone.then(() => over.abort())
+  for (let failures = 1; !over.signal.aborted; failures += 1) {
+    try {
+      return await keep()
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error
+      await clock.sleep(jittered(exponentialMs(failures, 100, 5000), Math.random()), over.signal)
+    }
+  }
+  throw new Transient('the agent is no longer connected')
+}

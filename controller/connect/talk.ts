@@ -1,0 +1,89 @@
+import { isDeepStrictEqual } from 'node:util'
+import { PROTOCOL, SERVICES, type AgentHello, type ControlHello } from '../../agent/protocol.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { messageOf } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import { agentByToken, agentConnected, agentReported } from '../store/agents.ts'
+import type { Db } from '../store/pool.ts'
+import type { AgentRow } from '../store/records.ts'
+import type { Arrival } from './arrive.ts'
+import { ask } from './ask.ts'
+import { createKeeper } from './keep-reports.ts'
+import type { Link } from './link.ts'
+import { isAgentHello } from './messages.ts'
+import { followReports } from './reports.ts'
+
+export interface TalkPorts {
+  readonly db: Db
+  readonly clock: Clock
+  readonly log: Log
+  readonly replica: string
+}
+
+export interface Talk {
+  /** The run of the agent's program; null before its hello. */
+  readonly runId: string | null
+  /** Reads the agent's row again: what it is told may have changed, a wish may be there, or the agent may be gone. */
+  wake(): void
+  /** Resolves when the link is gone. */
+  readonly over: Promise<void>
+}
+
+/** Everything the control plane says to one connected agent by itself, and what it keeps of the answers. */
+export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link): Talk {
+  const { db, clock, log, replica } = ports
+  let runId: string | null = null
+  let told = agent
+  let shutdownAsked = false
+  let looking: Promise<void> = Promise.resolve()
+
+  const greet = async (row: AgentRow): Promise<AgentHello> => {
+    const { status, value } = await ask(link, clock, SERVICES.hello, helloOf(row))
+    if (status !== 200 || !isAgentHello(value)) throw new Error(`the agent did not answer the hello as agents do (${status})`)
+    told = row
+    return value
+  }
+  const passOnWishes = async (row: AgentRow) => {
+    if (row.shutdownRequestedAt === null || shutdownAsked) return
+    shutdownAsked = true
+    await ask(link, clock, SERVICES.shutdown, {})
+  }
+  const look = async () => {
+    const row = await agentByToken(db, agent.id, tokenHash)
+    if (!row) return link.cut('the agent belongs to no workspace any more')
+    if (!isDeepStrictEqual(row.manifest, told.manifest)) await greet(row)
+    await passOnWishes(row)
+  }
+  const converse = async () => {
+    const hello = await greet(agent)
+    await agentConnected(db, agent.id, { runId: hello.runId, replica, version: hello.version })
+    await agentReported(db, agent.id, hello.runId, hello.lifecycle, hello.message)
+    runId = hello.runId
+    looking = look()
+    await Promise.all([
+      looking,
+      followReports(link, clock, createKeeper(db, { agentId: agent.id, workspaceUid: agent.workspaceUid, runId })),
+    ])
+  }
+  const failed = (error: unknown) => {
+    log.info('the link to an agent is cut', { agent: agent.id, error: messageOf(error) })
+    link.cut(messageOf(error))
+  }
+
+  const over = Promise.all([converse().catch(failed), link.gone]).then(() => {})
+  return {
+    get runId() {
+      return runId
+    },
+    wake() {
+      // In turn, and each with a fresh reading: a wake never gets lost behind one that is under way.
+      if (runId) looking = looking.then(look).catch(failed)
+    },
+    over,
+  }
+}
+
+function helloOf({ manifest }: AgentRow): ControlHello {
+  const scripts = manifest.scripts.map(({ name, script, on, timeoutSeconds }) => ({ name, script, on, timeoutSeconds }))
+  return { protocol: PROTOCOL, manifest: { scripts, env: manifest.env, dir: manifest.dir } }
+}
