@@ -74,10 +74,11 @@ interface Read {
   readonly wrong: readonly Found[]
 }
 
+const bad = (message: string, position: Position): Read => ({ document: null, wrong: [{ message, position }] })
+
 /** Neither a document nor a problem where there is nothing: a file may end with `---`. */
 function readOne(document: Document.Parsed, lines: LineCounter): Read {
   const position = (offset: number | undefined) => positionAt(lines, offset)
-  const bad = (message: string, at: Position): Read => ({ document: null, wrong: [{ message, position: at }] })
   // An unknown tag is a warning to the parser; to us it is a value that would silently be another one.
   const wrong = [...document.errors, ...document.warnings]
   if (wrong.length > 0) {

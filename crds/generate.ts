@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { GROUP, KINDS } from './kinds.ts'
+import { GROUP, KINDS, type Kind } from './kinds.ts'
 import type { Schema } from './schema/types.ts'
 
 /**
@@ -17,13 +17,16 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 `
 
 export function typesOf(): string {
-  const parts = KINDS.filter(({ group }) => group === GROUP).flatMap(({ kind, apiVersion, schema }) => [
+  const ours = KINDS.filter(({ group }) => group === GROUP)
+  return [HEADER, ...ours.map(typesOfKind)].join('\n')
+}
+
+const typesOfKind = ({ kind, apiVersion, schema }: Kind): string =>
+  [
     ...namedParts(kind, schema),
     object(`${kind}Declared`, kind, apiVersion, schema, 'declared'),
     object(kind, kind, apiVersion, schema, 'stored'),
-  ])
-  return `${[HEADER, ...parts].join('\n')}`
-}
+  ].join('\n')
 
 /** `WorkspaceSpec`, `WorkspaceSpecDeclared`, `WorkspaceStatus`: the parts that code names most. */
 function namedParts(kind: string, schema: Schema): readonly string[] {

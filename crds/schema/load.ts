@@ -1,3 +1,4 @@
+import { isKnownFormat } from './formats.ts'
 import { isJsonObject, own, type JsonObject, type ListType, type Rule, type RuleReason, type Schema, type SchemaType } from './types.ts'
 
 /**
@@ -55,7 +56,7 @@ export function loadSchema(raw: unknown, at = 'schema'): Schema {
     nullable: flag('nullable'),
     default: Object.hasOwn(raw, 'default') ? { value: raw['default'] } : null,
     enum: listOf(own(raw, 'enum'), at),
-    format: text('format'),
+    format: formatOf(text('format'), at),
     pattern: text('pattern'),
     minLength: number('minLength'),
     maxLength: number('maxLength'),
@@ -97,6 +98,11 @@ function loadRule(raw: unknown, at: string): Rule {
     fieldPath: text('fieldPath'),
     optionalOldSelf: own(raw, 'optionalOldSelf') === true,
   }
+}
+
+function formatOf(format: string | null, at: string): string | null {
+  if (format !== null && !isKnownFormat(format)) throw new Error(`${at}: the format ${format} is not one we can validate`)
+  return format
 }
 
 interface TypeOf {

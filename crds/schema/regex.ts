@@ -7,8 +7,6 @@ import { RE2JS } from 're2js'
 export interface Pattern {
   /** Unanchored, as in Go: somewhere in the text. */
   matches(text: string): boolean
-  find(text: string): string
-  findAll(text: string, limit: number): string[]
 }
 
 const PATTERN_LENGTH_MAX = 4096
@@ -23,16 +21,6 @@ export function pattern(source: string): Pattern {
   const compiled = RE2JS.compile(source)
   const made: Pattern = {
     matches: (text) => compiled.matcher(text).find(),
-    find(text) {
-      const matcher = compiled.matcher(text)
-      return matcher.find() ? (matcher.group() ?? '') : ''
-    },
-    findAll(text, limit) {
-      const matcher = compiled.matcher(text)
-      const found: string[] = []
-      while (found.length < limit && matcher.find()) found.push(matcher.group() ?? '')
-      return found
-    },
   }
   if (cache.size >= CACHE_MAX) cache.clear()
   cache.set(source, made)

@@ -1,0 +1,96 @@
+import { Refused, type Cause } from '../../controller/kernel/errors.ts'
+import type { Kind } from '../kinds.ts'
+
+/** What is wrong with one field, in the API server's words. */
+export interface Issue {
+  readonly reason: IssueReason
+  readonly field: string
+  /** Everything after the field: `Invalid value: "x": must be …`. */
+  readonly body: string
+}
+
+export type IssueReason =
+  | 'FieldValueRequired'
+  | 'FieldValueDuplicate'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueForbidden'
+  | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
+  | 'FieldValueTypeInvalid'
+
+const PHRASES: Readonly<Record<IssueReason, string>> = {
+  FieldValueRequired: 'Required value',
+  FieldValueDuplicate: 'Duplicate value',
+  FieldValueInvalid: 'Invalid value',
+  FieldValueNotSupported: 'Unsupported value',
+  FieldValueForbidden: 'Forbidden',
+  FieldValueTooLong: 'Too long',
+  FieldValueTooMany: 'Too many',
+  FieldValueTypeInvalid: 'Invalid value',
+}
+
+const VALUE_SHOWN_MAX = 1024
+
+const withDetail = (text: string, detail: string): string => (detail ? `${text}: ${detail}` : text)
+
+/** The reasons whose message does not repeat the value: there is none, or it is too much. */
+const plain =
+  (reason: IssueReason) =>
+  (field: string, detail = ''): Issue => ({ reason, field, body: withDetail(PHRASES[reason], detail) })
+
+const valued =
+  (reason: IssueReason) =>
+  (field: string, value: unknown, detail = ''): Issue => ({
+    reason,
+    field,
+    body: withDetail(`${PHRASES[reason]}: ${shown(value)}`, detail),
+  })
+
+export const required = plain('FieldValueRequired')
+export const forbidden = plain('FieldValueForbidden')
+export const duplicate = valued('FieldValueDuplicate')
+export const invalid = valued('FieldValueInvalid')
+export const typeInvalid = valued('FieldValueTypeInvalid')
+export const tooLong = (field: string, max: number): Issue => plain('FieldValueTooLong')(field, `may not be more than ${max} bytes`)
+export const tooMany = (field: string, count: number, max: number): Issue =>
+  valued('FieldValueTooMany')(field, count, `must have at most ${max} items`)
+export const notSupported = (field: string, value: unknown, offered: readonly unknown[]): Issue =>
+  valued('FieldValueNotSupported')(field, value, `supported values: ${offered.map((one) => JSON.stringify(String(one))).join(', ')}`)
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return '"null"'
+  const text = JSON.stringify(value)
+  return text.length > VALUE_SHOWN_MAX ? `${text.slice(0, VALUE_SHOWN_MAX)}…` : text
+}
+
+/** Rules are not asked about an object whose shape is wrong: they would fail for reasons that are not theirs. */
+const BLOCKING: ReadonlySet<IssueReason> = new Set<IssueReason>([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+])
+export const blocksRules = (issues: readonly Issue[]): boolean => issues.some(({ reason }) => BLOCKING.has(reason))
+export const RULES_SKIPPED = invalid(
+  '<nil>',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+)
+
+export const sentenceOf = (issue: Issue): string => `${issue.field}: ${issue.body}`
+
+/** `Workspace.bothy.dev "dev" is invalid: spec.owner: …`, with a cause for each field. */
+export function refusedInvalid(kind: Kind, name: string, issues: readonly Issue[]): Refused {
+  const sentences = [...new Set(issues.map(sentenceOf))]
+  const text = sentences.length === 1 ? sentences.join('') : `[${sentences.join(', ')}]`
+  const causes: readonly Cause[] = issues.map(({ reason, body, field }) => ({ reason, message: body, field }))
+  const what = kind.group ? `${kind.kind}.${kind.group}` : kind.kind
+  return new Refused('Invalid', `${what} ${JSON.stringify(name)} is invalid: ${text}`, {
+    name,
+    kind: kind.kind,
+    ...(kind.group ? { group: kind.group } : {}),
+    causes,
+  })
+}

@@ -1,0 +1,165 @@
+import { isDeepStrictEqual } from 'node:util'
+import { Refused } from '../../controller/kernel/errors.ts'
+import type { Kind } from '../kinds.ts'
+import type { DraftMeta, ObjectMeta } from '../meta.ts'
+import { blocksRules, refusedInvalid, RULES_SKIPPED, type Issue } from './causes.ts'
+import { decode } from './decode.ts'
+import { listIssues } from './lists.ts'
+import { decodeMeta, metaIssues } from './metadata.ts'
+import { ruleIssues } from './rules.ts'
+import { fieldBefore, structuralIssues, type Before } from './structural.ts'
+import { isJsonObject, own, put, type JsonObject, type Schema } from './types.ts'
+
+/**
+ * What a Kubernetes API server does to an object before it stores it, without one. Pure: no clock, no I/O.
+ *
+ *   admit(kind, draft, null)                              create
+ *   admit(kind, draft, old)                               replace; status stays the old one
+ *   admit(kind, draft, old, { subresource: 'status' })    everything but status stays the old one
+ *
+ * Answers `{ object, warnings, unknown }`: decoded (unknown fields and nulls gone, defaults there), frozen by nobody, sharing
+ * nothing with the draft. Throws `Refused('Invalid', …, { causes })` with the field of each cause, or `Refused('BadRequest')`.
+ * Metadata is decoded and its form validated; what the server sets (uid, versions, generation) is the caller's business.
+ *
+ *   readStored(kind, object)                              the same decoding for what was stored under an older definition
+ */
+export interface AdmitOptions {
+  readonly subresource?: 'status'
+  /** What to do with fields the schema does not know. Default Warn. */
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
+  /** Patches are refused in other words than whole objects. */
+  readonly patch?: boolean
+}
+
+export interface AdmittedObject extends JsonObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: DraftMeta & Partial<Omit<ObjectMeta, keyof DraftMeta>>
+  readonly spec?: unknown
+  readonly status?: unknown
+}
+
+export interface Admitted {
+  readonly object: AdmittedObject
+  readonly warnings: readonly string[]
+  /** Paths of fields that were dropped. */
+  readonly unknown: readonly string[]
+}
+
+export function admit(kind: Kind, draft: unknown, old: unknown, options: AdmitOptions = {}): Admitted {
+  const decoded = decodeObject(kind, draft)
+  const warnings = unknownWarnings(kind, decoded, options)
+  const before = old === null || old === undefined ? null : { value: decodeObject(kind, old).object }
+  const object = isolated(kind, decoded.object, before, options)
+  const { issues, warnings: ratcheted } = issuesOf(kind, object, before, options)
+  if (issues.length > 0) throw refusedInvalid(kind, nameOf(object), issues)
+  return { object: asAdmitted(kind, object), warnings: [...warnings, ...ratcheted], unknown: decoded.unknown }
+}
+
+/** Decodes what was stored, perhaps under an older definition: new defaults come, fields that left the schema go. */
+export const readStored = (kind: Kind, stored: unknown): AdmittedObject => asAdmitted(kind, decodeObject(kind, stored).object)
+
+interface DecodedObject {
+  readonly object: JsonObject
+  readonly unknown: readonly string[]
+}
+
+function decodeObject(kind: Kind, draft: unknown): DecodedObject {
+  if (!isJsonObject(draft)) throw new Refused('BadRequest', `a ${kind.kind} must be an object`)
+  const apiVersion = own(draft, 'apiVersion')
+  const name = own(draft, 'kind')
+  if (apiVersion !== kind.apiVersion || name !== kind.kind) {
+    const given = `${String(apiVersion)}, Kind=${String(name)}`
+    throw new Refused('BadRequest', `the object provided is a ${given}, not a ${kind.apiVersion}, Kind=${kind.kind}`)
+  }
+  const meta = decodeMeta(own(draft, 'metadata'))
+  if (meta.unreadable !== null) throw unreadable(kind, meta.unreadable)
+  const { metadata: _, ...rest } = draft
+  const body = decodeBody(kind, rest)
+  return { object: { ...body.value, metadata: meta.metadata }, unknown: [...meta.unknown, ...body.unknown] }
+}
+
+function decodeBody(kind: Kind, body: JsonObject): { readonly value: JsonObject; readonly unknown: readonly string[] } {
+  try {
+    const { value, unknown } = decode(kind.schema, body)
+    return { value: isJsonObject(value) ? value : {}, unknown }
+  } catch (error) {
+    if (error instanceof RangeError) throw unreadable(kind, error.message)
+    throw error
+  }
+}
+
+const unreadable = (kind: Kind, why: string): Refused =>
+  new Refused('BadRequest', `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${why}`)
+
+const UNKNOWN_SHOWN_MAX = 50
+
+function unknownWarnings(kind: Kind, decoded: DecodedObject, options: AdmitOptions): readonly string[] {
+  const texts = decoded.unknown.slice(0, UNKNOWN_SHOWN_MAX).map((path) => `unknown field "${path}"`)
+  if (texts.length === 0 || options.fieldValidation === 'Ignore') return []
+  if (options.fieldValidation !== 'Strict') return texts
+  const why = `strict decoding error: ${texts.join(', ')}`
+  if (!options.patch) throw unreadable(kind, why)
+  const issue: Issue = { reason: 'FieldValueInvalid', field: 'patch', body: `Invalid value: "patch": ${why}` }
+  throw refusedInvalid(kind, nameOf(decoded.object), [issue])
+}
+
+/** Who writes the object does not write its status, and the other way round. */
+function isolated(kind: Kind, object: JsonObject, before: Before | null, options: AdmitOptions): JsonObject {
+  const old = before && isJsonObject(before.value) ? before.value : null
+  if (options.subresource === 'status') return old ? withStatus(old, own(object, 'status')) : object
+  return kind.hasStatus ? withStatus(object, old ? own(old, 'status') : undefined) : object
+}
+
+function withStatus(object: JsonObject, status: unknown): JsonObject {
+  const { status: _, ...rest } = object
+  return status === undefined ? rest : { ...rest, status }
+}
+
+function issuesOf(kind: Kind, object: JsonObject, before: Before | null, options: AdmitOptions): ReturnType<typeof ruleIssues> {
+  const metadata = own(object, 'metadata')
+  const found: Issue[] = [
+    ...(isJsonObject(metadata) ? metaIssues(metadata, kind.namespaced) : []),
+    ...(options.subresource === 'status'
+      ? statusIssues(kind.schema, object, before)
+      : structuralIssues(kind.schema, visible(object), seen(before))),
+    ...changedListIssues(kind.schema, object, before),
+  ]
+  if (blocksRules(found)) return { issues: [...found, RULES_SKIPPED], warnings: [] }
+  const rules = ruleIssues(kind.schema, visible(object), seen(before))
+  return { issues: [...found, ...rules.issues], warnings: rules.warnings }
+}
+
+/** Of metadata, a definition sees only the names. */
+function visible(object: JsonObject): JsonObject {
+  const metadata = own(object, 'metadata')
+  const names: Record<string, unknown> = {}
+  if (isJsonObject(metadata))
+    for (const name of ['name', 'generateName']) if (Object.hasOwn(metadata, name)) put(names, name, own(metadata, name))
+  return { ...object, metadata: names }
+}
+
+const seen = (before: Before | null): Before | null => (before && isJsonObject(before.value) ? { value: visible(before.value) } : null)
+
+function statusIssues(schema: Schema, object: JsonObject, before: Before | null): readonly Issue[] {
+  const status = schema.properties.get('status')
+  if (!status || !Object.hasOwn(object, 'status')) return []
+  return structuralIssues(status, own(object, 'status'), fieldBefore(before, 'status'), 'status')
+}
+
+/** Repeats that were stored already are tolerated, all of them: an object must stay changeable. */
+function changedListIssues(schema: Schema, object: JsonObject, before: Before | null): readonly Issue[] {
+  if (before && (isDeepStrictEqual(before.value, object) || listIssues(schema, before.value).length > 0)) return []
+  return listIssues(schema, object)
+}
+
+function nameOf(object: JsonObject): string {
+  const metadata = own(object, 'metadata')
+  const name = isJsonObject(metadata) ? (own(metadata, 'name') ?? own(metadata, 'generateName')) : undefined
+  return typeof name === 'string' ? name : ''
+}
+
+function asAdmitted(kind: Kind, object: JsonObject): AdmittedObject {
+  const metadata = own(object, 'metadata')
+  return { ...object, apiVersion: kind.apiVersion, kind: kind.kind, metadata: isJsonObject(metadata) ? metadata : {} }
+}
