@@ -1,0 +1,42 @@
+import type { Applied } from '../store/objects.ts'
+import type { Draft, Resource, Writer } from './port.ts'
+
+/**
+ * Who gave which label and annotation: what a declarer leaves out the next time goes, what somebody else put stays. This
+ * is the part of server-side apply that people notice. Pure.
+ */
+
+type Metadata = Draft['metadata']
+type Strings = Readonly<Record<string, string>>
+
+const APPLIERS_MAX = 16
+
+export const applierOf = ({ declarer, manager }: Writer): string => declarer ?? manager
+
+/** Metadata as it is after `draft` was applied over `old`. */
+export function appliedMeta(old: Resource, draft: Metadata, applied: Applied, applier: string): Metadata {
+  const mine = Object.hasOwn(applied, applier) ? applied[applier] : undefined
+  return {
+    ...old.metadata,
+    labels: over(old.metadata.labels, mine?.labels, draft.labels),
+    annotations: over(old.metadata.annotations, mine?.annotations, draft.annotations),
+    finalizers: [...new Set([...(old.metadata.finalizers ?? []), ...(draft.finalizers ?? [])])],
+    ownerReferences: [
+      ...(old.metadata.ownerReferences ?? []).filter((owner) => !draft.ownerReferences?.some(({ uid }) => uid === owner.uid)),
+      ...(draft.ownerReferences ?? []),
+    ],
+  }
+}
+
+function over(old: Strings = {}, mine: readonly string[] = [], given: Strings = {}): Strings {
+  const kept = Object.entries(old).filter(([name]) => !mine.includes(name) || Object.hasOwn(given, name))
+  return { ...Object.fromEntries(kept), ...given }
+}
+
+export function nextApplied(applied: Applied, applier: string, draft: Metadata): Applied {
+  const labels = Object.keys(draft.labels ?? {}).sort()
+  const annotations = Object.keys(draft.annotations ?? {}).sort()
+  const others = Object.entries(applied).filter(([name]) => name !== applier)
+  const entry: Applied = labels.length + annotations.length === 0 ? {} : { [applier]: { labels, annotations } }
+  return { ...Object.fromEntries(others.slice(-(APPLIERS_MAX - 1))), ...entry }
+}

@@ -1,0 +1,146 @@
+import { exponentialMs, jittered } from '../kernel/backoff.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { isRefused, messageOf } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import { keyOf, type Key } from '../kernel/names.ts'
+import type { Cache, Change, Cluster, Resource } from './port.ts'
+
+/**
+ *   list ──► watch from its version ──ends──► watch again from the last version seen
+ *     ▲                   │
+ *     └──too old (410)────┘   what is missing from the new list is told as DELETED
+ *
+ * One copy of each object, the frozen one that the watch delivered.
+ */
+
+interface Ports {
+  readonly cluster: Pick<Cluster, 'list' | 'watch'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+type Told = Parameters<Cache['onChange']>[0]
+type Type = 'ADDED' | 'MODIFIED' | 'DELETED'
+
+const PAGE = 500
+const BACKOFF_FIRST_MS = 100
+const BACKOFF_MOST_MS = 10_000
+
+export function createCache(ports: Ports, kinds: readonly string[]): Cache {
+  const listeners: Told[] = []
+  const tell = (key: Key, object: Resource, type: Type) => {
+    for (const listener of listeners) listener(key, object, type)
+  }
+  const shelves = new Map(kinds.map((kind) => [kind, createShelf(kind, tell)] as const))
+  const shelf = (kind: string): Shelf => {
+    const found = shelves.get(kind)
+    if (!found) throw new Error(`${kind} is not among the kinds of this cache`)
+    return found
+  }
+  return {
+    async start(signal) {
+      await Promise.all([...shelves].map(([kind, each]) => new Promise<void>((listed) => void keepUp(ports, kind, each, signal, listed))))
+    },
+    get: (kind, namespace, name) => shelf(kind).get(namespace, name),
+    list: (kind, namespace) => shelf(kind).list(namespace),
+    onChange: (listener) => void listeners.push(listener),
+  }
+}
+
+async function keepUp(ports: Ports, kind: string, shelf: Shelf, signal: AbortSignal, listed: () => void): Promise<void> {
+  let from: string | null = null
+  let failures = 0
+  // Whoever waits for the first list must not wait for ever when it is ended instead.
+  signal.addEventListener('abort', listed, { once: true })
+  while (!signal.aborted) {
+    try {
+      from ??= await listAll(ports, kind, shelf)
+      listed()
+      for await (const change of ports.cluster.watch(kind, { from, bookmarks: true }, signal)) {
+        from = take(shelf, change)
+        failures = 0
+      }
+    } catch (error) {
+      if (isRefused(error, 'Expired')) from = null
+      failures += 1
+      ports.log.debug('a watch is taken up again', { kind, error: messageOf(error) })
+    }
+    if (!signal.aborted)
+      await ports.clock.sleep(jittered(exponentialMs(Math.max(failures, 1), BACKOFF_FIRST_MS, BACKOFF_MOST_MS), Math.random()), signal)
+  }
+}
+
+async function listAll({ cluster }: Ports, kind: string, shelf: Shelf): Promise<string> {
+  const present = new Set<string>()
+  let version: string | null = null
+  let next: string | undefined
+  do {
+    const page = await cluster.list(kind, { limit: PAGE, ...(next === undefined ? {} : { continue: next }) })
+    version ??= page.resourceVersion
+    for (const object of page.items) {
+      present.add(idOf(object))
+      shelf.put(object, 'MODIFIED')
+    }
+    next = page.continue
+  } while (next !== undefined)
+  shelf.keepOnly(present)
+  return version
+}
+
+function take(shelf: Shelf, change: Change): string {
+  if (change.type === 'BOOKMARK') return change.resourceVersion
+  if (change.type === 'DELETED') shelf.drop(change.object)
+  else shelf.put(change.object, change.type)
+  return change.object.metadata.resourceVersion
+}
+
+interface Shelf {
+  get(namespace: string, name: string): Resource | undefined
+  list(namespace?: string): readonly Resource[]
+  put(object: Resource, type: Type): void
+  drop(object: Resource): void
+  keepOnly(present: ReadonlySet<string>): void
+}
+
+const idOf = ({ metadata }: Resource): string => `${metadata.namespace ?? ''}/${metadata.name}`
+const versionOf = (object: Resource): number => Number(object.metadata.resourceVersion)
+
+/** The objects of one kind by namespace. */
+function createShelf(kind: string, tell: Told): Shelf {
+  const namespaces = new Map<string, Map<string, Resource>>()
+  const find = (object: Resource) => namespaces.get(object.metadata.namespace ?? '')?.get(object.metadata.name)
+  const keyFor = ({ metadata }: Resource) => keyOf(kind, metadata.namespace ?? '', metadata.name)
+
+  const remove = (object: Resource): void => {
+    const namespace = object.metadata.namespace ?? ''
+    const names = namespaces.get(namespace)
+    names?.delete(object.metadata.name)
+    if (names?.size === 0) namespaces.delete(namespace)
+    tell(keyFor(object), object, 'DELETED')
+  }
+
+  return {
+    get: (namespace, name) => namespaces.get(namespace)?.get(name),
+    list(namespace) {
+      if (namespace) return [...(namespaces.get(namespace)?.values() ?? [])]
+      return [...namespaces.values()].flatMap((names) => [...names.values()])
+    },
+    put(object, type) {
+      const known = find(object)
+      // A watch that begins at an earlier version than a page of the list repeats what the page already showed.
+      if (known && versionOf(known) > versionOf(object)) return
+      const namespace = object.metadata.namespace ?? ''
+      let names = namespaces.get(namespace)
+      if (!names) namespaces.set(namespace, (names = new Map()))
+      names.set(object.metadata.name, object)
+      tell(keyFor(object), object, known ? type : 'ADDED')
+    },
+    drop(object) {
+      const known = find(object)
+      if (known && versionOf(known) <= versionOf(object)) remove(object)
+    },
+    keepOnly(present) {
+      for (const object of [...namespaces.values()].flatMap((names) => [...names.values()])) if (!present.has(idOf(object))) remove(object)
+    },
+  }
+}

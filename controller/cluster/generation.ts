@@ -1,0 +1,101 @@
+import type { Kind } from '../../crds/kinds.ts'
+import { forbidden, invalid, refusedInvalid, tooMany, type Issue } from '../../crds/schema/causes.ts'
+import { equal } from '../../crds/schema/equal.ts'
+import type { Draft, Meta, OwnerReference, Resource } from './port.ts'
+import { conflict, MODIFIED } from './refusals.ts'
+
+/** What the server alone decides about an object's metadata. Pure: instants and uids come in as arguments. */
+
+type Metadata = Draft['metadata']
+
+/** Labels and the like are left out where there are none, so that equal objects look equal. */
+export function writtenMeta(given: Metadata): Pick<Meta, 'labels' | 'annotations' | 'finalizers' | 'ownerReferences'> {
+  return {
+    ...(given.labels && Object.keys(given.labels).length > 0 ? { labels: given.labels } : {}),
+    ...(given.annotations && Object.keys(given.annotations).length > 0 ? { annotations: given.annotations } : {}),
+    ...(given.finalizers && given.finalizers.length > 0 ? { finalizers: [...new Set(given.finalizers)] } : {}),
+    ...(given.ownerReferences && given.ownerReferences.length > 0 ? { ownerReferences: given.ownerReferences } : {}),
+  }
+}
+
+export interface Birth {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly creationTimestamp: string
+}
+
+export const bornMeta = (given: Metadata, { name, namespace, uid, creationTimestamp }: Birth): Meta => ({
+  name,
+  ...(given.generateName === undefined ? {} : { generateName: given.generateName }),
+  ...(namespace === '' ? {} : { namespace }),
+  uid,
+  resourceVersion: '',
+  generation: 1,
+  creationTimestamp,
+  ...writtenMeta(given),
+})
+
+/** Everything the server set stays; what may be written comes from the draft; the generation moves with the spec. */
+export function nextMeta(old: Resource, given: Metadata, specChanged: boolean): Meta {
+  const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...kept } = old.metadata
+  return { ...kept, generation: kept.generation + (specChanged ? 1 : 0), ...writtenMeta(given) }
+}
+
+/** Marked, not yet gone: its finalizers hold it. The API server moves the generation here too. */
+export const endingMeta = (old: Meta, deletionTimestamp: string): Meta => ({
+  ...old,
+  generation: old.generation + 1,
+  deletionGracePeriodSeconds: 0,
+  deletionTimestamp,
+})
+
+/** Held by nothing any more: the last write of such an object removes it. */
+export const isReleased = ({ deletionTimestamp, finalizers }: Meta): boolean =>
+  deletionTimestamp !== undefined && (finalizers ?? []).length === 0
+
+export const specDiffers = (old: Resource, next: { readonly spec?: unknown }): boolean => !equal(old.spec, next.spec)
+
+/** While an object is being deleted nobody may begin to hold it. */
+export function refuseNewFinalizers(kind: Kind, old: Resource, next: Metadata): void {
+  if (old.metadata.deletionTimestamp === undefined) return
+  const fresh = (next.finalizers ?? []).filter((finalizer) => !(old.metadata.finalizers ?? []).includes(finalizer))
+  if (fresh.length === 0) return
+  const found = fresh.map((each) => JSON.stringify(each)).join(', ')
+  const detail = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${found}}`
+  throw refusedInvalid(kind, old.metadata.name, [forbidden('metadata.finalizers', detail)])
+}
+
+const OWNERS_MAX = 64
+
+export function refuseWrongOwners(kind: Kind, name: string, owners: readonly OwnerReference[]): void {
+  const missing = owners.flatMap((owner, i) =>
+    (['apiVersion', 'kind', 'name', 'uid'] as const)
+      .filter((field) => !owner[field])
+      .map((field) => invalid(`metadata.ownerReferences[${i}].${field}`, '', 'must not be empty')),
+  )
+  const field = 'metadata.ownerReferences'
+  const controllers = owners.filter((owner) => owner.controller === true).map((owner) => `${owner.kind}/${owner.name}`)
+  const two = `Only one reference can have Controller set to true. Found "true" in references for ${controllers.join(' and ')}`
+  const issues: readonly Issue[] = [
+    ...missing,
+    ...(controllers.length > 1 ? [invalid(field, owners, two)] : []),
+    ...(owners.length > OWNERS_MAX ? [tooMany(field, owners.length, OWNERS_MAX)] : []),
+  ]
+  if (issues.length > 0) throw refusedInvalid(kind, name, issues)
+}
+
+/** Refuses what a PUT must say about the version and the uid it was made from. */
+export function refuseStaleReplace(kind: Kind, old: Resource, given: Metadata): void {
+  if (!given.resourceVersion) {
+    throw refusedInvalid(kind, old.metadata.name, [invalid('metadata.resourceVersion', 0, 'must be specified for an update')])
+  }
+  if (given.uid !== undefined && given.uid !== old.metadata.uid) {
+    throw conflict(
+      kind,
+      old.metadata.name,
+      `Precondition failed: UID in precondition: ${given.uid}, UID in object meta: ${old.metadata.uid}`,
+    )
+  }
+  if (given.resourceVersion !== old.metadata.resourceVersion) throw conflict(kind, old.metadata.name, MODIFIED)
+}

@@ -1,0 +1,103 @@
+import type { Kind } from '../../crds/kinds.ts'
+import { isJsonObject } from '../../crds/schema/types.ts'
+import { Refused } from '../kernel/errors.ts'
+import { sha256 } from '../kernel/names.ts'
+import { countEvents, listEvents } from '../store/events.ts'
+import { countObjects, listObjects, type Listed, type ListQuery } from '../store/objects.ts'
+import type { Db } from '../store/pool.ts'
+import type { ListOptions, Page, Resource } from './port.ts'
+import { decode } from './stored.ts'
+import { selectionOf } from './selection.ts'
+
+/**
+ * Lists in pages. Every page says the version of the first one: who watches from there hears again of whatever changed
+ * while the pages were read, so nothing is lost, however long that took.
+ */
+
+const READ_AT_ONCE = 500
+
+interface Token {
+  readonly version: number
+  readonly namespace: string
+  readonly name: string
+  readonly asked: string
+}
+
+export async function listKind(db: Db, kind: Kind, options: ListOptions): Promise<Page> {
+  const selection = selectionOf(kind, options)
+  const asked = sha256(
+    JSON.stringify([kind.kind, options.namespace ?? '', options.labelSelector ?? '', options.fieldSelector ?? '']),
+  ).slice(0, 12)
+  const token = options.continue ? readToken(options.continue, asked) : null
+  const limit = options.limit && options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY
+  const items: Resource[] = []
+  let after: ListQuery['after'] = token
+  let version = token?.version ?? null
+  for (;;) {
+    const listed = await readPage(db, kind, {
+      kind: kind.kind,
+      namespace: selection.namespace,
+      name: selection.name,
+      after,
+      limit: READ_AT_ONCE,
+    })
+    if (token && token.version < listed.oldest) throw tokenExpired()
+    version ??= listed.version
+    for (const [i, row] of listed.objects.entries()) {
+      const object = decode(row.body, row.version)
+      if (selection.has(object)) items.push(object)
+      after = { namespace: row.namespace, name: row.name }
+      const more = i + 1 < listed.objects.length || listed.objects.length === READ_AT_ONCE
+      if (items.length >= limit && more) return await cutPage(db, kind, selection, items, { ...after, version, asked }, token === null)
+    }
+    if (listed.objects.length < READ_AT_ONCE) return { items, resourceVersion: String(version) }
+  }
+}
+
+const readPage = (db: Db, kind: Kind, query: ListQuery): Promise<Listed> =>
+  kind.kind === 'Event' ? listEvents(db, query) : listObjects(db, query)
+
+async function cutPage(
+  db: Db,
+  kind: Kind,
+  selection: { namespace: string | null; selects: boolean },
+  items: readonly Resource[],
+  token: Token,
+  first: boolean,
+): Promise<Page> {
+  const page = { items, resourceVersion: String(token.version), continue: Buffer.from(JSON.stringify(token)).toString('base64url') }
+  // Counting what a selector would leave costs a whole list; the API server leaves it out too.
+  if (selection.selects || !first) return page
+  const count = await (kind.kind === 'Event' ? countEvents(db, selection.namespace) : countObjects(db, kind.kind, selection.namespace))
+  return { ...page, remaining: Math.max(count - items.length, 1) }
+}
+
+function readToken(text: string, asked: string): Token {
+  const token = decoded(text)
+  if (!isToken(token)) throw new Refused('BadRequest', 'continue key is not valid: it must be what the list before has answered')
+  if (token.asked !== asked)
+    throw new Refused('BadRequest', 'continue key is not valid: it belongs to a list with another kind, namespace or selector')
+  return token
+}
+
+function decoded(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
+    return value
+  } catch {
+    return null
+  }
+}
+
+const isToken = (value: unknown): value is Token =>
+  isJsonObject(value) &&
+  typeof value['version'] === 'number' &&
+  typeof value['namespace'] === 'string' &&
+  typeof value['name'] === 'string' &&
+  typeof value['asked'] === 'string'
+
+const tokenExpired = (): Refused =>
+  new Refused(
+    'Expired',
+    'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
+  )

@@ -1,0 +1,261 @@
+import { KINDS, type Kind } from '../../crds/kinds.ts'
+import { invalid, refusedInvalid, required } from '../../crds/schema/causes.ts'
+import { isJsonObject } from '../../crds/schema/types.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { isRefused, Refused } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import { readEvent } from '../store/events.ts'
+import { readObject, type Place } from '../store/objects.ts'
+import type { Db } from '../store/pool.ts'
+import { applierOf, appliedMeta, nextApplied } from './applied.ts'
+import { refuseSecondDeclarer, withMarksOf, withoutOrphanedMarks } from './declared.ts'
+import { draftFrom } from './draft.ts'
+import { createEvents } from './events.ts'
+import { createFeed } from './feed.ts'
+import { createGarbage } from './garbage.ts'
+import { refuseStaleReplace } from './generation.ts'
+import { listKind } from './list.ts'
+import { mergePatch } from './merge-patch.ts'
+import type { Cluster, Draft, Resource, WriteOptions, Writer } from './port.ts'
+import { conflict, MODIFIED } from './refusals.ts'
+import { remove } from './remove.ts'
+import { decode } from './stored.ts'
+import { watchKind } from './watch.ts'
+import { create, homeOf, rewrite, type Proposal, type WritePorts } from './writes.ts'
+
+/** Life without a cluster: the objects are rows of Postgres, validated by the same definitions a cluster has. */
+
+export interface Standalone {
+  readonly cluster: Cluster
+  /** Ends watches and background work. The database is its opener's to close. */
+  close(): Promise<void>
+}
+
+interface Ports {
+  readonly db: Db
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const SYSTEM: Writer = { manager: 'bothy-standalone', user: 'system' }
+
+export async function openStandalone({ db, clock, log }: Ports): Promise<Standalone> {
+  const feed = createFeed({ db, clock, log })
+  const garbage = createGarbage({ db, clock, log, remove: (place, uid) => remove(ports, kindNamed(place.kind), place, { uid }) })
+  const ports: WritePorts = { db, clock, looseEnds: () => garbage.look() }
+  await ensureNamespace(ports, 'default')
+  return {
+    cluster: {
+      ...reads(db),
+      ...writes(ports),
+      watch: (name, options, signal) =>
+        watchKind({ feed, clock, list: (kind, asked) => listKind(db, kind, asked) }, kindNamed(name), options, signal),
+      emit: createEvents({ db, clock, log }),
+    },
+    async close() {
+      await Promise.all([garbage.close(), feed.close()])
+    },
+  }
+}
+
+function reads(db: Db): Pick<Cluster, 'get' | 'list'> {
+  return {
+    async get(name, namespace, object) {
+      const kind = kindNamed(name)
+      const stored =
+        kind.kind === 'Event' ? await readEvent(db, namespace, object) : await readObject(db, placeFor(kind, namespace, object))
+      return stored ? decode(stored.body, stored.version) : null
+    },
+    list: async (name, options = {}) => listKind(db, kindNamed(name), options),
+  }
+}
+
+function writes(ports: WritePorts): Pick<Cluster, 'create' | 'replace' | 'apply' | 'patch' | 'patchStatus' | 'delete'> {
+  return {
+    create: async (given, writer, options = {}) => {
+      const { kind, draft } = drafted(given)
+      return create(ports, kind, draft, writer, options)
+    },
+    replace: async (given, writer, options = {}) => {
+      const { kind, draft } = drafted(given)
+      return replace(ports, kind, draft, writer, options)
+    },
+    apply: async (given, writer, options = {}) => {
+      const { kind, draft } = drafted(given)
+      return apply(ports, kind, draft, writer, options)
+    },
+    patch: async (name, namespace, object, patch, writer, options = {}) => {
+      const kind = writableKind(name)
+      return rewrite(ports, kind, placeFor(kind, namespace, object), {
+        writer,
+        options,
+        subresource: null,
+        patch: true,
+        propose: (old) => patched(kind, old, patch),
+      })
+    },
+    patchStatus: async (name, namespace, object, patch, writer, options = {}) => {
+      const kind = writableKind(name)
+      if (!kind.hasStatus) throw new Refused('NotFound', `${kind.plural} have no status of their own to write`)
+      return rewrite(ports, kind, placeFor(kind, namespace, object), {
+        writer,
+        options,
+        subresource: 'status',
+        patch: true,
+        propose: (old) => patched(kind, old, patch),
+      })
+    },
+    delete: async (name, namespace, object, _writer, options = {}) => {
+      const kind = writableKind(name)
+      return remove(ports, kind, placeFor(kind, namespace, object), options)
+    },
+  }
+}
+
+const placeFor = (kind: Kind, namespace: string, name: string): Place => ({
+  kind: kind.kind,
+  namespace: kind.namespaced ? namespace : '',
+  name,
+})
+
+function kindNamed(name: string): Kind {
+  const kind = KINDS.find((each) => each.kind === name)
+  if (!kind)
+    throw new Refused(
+      'NotFound',
+      `the server does not know the kind ${JSON.stringify(name)}; it knows ${KINDS.map((each) => each.kind).join(', ')}`,
+    )
+  return kind
+}
+
+function writableKind(name: string): Kind {
+  const kind = kindNamed(name)
+  if (kind.kind === 'Event') throw new Refused('MethodNotAllowed', 'events are written by what happens, not by requests')
+  return kind
+}
+
+function drafted(given: Draft): { readonly kind: Kind; readonly draft: Draft } {
+  const draft = draftFrom(given)
+  const kind = writableKind(draft.kind)
+  if (draft.apiVersion !== kind.apiVersion) {
+    throw new Refused(
+      'BadRequest',
+      `apiVersion ${JSON.stringify(draft.apiVersion)} of kind ${kind.kind} is not served; write ${kind.apiVersion}`,
+    )
+  }
+  return { kind, draft }
+}
+
+async function replace(ports: WritePorts, kind: Kind, draft: Draft, writer: Writer, options: WriteOptions): Promise<Resource> {
+  const name = draft.metadata.name ?? ''
+  const { metadata, spec, rest } = partsOf(draft)
+  return rewrite(ports, kind, placeFor(kind, homeOf(kind, draft), name), {
+    writer,
+    options,
+    subresource: null,
+    patch: false,
+    propose: (old) => {
+      refuseStaleReplace(kind, old, draft.metadata)
+      refuseSecondDeclarer(kind, old, writer)
+      return { metadata: withMarksOf(old, metadata, writer), spec, rest, status: old.status, pinned: true }
+    },
+  })
+}
+
+/** What is beside metadata, spec and status goes with them to be pruned, warned of or refused. */
+function partsOf(draft: Draft): Pick<Proposal, 'metadata' | 'spec' | 'rest'> {
+  const {
+    apiVersion: _apiVersion,
+    kind: _kind,
+    metadata,
+    spec,
+    status: _status,
+    ...rest
+  } = { spec: undefined, status: undefined, ...draft }
+  return { metadata, spec, rest }
+}
+
+async function apply(ports: WritePorts, kind: Kind, draft: Draft, writer: Writer, options: WriteOptions): Promise<Resource> {
+  const place = placeFor(kind, homeOf(kind, draft), draft.metadata.name ?? '')
+  const applier = applierOf(writer)
+  if (place.name === '') throw refusedInvalid(kind, 'Unknown', [required('metadata.name', 'name is required')])
+  const { metadata, spec, rest } = partsOf(draft)
+  const change = {
+    writer,
+    options,
+    subresource: null,
+    patch: false,
+    propose: (old: Resource, applied: Proposal['applied'] = {}) => {
+      refuseSecondDeclarer(kind, old, writer)
+      refuseOtherUid(kind, old, draft.metadata.uid)
+      refuseOtherVersion(kind, old, draft.metadata.resourceVersion)
+      return {
+        metadata: appliedMeta(old, metadata, applied, applier),
+        spec,
+        rest,
+        status: old.status,
+        applied: nextApplied(applied, applier, draft.metadata),
+        pinned: Boolean(draft.metadata.resourceVersion),
+      }
+    },
+  } as const
+  try {
+    return await rewrite(ports, kind, place, change)
+  } catch (error) {
+    if (!isRefused(error, 'NotFound') || draft.metadata.resourceVersion) throw error
+  }
+  try {
+    return await create(ports, kind, draft, writer, options, nextApplied({}, applier, draft.metadata))
+  } catch (error) {
+    // Somebody created it between the look and the write: it is theirs to be changed now.
+    if (!isRefused(error, 'AlreadyExists') || options.dryRun) throw error
+    return rewrite(ports, kind, place, change)
+  }
+}
+
+function patched(kind: Kind, old: Resource, patch: unknown): Proposal & { readonly pinned: boolean } {
+  if (!isJsonObject(patch)) throw new Refused('BadRequest', 'a merge patch must be a JSON object')
+  const {
+    apiVersion,
+    kind: name,
+    metadata,
+    spec,
+    status,
+    ...rest
+  } = { spec: undefined, status: undefined, ...draftFrom(mergePatch(old, patch)) }
+  refuseMove(kind, old, { apiVersion, kind: name, metadata })
+  const given = isJsonObject(patch['metadata']) ? patch['metadata'] : {}
+  const version = typeof given['resourceVersion'] === 'string' ? given['resourceVersion'] : undefined
+  refuseOtherVersion(kind, old, version)
+  refuseOtherUid(kind, old, metadata.uid)
+  return { metadata: withoutOrphanedMarks(old, metadata), spec, status, rest, pinned: Boolean(version) }
+}
+
+function refuseOtherVersion(kind: Kind, old: Resource, version: string | undefined): void {
+  if (version && version !== old.metadata.resourceVersion) throw conflict(kind, old.metadata.name, MODIFIED)
+}
+
+function refuseOtherUid(kind: Kind, old: Resource, uid: string | undefined): void {
+  if (uid === undefined || uid === old.metadata.uid) return
+  throw conflict(kind, old.metadata.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`)
+}
+
+/** A patch changes what an object is, never which one it is. */
+function refuseMove(kind: Kind, old: Resource, next: Draft): void {
+  const moved = [
+    ['apiVersion', old.apiVersion, next.apiVersion],
+    ['kind', old.kind, next.kind],
+    ['metadata.name', old.metadata.name, next.metadata.name],
+    ['metadata.namespace', old.metadata.namespace, next.metadata.namespace],
+  ].find(([, was, is]) => was !== is)
+  if (!moved) return
+  throw refusedInvalid(kind, old.metadata.name, [invalid(moved[0] ?? '', moved[2] ?? '', 'field is immutable')])
+}
+
+async function ensureNamespace(ports: WritePorts, name: string): Promise<void> {
+  try {
+    await create(ports, kindNamed('Namespace'), { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, SYSTEM, {})
+  } catch (error) {
+    if (!isRefused(error, 'AlreadyExists')) throw error
+  }
+}

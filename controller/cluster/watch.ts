@@ -1,0 +1,80 @@
+import type { Kind } from '../../crds/kinds.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { Refused } from '../kernel/errors.ts'
+import type { Feed, FeedChange } from './feed.ts'
+import type { Change, ListOptions, Page, WatchOptions } from './port.ts'
+import { selectionOf, type Selection } from './selection.ts'
+import { namespaceOf, selectableOf } from './stored.ts'
+
+/** Between two bookmarks of a watch that asked for them. */
+const BOOKMARK_EVERY_MS = 30_000
+
+interface Ports {
+  readonly feed: Feed
+  readonly clock: Clock
+  readonly list: (kind: Kind, options: ListOptions) => Promise<Page>
+}
+
+/** Wrong selectors and versions are refused at once, not at the first change. */
+export function watchKind(ports: Ports, kind: Kind, options: WatchOptions, signal: AbortSignal): AsyncIterable<Change> {
+  const selection = selectionOf(kind, options)
+  return follow(ports, kind, options, selection, positionOf(options.from), signal)
+}
+
+/** 0 means "any state will do", which for us is the present one. */
+function positionOf(from: string | undefined): number | null {
+  if (from === undefined || from === '' || from === '0') return null
+  if (!/^\d{1,15}$/.test(from))
+    throw new Refused(
+      'BadRequest',
+      `resourceVersion: Invalid value: ${JSON.stringify(from)}: must be a version that a list or watch has answered`,
+    )
+  return Number(from)
+}
+
+async function* follow(
+  { feed, clock, list }: Ports,
+  kind: Kind,
+  options: WatchOptions,
+  selection: Selection,
+  from: number | null,
+  signal: AbortSignal,
+): AsyncGenerator<Change, void, void> {
+  let position = from
+  if (position === null) {
+    const present = await list(kind, options)
+    for (const object of present.items) yield { type: 'ADDED', object }
+    position = Number(present.resourceVersion)
+  }
+  let told = position
+  let bookmarkAt = clock.now() + BOOKMARK_EVERY_MS
+  while (!signal.aborted && !feed.ended) {
+    const read = await feed.after(kind.kind, position)
+    for (const change of read.changes) {
+      const shown = shownTo(selection, kind, change)
+      if (shown && signal.aborted) return
+      if (shown) {
+        yield shown
+        told = change.version
+      }
+    }
+    const moved = read.position > position
+    position = read.position
+    if (moved) continue
+    if (options.bookmarks && position > told && clock.now() >= bookmarkAt) {
+      yield { type: 'BOOKMARK', kind: kind.kind, resourceVersion: String(position) }
+      told = position
+      bookmarkAt = clock.now() + BOOKMARK_EVERY_MS
+    }
+    await feed.moved(position, Math.max(bookmarkAt - clock.now(), 1_000), signal)
+  }
+}
+
+/** An object that enters a selection is added to it, one that leaves it is deleted from it. */
+function shownTo(selection: Selection, kind: Kind, { type, object, before }: FeedChange): Change | null {
+  if (selection.namespace !== null && namespaceOf(object) !== selection.namespace) return null
+  const isIn = selection.seen(selectableOf(kind, object))
+  const wasIn = before === null ? isIn : selection.seen(before)
+  if (type === 'MODIFIED' && isIn !== wasIn) return { type: isIn ? 'ADDED' : 'DELETED', object }
+  return isIn ? { type, object } : null
+}

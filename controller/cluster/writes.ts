@@ -1,0 +1,194 @@
+import type { Kind } from '../../crds/kinds.ts'
+import { refusedInvalid, required } from '../../crds/schema/causes.ts'
+import type { JsonObject } from '../../crds/schema/types.ts'
+import { toIso, type Clock } from '../kernel/clock.ts'
+import { Refused } from '../kernel/errors.ts'
+import { newUid, randomSuffix } from '../kernel/names.ts'
+import { insertObject, readObject, removeObject, updateObject, type Applied, type ObjectContent, type Place } from '../store/objects.ts'
+import type { Db } from '../store/pool.ts'
+import { admitted } from './admission.ts'
+import { refuseForeignChange } from './declared.ts'
+import { bornMeta, isReleased, nextMeta, refuseNewFinalizers, refuseWrongOwners, specDiffers } from './generation.ts'
+import { equal } from '../../crds/schema/equal.ts'
+import { deepFreeze } from './freeze.ts'
+import type { Draft, Resource, WriteOptions, Writer } from './port.ts'
+import { alreadyExists, conflict, forbidden, MODIFIED, notFound } from './refusals.ts'
+import { decode, encode, namespaceOf, selectableBefore } from './stored.ts'
+
+/** The two ways an object is written: born, or made from what it was. Reads, judges in memory, writes if nobody else did. */
+
+export interface WritePorts {
+  readonly db: Db
+  readonly clock: Clock
+  /** Told when an object is gone or came with owners: something else may have to go. */
+  readonly looseEnds: () => void
+}
+
+const TRIES_MAX = 20
+const NAME_TRIES_MAX = 8
+const GENERATED_BASE_LENGTH_MAX = 58
+
+const NO_APPLIED: Applied = {}
+
+export async function create(
+  ports: WritePorts,
+  kind: Kind,
+  draft: Draft,
+  writer: Writer,
+  options: WriteOptions,
+  applied = NO_APPLIED,
+): Promise<Resource> {
+  if (draft.metadata.resourceVersion) throw new Refused('InternalError', 'resourceVersion should not be set on objects to be created')
+  const generated = draft.metadata.name ? null : draft.metadata.generateName
+  if (!draft.metadata.name && !generated) {
+    throw refusedInvalid(kind, 'Unknown', [required('metadata.name', 'name or generateName is required')])
+  }
+  for (let tries = 1; ; tries += 1) {
+    const name = draft.metadata.name || `${(generated ?? '').slice(0, GENERATED_BASE_LENGTH_MAX)}${randomSuffix()}`
+    try {
+      return await createNamed(ports, kind, { ...draft, metadata: { ...draft.metadata, name } }, name, writer, options, applied)
+    } catch (error) {
+      if (!generated || tries >= NAME_TRIES_MAX || !(error instanceof Refused) || error.reason !== 'AlreadyExists') throw error
+    }
+  }
+}
+
+async function createNamed(
+  ports: WritePorts,
+  kind: Kind,
+  draft: Draft,
+  name: string,
+  writer: Writer,
+  options: WriteOptions,
+  applied: Applied,
+): Promise<Resource> {
+  const place = { kind: kind.kind, namespace: homeOf(kind, draft), name }
+  const { status: _status, ...declared } = { status: undefined, ...draft }
+  const { metadata, spec, status } = admitted(kind, declared, null, options)
+  const birth = { name, namespace: place.namespace, uid: newUid(), creationTimestamp: toIso(ports.clock.now()) }
+  const object = resourceOf(kind, bornMeta(metadata, birth), spec, status)
+  refuseWrongOwners(kind, name, object.metadata.ownerReferences ?? [])
+  refuseForeignChange(kind, null, object, writer)
+  if (options.dryRun) return dryCreated(ports.db, kind, place, object)
+  const inserted = await insertObject(ports.db, place, contentOf(object, applied))
+  if (inserted === 'exists') throw alreadyExists(kind, name)
+  if (inserted === 'namespace missing') throw missingNamespace(place.namespace)
+  if (inserted === 'namespace ending') throw endingNamespace(kind, place)
+  if ((object.metadata.ownerReferences ?? []).length > 0) ports.looseEnds()
+  return versioned(object, inserted.version)
+}
+
+const missingNamespace = (namespace: string): Refused =>
+  new Refused('NotFound', `namespaces "${namespace}" not found`, { name: namespace, group: '', kind: 'namespaces' })
+
+const endingNamespace = (kind: Kind, { namespace, name }: Place): Refused =>
+  forbidden(kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`)
+
+async function dryCreated(db: Db, kind: Kind, place: Place, object: Resource): Promise<Resource> {
+  if (await readObject(db, place)) throw alreadyExists(kind, place.name)
+  if (place.namespace !== '') {
+    const home = await readObject(db, { kind: 'Namespace', namespace: '', name: place.namespace })
+    if (!home) throw missingNamespace(place.namespace)
+    if (decode(home.body, home.version).metadata.deletionTimestamp !== undefined) throw endingNamespace(kind, place)
+  }
+  return deepFreeze(object)
+}
+
+export interface Proposal {
+  readonly metadata: Draft['metadata']
+  readonly spec: unknown
+  readonly status: unknown
+  /** What else the writer wrote beside them: fields no schema knows. */
+  readonly rest: JsonObject
+  readonly applied?: Applied
+}
+
+export interface Rewrite {
+  readonly writer: Writer
+  readonly options: WriteOptions
+  readonly subresource: 'status' | null
+  readonly patch: boolean
+  /** What the object shall be, from what it is; also says whether a lost race is the writer's own (it named a version). */
+  propose(old: Resource, applied: Applied): Proposal & { readonly pinned: boolean }
+}
+
+/** Makes an object from what it is; one that nothing holds any more is removed by this write. */
+export async function rewrite(ports: WritePorts, kind: Kind, place: Place, change: Rewrite): Promise<Resource> {
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const stored = await readObject(ports.db, place)
+    if (!stored) throw notFound(kind, place.name)
+    const old = decode(stored.body, stored.version)
+    const proposal = change.propose(old, stored.applied)
+    const next = change.subresource === 'status' ? nextStatus(kind, old, proposal, change) : nextObject(kind, old, proposal, change)
+    const applied = proposal.applied ?? stored.applied
+    if (equal(old, next) && equal(stored.applied, applied)) return old
+    if (change.options.dryRun) return deepFreeze(next)
+    const written = await write(ports, kind, place, old, next, applied)
+    if (written) return written
+    if (proposal.pinned) throw conflict(kind, place.name, MODIFIED)
+  }
+  throw conflict(kind, place.name, MODIFIED)
+}
+
+function nextStatus(kind: Kind, old: Resource, proposal: Proposal, { options }: Rewrite): Resource {
+  const { status } = admitted(kind, { ...old, status: proposal.status }, old, { ...options, subresource: 'status', patch: true })
+  return resourceOf(kind, old.metadata, old.spec, status)
+}
+
+function nextObject(kind: Kind, old: Resource, proposal: Proposal, { writer, options, patch }: Rewrite): Resource {
+  const name = old.metadata.name
+  const draft = { ...proposal.rest, ...resourceOf(kind, old.metadata, proposal.spec, old.status), metadata: { ...proposal.metadata, name } }
+  const { metadata, spec } = admitted(kind, draft, old, { ...options, patch })
+  const next = resourceOf(kind, nextMeta(old, metadata, specDiffers(old, { spec })), spec, old.status)
+  refuseWrongOwners(kind, name, next.metadata.ownerReferences ?? [])
+  refuseNewFinalizers(kind, old, next.metadata)
+  refuseForeignChange(kind, old, next, writer)
+  return next
+}
+
+async function write(
+  ports: WritePorts,
+  kind: Kind,
+  place: Place,
+  old: Resource,
+  next: Resource,
+  applied: Applied,
+): Promise<Resource | null> {
+  const expected = Number(old.metadata.resourceVersion)
+  // A namespace goes when it is empty, not when its finalizers are.
+  if (isReleased(next.metadata) && kind.kind !== 'Namespace') {
+    const removed = await removeObject(ports.db, place, expected, encode(next))
+    if (removed === null) return null
+    ports.looseEnds()
+    return deepFreeze(next)
+  }
+  const version = await updateObject(ports.db, place, expected, contentOf(next, applied), selectableBefore(kind, old, next))
+  if (version !== null && !equal(old.metadata.ownerReferences, next.metadata.ownerReferences)) ports.looseEnds()
+  return version === null ? null : versioned(next, version)
+}
+
+/** Where an object lives: nowhere for kinds of the whole cluster. */
+export const homeOf = (kind: Kind, draft: Draft): string => (kind.namespaced ? draft.metadata.namespace || 'default' : '')
+
+function resourceOf(kind: Kind, metadata: Resource['metadata'], spec: unknown, status: unknown): Resource {
+  return {
+    apiVersion: kind.apiVersion,
+    kind: kind.kind,
+    metadata,
+    ...(spec === undefined ? {} : { spec }),
+    ...(status === undefined ? {} : { status }),
+  }
+}
+
+export const contentOf = (object: Resource, applied: Applied): ObjectContent => ({
+  uid: object.metadata.uid,
+  body: encode(object),
+  owners: (object.metadata.ownerReferences ?? []).map(({ uid }) => uid),
+  deleting: object.metadata.deletionTimestamp !== undefined,
+  applied,
+})
+
+export const versioned = (object: Resource, version: number): Resource =>
+  deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(version) } })
+
+export const placeOf = (object: Resource): Place => ({ kind: object.kind, namespace: namespaceOf(object), name: object.metadata.name })
