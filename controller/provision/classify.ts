@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs'
+import { isSame } from '../kernel/pids.ts'
+import { lostClaims, releaseClaim, takeOver } from '../store/claim-jobs.ts'
+import { finishJob } from '../store/finish-job.ts'
+import { intentOf, jobById } from '../store/read-jobs.ts'
+import type { Claim, Intent, Job } from '../store/records.ts'
+import { newestState } from '../store/states.ts'
+import { folderOf, foldersLeft, markInterrupted, removePath, stateIn, wasInterrupted } from './folder.ts'
+import { holdClaim } from './hold.ts'
+import type { Ending, Tools } from './job.ts'
+import { orphansIn } from './machines-left.ts'
+import { agentsIn, machinesIn, parseState, type State } from './state.ts'
+import { send } from './terraform.ts'
+
+/**
+ * What a provisioner left behind that died or was cut off, told apart by what is on this machine:
+ *
+ *   nothing written down          → nothing was done: back into the queue
+ *   written down, not here        → ProvisionerLost, the state before counts
+ *   terraform still runs          → one SIGINT, if it had none; wait; then as below
+ *   a newer state in the folder   → kept, Interrupted
+ *   no state                      → Interrupted; our machines are found again by their names
+ */
+export interface Classifier {
+  /** One look at all that is lost; jobs that run here are left alone. */
+  look(running: ReadonlySet<string>): Promise<void>
+  /** Removes the folders of jobs that have ended. */
+  sweep(running: ReadonlySet<string>): Promise<void>
+}
+
+export interface ClassifierOptions {
+  readonly provisionerId: string
+  readonly leaseMs: number
+  readonly limitMs: number
+}
+
+/** The machine that has the folder goes first: it alone can tell. */
+const ELSEWHERE_MS = 60_000
+/** A job that ends every provisioner that takes it is not tried for ever. */
+const CLAIMS_MAX = 10
+const LOOK_AGAIN_MS = 100
+
+export function createClassifier(tools: Tools, options: ClassifierOptions): Classifier {
+  const lostSinceMs = new Map<string, number>()
+  return {
+    async look(running) {
+      const jobs = (await lostClaims(tools.db, null)).filter(({ id }) => !running.has(id))
+      const ids = new Set(jobs.map(({ id }) => id))
+      for (const id of lostSinceMs.keys()) if (!ids.has(id)) lostSinceMs.delete(id)
+      for (const job of jobs) {
+        const intent = await intentOf(tools.db, job.id)
+        const since = lostSinceMs.get(job.id) ?? tools.clock.elapsedMs()
+        lostSinceMs.set(job.id, since)
+        if (intent && !isHere(tools, intent) && tools.clock.elapsedMs() - since < ELSEWHERE_MS) continue
+        await settle(tools, options, job, intent)
+      }
+    },
+    async sweep(running) {
+      for (const id of await foldersLeft(tools.stateDir)) {
+        if (!running.has(id)) await sweepFolder(tools, id)
+      }
+    },
+  }
+}
+
+const isHere = ({ host }: Tools, intent: Intent): boolean => intent.host === host && existsSync(intent.folder)
+
+async function settle(tools: Tools, options: ClassifierOptions, job: Job, intent: Intent | null): Promise<void> {
+  const { db, log } = tools
+  const claim = await takeOver(db, job.id, options.provisionerId, options.leaseMs)
+  if (!claim) return
+  log.info('a job was left behind', { job: job.id, kind: job.kind, written: intent !== null })
+  if (!intent && claim.epoch <= CLAIMS_MAX && (await releaseClaim(db, claim))) return
+  // The same lease that its holder had: waiting for terraform may take longer than one.
+  const hold = holdClaim({ db, clock: tools.clock, log, leaseMs: options.leaseMs, limitMs: options.limitMs }, claim)
+  try {
+    const here = intent !== null && isHere(tools, intent)
+    const killed = here && (await endOf(tools, intent))
+    if (hold.lost()) return
+    const ending = await endingOf(tools, claim, intent, { here, killed })
+    if ((await finishJob(db, claim, ending)) && here) await removePath(folderOf(tools.stateDir, job.id))
+  } finally {
+    hold.close()
+  }
+}
+
+/** Waits for a terraform that outlived its provisioner. true: it had to be killed. */
+async function endOf({ clock, graceMs }: Tools, { folder, pid, pidStartedAt }: Intent): Promise<boolean> {
+  if (pid === undefined || pidStartedAt === undefined) return false
+  const process = { pid, startedAt: pidStartedAt }
+  interruptOnce(folder, process)
+  const since = clock.elapsedMs()
+  while (isSame(pid, pidStartedAt)) {
+    if (clock.elapsedMs() - since > graceMs) {
+      send(process, 'SIGKILL', true)
+      return true
+    }
+    await clock.sleep(LOOK_AGAIN_MS)
+  }
+  return false
+}
+
+function interruptOnce(folder: string, process: { readonly pid: number; readonly startedAt: string }): void {
+  if (wasInterrupted(folder)) return
+  markInterrupted(folder)
+  send(process, 'SIGINT', true)
+}
+
+interface Found {
+  readonly here: boolean
+  readonly killed: boolean
+}
+
+async function endingOf(tools: Tools, { job }: Claim, intent: Intent | null, { here, killed }: Found): Promise<Ending> {
+  const sealed = await newestState(tools.db, job.subject.uid)
+  const before = sealed && parseState(tools.sealer.open(sealed, job.subject.uid))
+  const bytes = here && intent ? await stateIn(intent.folder) : null
+  const left = bytes && parseState(bytes)
+  const newer = left !== null && isNewer(left, before)
+  const state = newer ? left : before
+  const agents = state ? agentsIn(state) : null
+  const orphans = orphansIn(intent?.creates ?? [], state)
+  return {
+    ...verdictOf(job, intent, { here, killed }, newer),
+    state: newer && bytes ? tools.sealer.seal(bytes, job.subject.uid) : null,
+    agents: agents === null || typeof agents === 'string' ? null : agents.map(({ id, name, manifest }) => ({ id, name, manifest })),
+    result: {
+      machines: state ? machinesIn(state) : [],
+      resources: state?.instances.length ?? 0,
+      ...(orphans.length > 0 ? { orphans } : {}),
+    },
+  }
+}
+
+const isNewer = (left: State, before: State | null): boolean => !before || left.lineage !== before.lineage || left.serial > before.serial
+
+function verdictOf(job: Job, intent: Intent | null, { here, killed }: Found, newer: boolean): Pick<Ending, 'phase' | 'reason' | 'error'> {
+  const phase = job.cancelRequestedAt === null ? 'Failed' : 'Canceled'
+  if (killed)
+    return { phase, reason: 'OrphansPossible', error: 'terraform outlived its provisioner, did not end when told to, and was killed' }
+  if (!intent) return { phase, reason: 'Interrupted', error: 'every provisioner that took this job ended before it began' }
+  if (!here)
+    return { phase, reason: 'ProvisionerLost', error: `its provisioner on ${intent.host} is gone, and with it what the build left there` }
+  const what = newer ? 'the state it left was kept' : 'it left no newer state'
+  return { phase, reason: 'Interrupted', error: `the provisioner ended during the build; ${what}` }
+}
+
+async function sweepFolder(tools: Tools, id: string): Promise<void> {
+  const job = /^\d{1,18}$/.test(id) ? await jobById(tools.db, id) : null
+  if (!job) return tools.log.warn('a build folder belongs to no job that is known; it is kept', { folder: folderOf(tools.stateDir, id) })
+  if (job.finishedAt === null) return
+  const folder = folderOf(tools.stateDir, id)
+  const intent = await intentOf(tools.db, id)
+  if (intent?.pid !== undefined && intent.pidStartedAt !== undefined && isSame(intent.pid, intent.pidStartedAt)) {
+    return interruptOnce(folder, { pid: intent.pid, startedAt: intent.pidStartedAt })
+  }
+  await removePath(folder)
+}

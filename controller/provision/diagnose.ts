@@ -1,0 +1,35 @@
+import type { Reason } from '../kernel/reasons.ts'
+import type { Failure } from './output.ts'
+
+/** Terraform's failures in the words of somebody who never runs it by hand. Pure. */
+
+export interface Diagnosis {
+  readonly reason: Reason
+  readonly text: string
+}
+
+export const CLOUD_REFUSED = 'a cloud block keeps the state elsewhere; Bothy keeps the state of every workspace itself, so remove the block'
+
+const ERROR_CHARACTERS_MAX = 4000
+
+/** What the job's error says: the first failures, whole. `otherwise` where terraform gave no reason. */
+export function diagnose(failures: readonly Failure[], usual: Reason, otherwise: string): Diagnosis {
+  const missing = failures.map(missingPart).find((text) => text !== null)
+  if (missing) return { reason: 'ProviderUnavailable', text: missing }
+  const text = failures.map((failure) => failure.text).join('\n')
+  return { reason: usual, text: (text === '' ? otherwise : text).slice(0, ERROR_CHARACTERS_MAX) }
+}
+
+/** Without `init` only our own providers and terraform's built-in one are there. */
+function missingPart({ summary, detail, text }: Failure): string | null {
+  if (/^Module (not installed|source has changed)/.test(summary)) {
+    return `${text.split(' (')[0] ?? summary}: modules are not available here yet; put their resources in the template itself`
+  }
+  if (!/lock file|Required plugins are not installed|Missing required provider|Failed to query available provider/i.test(summary))
+    return null
+  const names = [...new Set([...detail.matchAll(/\bregistry\.[\w.-]+\/[\w.-]+\/[\w.-]+/g)].map(([address]) => shortOf(address)))]
+  return `the template needs ${names.length > 0 ? `the provider ${names.join(', ')}` : 'a provider'}, which is not available here: bothy/bothy, coder/coder and terraform's own terraform_data are`
+}
+
+/** `registry.terraform.io/hashicorp/aws` is `hashicorp/aws` to everybody. */
+const shortOf = (address: string): string => address.split('/').slice(1).join('/').replace(/[.:]$/, '')

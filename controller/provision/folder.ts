@@ -1,0 +1,146 @@
+import { constants, existsSync, writeFileSync } from 'node:fs'
+import { chown, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { contentOf, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
+import { Stalled } from '../kernel/errors.ts'
+import { TREE } from './sandbox.ts'
+import { keepsResources } from './state.ts'
+
+/**
+ * Everything a build has on this machine, and the only place its state is ever in plain text:
+ *
+ *   <state>/builds/<job id>/        0700, of the user that terraform runs as
+ *     tree/                         the template's files, our override, terraform.tfstate
+ *     data/                         terraform's own data: outside the tree, so that no template can bring it along
+ *     home/  terraformrc  p.sock
+ */
+export interface WorkFolder {
+  readonly path: string
+  /** Where the provider is served. Outside the folder when that path would be too long for a socket. */
+  readonly socket: string
+  readonly socketOutside: boolean
+}
+
+export interface Contents {
+  readonly files: readonly TemplateFile[]
+  readonly digest: string
+  readonly state: Buffer | null
+  /** What terraform recorded when it was told, once, that state is kept locally. */
+  readonly backendRecord: string
+  readonly user: number | null
+}
+
+export const buildsFolder = (stateDir: string): string => join(stateDir, 'builds')
+export const folderOf = (stateDir: string, jobId: string): string => join(buildsFolder(stateDir), jobId)
+
+/** Overrides are merged in order of their names, the last wins: this one must be the last. */
+export const OVERRIDE_NAME = 'zz_override.tf'
+export const OVERRIDE = 'terraform {\n  backend "local" {}\n}\n'
+/** A real file, or terraform warns into every log: no checks of versions, and nothing of the user's own configuration. */
+export const CLI_CONFIG = 'disable_checkpoint = true\n'
+
+const STATE_FILE = 'terraform.tfstate'
+/** Written by terraform when it could not write the other one: then it is the newer. */
+const ERRORED_STATE_FILE = 'errored.tfstate'
+const STATE_BYTES_MAX = 64 * 1024 * 1024
+/** What the kernel allows for the path of a socket, less its closing zero. */
+const SOCKET_PATH_BYTES_MAX = 103
+
+export async function makeFolder(path: string, contents: Contents): Promise<WorkFolder> {
+  const files = trusted(contents)
+  await rm(path, { recursive: true, force: true })
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const made: string[] = []
+  const folder = async (name: string) => {
+    await mkdir(name, { mode: 0o700 })
+    made.push(name)
+  }
+  const file = async (name: string, data: string | Buffer) => {
+    await writeFile(name, data, { flag: 'wx', mode: 0o600 })
+    made.push(name)
+  }
+  for (const name of ['', TREE, 'data', 'home']) await folder(join(path, name))
+  for (const name of foldersOf(files)) await folder(join(path, TREE, name))
+  for (const each of files) await file(join(path, TREE, each.path), contentOf(each))
+  await file(join(path, TREE, OVERRIDE_NAME), OVERRIDE)
+  await file(join(path, 'data', STATE_FILE), contents.backendRecord)
+  await file(join(path, 'terraformrc'), CLI_CONFIG)
+  if (contents.state) await file(join(path, TREE, STATE_FILE), contents.state)
+  const { user } = contents
+  if (user !== null) await Promise.all(made.map((name) => chown(name, user, user)))
+  return { path, ...(await socketIn(path)) }
+}
+
+/** Judged again although they were judged when stored: nothing else stands between these paths and this machine's files. */
+function trusted({ files, digest }: Contents): readonly TemplateFile[] {
+  const again = normaliseTemplate(new Map(files.map((file) => [file.path, contentOf(file)])))
+  if (again.digest !== digest) throw new Stalled('TemplateInvalid', `the stored files of ${digest} are not those that were imported`)
+  const later = again.files.find(({ path }) => isRootOverride(path) && path >= OVERRIDE_NAME)
+  if (later)
+    throw new Stalled('TemplateInvalid', `${later.path}: override files must sort before ${OVERRIDE_NAME}, which pins where state is kept`)
+  return again.files
+}
+
+const isRootOverride = (path: string): boolean => /^([^/]*_)?override\.tf(\.json)?$|^([^/]*_)?override\.tofu(\.json)?$/.test(path)
+
+/** Parents before children. */
+const foldersOf = (files: readonly TemplateFile[]): string[] =>
+  [
+    ...new Set(
+      files.flatMap(({ path }) =>
+        path
+          .split('/')
+          .slice(0, -1)
+          .map((_, i, parts) => parts.slice(0, i + 1).join('/')),
+      ),
+    ),
+  ].toSorted()
+
+async function socketIn(path: string): Promise<Pick<WorkFolder, 'socket' | 'socketOutside'>> {
+  const inside = join(path, 'p.sock')
+  if (Buffer.byteLength(inside) <= SOCKET_PATH_BYTES_MAX) return { socket: inside, socketOutside: false }
+  return { socket: join(await mkdtemp(join(tmpdir(), 'bothy-')), 'p.sock'), socketOutside: true }
+}
+
+/** The newest state that terraform left, or null where it left none that can be read. */
+export async function stateIn(path: string): Promise<Buffer | null> {
+  for (const name of [ERRORED_STATE_FILE, STATE_FILE]) {
+    const bytes = await ownFile(join(path, TREE, name))
+    if (bytes && keepsResources(bytes)) return bytes
+  }
+  return null
+}
+
+/** What a template ran may have put anything here: only a plain file is read, never what a link points to. */
+async function ownFile(path: string): Promise<Buffer | null> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const found = await file.stat()
+      return found.isFile() && found.size <= STATE_BYTES_MAX ? await file.readFile() : null
+    } finally {
+      await file.close()
+    }
+  } catch {
+    return null
+  }
+}
+
+const INTERRUPTED_MARK = 'interrupted'
+
+/** Written before a SIGINT is sent, and read by whoever comes later: a second one makes terraform forget what it is making. */
+export const markInterrupted = (path: string): void => writeFileSync(join(path, INTERRUPTED_MARK), '')
+export const wasInterrupted = (path: string): boolean => existsSync(join(path, INTERRUPTED_MARK))
+
+export const removePath = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 2 })
+
+/** The ids of jobs that left a folder here. */
+export async function foldersLeft(stateDir: string): Promise<string[]> {
+  try {
+    const found = await readdir(buildsFolder(stateDir), { withFileTypes: true })
+    return found.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name)
+  } catch {
+    return []
+  }
+}

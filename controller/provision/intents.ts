@@ -1,0 +1,35 @@
+import { Transient } from '../kernel/errors.ts'
+import { recordIntent } from '../store/claim-jobs.ts'
+import type { Db } from '../store/pool.ts'
+import type { Claim, Intent } from '../store/records.ts'
+import type { Process } from './terraform.ts'
+
+/** What is about to happen, written down before it does, in order. */
+export interface Intents {
+  record(): Promise<void>
+  /** Rejects when it could not be written: then the thing is not made. */
+  creating(machine: Intent['creates'][number]): Promise<void>
+  started(process: Process): void
+  creates(): Intent['creates']
+}
+
+export function createIntents(db: Db, claim: Claim, where: Pick<Intent, 'host' | 'folder'>): Intents {
+  let intent: Intent = { ...where, creates: [] }
+  let writing: Promise<void> = Promise.resolve()
+  const write = (change: Partial<Intent>): Promise<void> => {
+    intent = { ...intent, ...change }
+    const now = intent
+    writing = writing
+      .catch(() => {})
+      .then(async () => {
+        if (!(await recordIntent(db, claim, now))) throw new Transient('this build belongs to another provisioner now')
+      })
+    return writing
+  }
+  return {
+    record: () => write({}),
+    creating: (machine) => write({ creates: [...intent.creates, machine] }),
+    started: ({ pid, startedAt }) => void write({ pid, pidStartedAt: startedAt }).catch(() => {}),
+    creates: () => intent.creates,
+  }
+}

@@ -1,0 +1,97 @@
+import type { Identity, Machines } from '../../provider/port.ts'
+import type { TemplateFile } from '../../crds/files.ts'
+import { Stalled } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import { keyOf, type Key } from '../kernel/names.ts'
+import type { Db } from '../store/pool.ts'
+import type { BuildInput, Claim, Job, JobResult } from '../store/records.ts'
+import type { Outcome } from '../store/finish-job.ts'
+import type { Sealer } from '../store/sealed.ts'
+import { filesOf } from '../store/versions.ts'
+import { CLOUD_REFUSED } from './diagnose.ts'
+import { folderOf, makeFolder, type WorkFolder } from './folder.ts'
+import type { Journal } from './journal.ts'
+import type { StopReason, TerraformTools } from './run-terraform.ts'
+import { factsOf } from './template-blocks.ts'
+
+/** For whom the machines of one build are made; the token of an agent never appears in a plan or in argv. */
+export interface MachineOwner {
+  readonly workspace: { readonly uid: string; readonly namespace: string; readonly name: string }
+  readonly owner: BuildInput['owner']
+  readonly buildId: string
+  readonly tokenOf: (agentId: string) => string | null
+}
+
+export type MachinesFor = (owner: MachineOwner) => Machines
+
+/** What every job of a provisioner is done with. */
+export interface Tools extends TerraformTools {
+  readonly db: Db
+  readonly sealer: Sealer
+  readonly log: Log
+  readonly stateDir: string
+  readonly host: string
+  readonly backendRecord: string
+  readonly accessUrl: () => string
+  readonly machinesFor: MachinesFor
+}
+
+/** One claimed job while it runs. */
+export interface Work {
+  readonly claim: Claim
+  readonly journal: Journal
+  readonly stop: AbortSignal
+  /** Something was done: it is not stuck. */
+  readonly progressed: () => void
+}
+
+/** How a job ended; the state is sealed by whoever finishes the job. */
+export type Ending = Omit<Outcome, 'state'> & { readonly state: Buffer | null }
+
+export const stopReasonOf = (stop: AbortSignal): StopReason | null => {
+  const reason: unknown = stop.aborted ? stop.reason : null
+  return reason === 'canceled' || reason === 'too long' || reason === 'lease lost' || reason === 'closing' ? reason : null
+}
+
+export const workspaceKeyOf = (job: Job): Key => keyOf('Workspace', job.subject.namespace, job.subject.name)
+
+/** The template's files as they were imported, ready for terraform. */
+export async function prepareFolder(tools: Tools, { claim, journal }: Work, state: Buffer | null): Promise<WorkFolder> {
+  const { job } = claim
+  const kept = await filesOf(tools.db, job.digest)
+  if (!kept) throw new Stalled('TemplateInvalid', `the files of version ${job.digest} are no longer kept: import the template again`)
+  const files = kept.map((file) => ({ ...file, encoding: file.encoding ?? 'utf8' }))
+  concealVariables(files, job.input?.variables ?? {}, journal)
+  return makeFolder(folderOf(tools.stateDir, job.id), {
+    files,
+    digest: job.digest,
+    state,
+    backendRecord: tools.backendRecord,
+    user: tools.sandbox.userOf(job.id),
+  })
+}
+
+function concealVariables(files: readonly TemplateFile[], variables: Readonly<Record<string, string>>, journal: Journal): void {
+  const { cloudAt, secretVariables } = factsOf(files)
+  if (cloudAt !== null) throw new Stalled('TemplateInvalid', `${cloudAt}: ${CLOUD_REFUSED}`)
+  for (const name of secretVariables) {
+    const value = variables[name]
+    if (value !== undefined) journal.conceal(value)
+  }
+}
+
+/** Who asks, as the provider tells the template. */
+export function identityOf(tools: Tools, job: Job, input: BuildInput): Identity {
+  return {
+    transition: job.transition ?? 'start',
+    buildId: job.id,
+    workspace: { id: job.subject.uid, name: job.subject.name },
+    owner: { ...input.owner, groups: [] },
+    template: { id: input.template.uid, name: input.template.name, version: job.digest },
+    parameters: new Map(Object.entries(input.parameters)),
+    previousParameters: new Map(Object.entries(input.previousParameters)),
+    accessUrl: tools.accessUrl(),
+  }
+}
+
+export const resultOf = (journal: Journal, result: JobResult = {}): JobResult => ({ ...result, stages: journal.stages() })

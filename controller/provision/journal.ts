@@ -1,0 +1,104 @@
+import type { Cancel, Clock } from '../kernel/clock.ts'
+import { messageOf } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import type { LogRow } from '../store/records.ts'
+
+export type Stage = 'Preparing' | 'Parsing' | 'Planning' | 'Starting' | 'Stopping' | 'Destroying' | 'Cleaning up'
+
+export type Row = Pick<LogRow, 'at' | 'stage' | 'level' | 'text'>
+
+/** A build's log: rows in order, written in batches, without the secrets that were named. */
+export interface Journal {
+  stage(stage: Stage): void
+  write(level: LogRow['level'], text: string): void
+  /** From now on this text is never written. */
+  conceal(secret: string): void
+  redacted(text: string): string
+  /** How long each stage took so far, in milliseconds. */
+  stages(): Readonly<Record<string, number>>
+  /** Writes what is left. */
+  close(): Promise<void>
+}
+
+interface JournalOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly append: (rows: readonly Row[]) => Promise<void>
+}
+
+const BATCH_ROWS = 100
+const BATCH_MS = 250
+/** While the database is away rows wait here; beyond this they are counted and dropped. */
+const WAITING_ROWS_MAX = 5000
+const TEXT_CHARACTERS_MAX = 16 * 1024
+/** Shorter values are words that a log would lose everywhere. */
+const SECRET_CHARACTERS_MIN = 6
+
+export function createJournal({ clock, log, append }: JournalOptions): Journal {
+  const waiting: Row[] = []
+  const secrets = new Set<string>()
+  const took: Record<string, number> = {}
+  let current: { readonly stage: Stage; readonly since: number } = { stage: 'Preparing', since: clock.elapsedMs() }
+  let dropped = 0
+  let timer: Cancel | null = null
+  let writing = Promise.resolve()
+
+  const redacted = (text: string): string => {
+    let clean = text
+    for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]')
+    return clean.length > TEXT_CHARACTERS_MAX ? `${clean.slice(0, TEXT_CHARACTERS_MAX)}…` : clean
+  }
+  const rest = (): void => {
+    took[current.stage] = Math.round((took[current.stage] ?? 0) + clock.elapsedMs() - current.since)
+    current = { ...current, since: clock.elapsedMs() }
+  }
+  const writeBatch = async (): Promise<void> => {
+    const rows = waiting.splice(0, BATCH_ROWS)
+    if (rows.length === 0) return
+    try {
+      await append(rows)
+    } catch (error) {
+      // Lines of a log are not worth failing a build for.
+      dropped += rows.length
+      log.warn('lines of a build log were not written', { rows: dropped, error: messageOf(error) })
+    }
+  }
+  const flush = (): Promise<void> => {
+    timer?.()
+    timer = null
+    writing = writing.then(async () => {
+      while (waiting.length > 0) await writeBatch()
+    })
+    return writing
+  }
+
+  return {
+    redacted,
+    stage(stage) {
+      if (stage === current.stage) return
+      rest()
+      current = { stage, since: clock.elapsedMs() }
+    },
+    write(level, text) {
+      if (waiting.length >= WAITING_ROWS_MAX) {
+        dropped += 1
+        return
+      }
+      waiting.push({ at: clock.now(), stage: current.stage, level, text: redacted(text) })
+      if (waiting.length >= BATCH_ROWS) void flush()
+      else timer ??= clock.after(BATCH_MS, () => void flush())
+    },
+    conceal(secret) {
+      if (secret.length >= SECRET_CHARACTERS_MIN) secrets.add(secret)
+    },
+    stages() {
+      rest()
+      return { ...took }
+    },
+    async close() {
+      if (dropped > 0)
+        waiting.push({ at: clock.now(), stage: current.stage, level: 'warn', text: `${dropped} lines of this log are missing` })
+      await flush()
+    },
+  }
+}

@@ -1,0 +1,178 @@
+import type { AgentSeen, Host, Machines } from '../../provider/port.ts'
+import { Stalled } from '../kernel/errors.ts'
+import { sha256 } from '../kernel/names.ts'
+import { agentMade } from '../store/agents.ts'
+import { startJob } from '../store/claim-jobs.ts'
+import type { BuildInput, Job, Transition } from '../store/records.ts'
+import { newestState } from '../store/states.ts'
+import { diagnose } from './diagnose.ts'
+import { stateIn } from './folder.ts'
+import { createIntents, type Intents } from './intents.ts'
+import { identityOf, prepareFolder, resultOf, stopReasonOf, workspaceKeyOf, type Ending, type Tools, type Work } from './job.ts'
+import type { Stage } from './journal.ts'
+import { listen, type Heard } from './listen.ts'
+import { orphansIn, sweepMachines } from './machines-left.ts'
+import { runTerraform, type TerraformEnded } from './run-terraform.ts'
+import { agentScripts, agentsIn, machinesIn, parseState, tokensIn, type AgentFound, type State } from './state.ts'
+
+const STAGES: Readonly<Record<Transition, Stage>> = { start: 'Starting', stop: 'Stopping', destroy: 'Destroying' }
+
+const ARGUMENTS: Readonly<Record<Transition, readonly string[]>> = {
+  start: ['apply', '-auto-approve', '-json', '-input=false'],
+  stop: ['apply', '-auto-approve', '-json', '-input=false'],
+  destroy: ['apply', '-destroy', '-auto-approve', '-json', '-input=false'],
+}
+
+/** One build of a workspace: one terraform, whose state is kept whatever becomes of it. */
+export async function runBuild(tools: Tools, work: Work): Promise<Ending> {
+  const { job } = work.claim
+  const { input, transition } = job
+  if (!input || !transition) throw new Stalled('InternalError', `build ${job.id} was queued without its input`)
+  await startJob(tools.db, work.claim)
+  const before = await openedState(tools, job.subject.uid)
+  const known = before && parseState(before)
+  for (const token of known ? tokensIn(known) : []) work.journal.conceal(token)
+
+  const tokens = new Map<string, string>()
+  const { subject, id } = job
+  const machines = tools.machinesFor({
+    workspace: subject,
+    owner: input.owner,
+    buildId: id,
+    tokenOf: (agentId) => tokens.get(agentId) ?? null,
+  })
+  if (transition === 'destroy' && (!known || known.instances.length === 0)) return destroyedNothing(tools, work, machines, before)
+  return applied(tools, work, { input, transition, before, known, machines, tokens })
+}
+
+interface Apply {
+  readonly input: BuildInput
+  readonly transition: Transition
+  readonly before: Buffer | null
+  readonly known: State | null
+  readonly machines: Machines
+  readonly tokens: Map<string, string>
+}
+
+async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> {
+  const { journal, claim, stop } = work
+  const folder = await prepareFolder(tools, work, apply.before)
+  const intents = createIntents(tools.db, claim, { host: tools.host, folder: folder.path })
+  await intents.record()
+  const heard = listen(work, STAGES[apply.transition])
+  const ended = await runTerraform(tools, {
+    jobId: claim.job.id,
+    folder,
+    args: ARGUMENTS[apply.transition],
+    variables: apply.input.variables,
+    host: hostOf(tools, work, apply, intents),
+    stop,
+    onLine: heard.onLine,
+    onProcess: intents.started,
+  })
+  journal.stage('Cleaning up')
+  const left = await stateIn(folder.path)
+  return endingOf(tools, work, apply, { ended, heard, left, intents })
+}
+
+interface Left {
+  readonly ended: TerraformEnded
+  readonly heard: Heard
+  /** null: terraform left no state that can be read; the one before counts on. */
+  readonly left: Buffer | null
+  readonly intents: Intents
+}
+
+async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, left, intents }: Left): Promise<Ending> {
+  const { journal, claim } = work
+  const state = (left && parseState(left)) ?? apply.known
+  const agents = state ? agentsIn(state) : []
+  const sound = typeof agents === 'string' ? null : agents
+  const verdict = judge(work, { ended, heard, problem: typeof agents === 'string' ? agents : null })
+  if (verdict.phase === 'Succeeded' && state) {
+    await sweepMachines(tools, claim.job, apply.machines.process, state)
+  }
+  const changed = left !== null && !(apply.before && left.equals(apply.before))
+  return {
+    ...verdict,
+    error: verdict.error === null ? null : journal.redacted(verdict.error),
+    state: changed ? tools.sealer.seal(left, claim.job.subject.uid) : null,
+    agents: sound?.map(withoutToken) ?? null,
+    result: resultOf(journal, {
+      machines: state ? machinesIn(state) : [],
+      outputs: state?.outputs ?? {},
+      resources: state?.instances.length ?? 0,
+      ...(ended.killed ? { orphans: orphansIn(intents.creates(), state) } : {}),
+    }),
+  }
+}
+
+type Verdict = Pick<Ending, 'phase' | 'reason' | 'error'>
+
+function judge({ stop }: Work, { ended, heard, problem }: { ended: TerraformEnded; heard: Heard; problem: string | null }): Verdict {
+  if (ended.code === 0 && problem !== null) return { phase: 'Failed', reason: 'TemplateInvalid', error: problem }
+  if (ended.code === 0) return { phase: 'Succeeded', reason: null, error: null }
+  const asked = stopReasonOf(stop)
+  const phase = asked === 'canceled' ? 'Canceled' : 'Failed'
+  if (ended.killed) {
+    const error = 'terraform did not end within its grace and was killed: what it was making may exist without being in the state'
+    return { phase, reason: 'OrphansPossible', error }
+  }
+  if (asked === 'canceled') return { phase, reason: 'BuildCanceled', error: null }
+  if (asked === 'too long') return { phase, reason: 'BuildTimeout', error: 'the build took longer than it may and was stopped' }
+  if (ended.signal !== null || (ended.code !== null && ended.code > 128)) {
+    return {
+      phase,
+      reason: 'Interrupted',
+      error: `terraform was ended from outside (${ended.signal ?? `code ${ended.code}`}); its state was kept`,
+    }
+  }
+  const { reason, text } = diagnose(heard.failures(), 'BuildFailed', ended.stderr || 'terraform ended without saying why')
+  return { phase, reason, error: text }
+}
+
+const withoutToken = ({ id, name, manifest }: AgentFound) => ({ id, name, manifest })
+
+/** Nothing in the state is nothing for terraform to do. What a crash left beside any state still goes. */
+async function destroyedNothing(tools: Tools, work: Work, machines: Machines, before: Buffer | null): Promise<Ending> {
+  work.journal.stage('Destroying')
+  work.journal.write('info', 'There is nothing in the state to destroy.')
+  await sweepMachines(tools, work.claim.job, machines.process, null)
+  const result = resultOf(work.journal, { machines: [], outputs: {}, resources: 0 })
+  return { phase: 'Succeeded', reason: null, error: null, state: null, agents: before ? [] : null, result }
+}
+
+async function openedState({ db, sealer }: Tools, workspaceUid: string): Promise<Buffer | null> {
+  const sealed = await newestState(db, workspaceUid)
+  return sealed ? sealer.open(sealed, workspaceUid) : null
+}
+
+function hostOf(tools: Tools, work: Work, { input, machines, tokens }: Apply, intents: Intents): Host {
+  const { job } = work.claim
+  return {
+    identity: identityOf(tools, job, input),
+    machines,
+    reports: {
+      parameter: () => {},
+      preset: () => {},
+      async agent(seen) {
+        work.journal.conceal(seen.token)
+        tokens.set(seen.id, seen.token)
+        await recordAgent(tools, job, seen)
+      },
+      creating: (machine) => intents.creating(machine),
+      machine: () => {},
+    },
+  }
+}
+
+/** Before terraform has an answer, so that an agent which is quicker than its build is let in. */
+const recordAgent = ({ db }: Tools, job: Job, seen: AgentSeen): Promise<void> =>
+  agentMade(db, {
+    id: seen.id,
+    workspaceUid: job.subject.uid,
+    workspaceKey: workspaceKeyOf(job),
+    jobId: job.id,
+    tokenHash: sha256(seen.token),
+    manifest: { scripts: agentScripts(seen), env: seen.env, dir: seen.dir, connectionTimeoutSeconds: seen.connectionTimeoutSeconds },
+  })

@@ -1,0 +1,80 @@
+import { rm } from 'node:fs/promises'
+import { messageOf, never, Stalled, Transient } from '../kernel/errors.ts'
+import type { Reason } from '../kernel/reasons.ts'
+import { releaseClaim } from '../store/claim-jobs.ts'
+import { finishJob } from '../store/finish-job.ts'
+import { appendLogs } from '../store/logs.ts'
+import type { Claim } from '../store/records.ts'
+import { folderOf } from './folder.ts'
+import type { Hold } from './hold.ts'
+import { stopReasonOf, type Ending, type Tools, type Work } from './job.ts'
+import { createJournal } from './journal.ts'
+import { runBuild } from './run-build.ts'
+import { failed, runImport } from './run-import.ts'
+import { runLook } from './run-look.ts'
+
+const FINISH_AGAIN_MS = 500
+
+/** One claimed job from its beginning to its outcome. Answers its phase; null where the outcome is not ours to tell. */
+export async function runJob(tools: Tools, claim: Claim, hold: Hold): Promise<Ending['phase'] | null> {
+  const log = tools.log.with({ job: claim.job.id, kind: claim.job.kind, key: claim.job.subject.name })
+  const journal = createJournal({
+    clock: tools.clock,
+    log,
+    append: async (rows) => {
+      if (!(await appendLogs(tools.db, claim, rows))) hold.abort('lease lost')
+    },
+  })
+  const work: Work = { claim, journal, stop: hold.stop, progressed: hold.progressed }
+  let ending: Ending
+  try {
+    ending = await dispatched(tools, work)
+  } catch (error) {
+    if (error instanceof Transient) return await givenBack(tools, claim, error)
+    log.error('a job failed in a way nobody expected', { error })
+    ending = failed(work, reasonOf(error), messageOf(error))
+  }
+  if (ending.error !== null) journal.write('error', ending.error)
+  await journal.close()
+  // What is in the folder is told apart by whoever looks next: here by the next start, elsewhere by who took over.
+  if (hold.lost() || stopReasonOf(hold.stop) === 'closing') return null
+  return (await finished(tools, claim, hold, ending)) ? ending.phase : null
+}
+
+function dispatched(tools: Tools, work: Work): Promise<Ending> {
+  const { kind } = work.claim.job
+  switch (kind) {
+    case 'build':
+      return runBuild(tools, work)
+    case 'import':
+      return runImport(tools, work)
+    case 'look':
+      return runLook(tools, work)
+    default:
+      return never(kind)
+  }
+}
+
+const reasonOf = (error: unknown): Reason => (error instanceof Stalled ? error.reason : 'InternalError')
+
+/** Before terraform was about to start, another one may have it; afterwards its claim runs out and is looked into. */
+async function givenBack({ db, log }: Tools, claim: Claim, error: Transient): Promise<null> {
+  log.warn('a job could not be worked on', { job: claim.job.id, error: error.message })
+  await releaseClaim(db, claim).catch(() => {})
+  return null
+}
+
+/** The outcome is worth trying for as long as it is ours: without the database nothing is lost but time. */
+async function finished({ db, clock, log, stateDir }: Tools, claim: Claim, hold: Hold, ending: Ending): Promise<boolean> {
+  for (;;) {
+    try {
+      const kept = await finishJob(db, claim, ending)
+      if (kept) await rm(folderOf(stateDir, claim.job.id), { recursive: true, force: true })
+      return kept
+    } catch (error) {
+      if (!(error instanceof Transient) || hold.lost()) throw error
+      log.warn('an outcome could not be written yet', { job: claim.job.id, error: error.message })
+      await clock.sleep(FINISH_AGAIN_MS)
+    }
+  }
+}

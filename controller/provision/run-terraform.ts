@@ -1,0 +1,91 @@
+import { chown, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Host } from '../../provider/port.ts'
+import { serveProvider } from '../../provider/serve.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { environmentOf } from './environment.ts'
+import { markInterrupted, type WorkFolder } from './folder.ts'
+import type { Sandbox } from './sandbox.ts'
+import { startTerraform, type Ended, type Process, type Terraform } from './terraform.ts'
+
+/** Why a running terraform is told to stop. */
+export type StopReason = 'canceled' | 'too long' | 'lease lost' | 'closing'
+
+export interface TerraformRun {
+  readonly jobId: string
+  readonly folder: WorkFolder
+  readonly args: readonly string[]
+  readonly variables: Readonly<Record<string, string>>
+  /** What the provider asks of this build; its socket is the build's identity. */
+  readonly host: Host
+  /** Aborts, with a StopReason, when it must stop. */
+  readonly stop: AbortSignal
+  readonly onLine: (line: string) => void
+  /** Told at once, so that a crash of ours can be told from one of terraform's. */
+  readonly onProcess: (process: Process) => void
+}
+
+export interface TerraformTools {
+  readonly clock: Clock
+  readonly terraform: Terraform
+  readonly sandbox: Sandbox
+  readonly passed: Readonly<Record<string, string>>
+  /** From the SIGINT on; then SIGKILL, which may orphan what is being made. */
+  readonly graceMs: number
+}
+
+export interface TerraformEnded extends Ended {
+  /** The grace was over: what was being made at that moment may be in no state. */
+  readonly killed: boolean
+}
+
+/** Serves the provider for this one build, runs terraform once, and sees it to its end. */
+export async function runTerraform(tools: TerraformTools, run: TerraformRun): Promise<TerraformEnded> {
+  const { clock, sandbox } = tools
+  const { folder } = run
+  const server = await serveProvider(run.host, folder.socket, { clock })
+  try {
+    const user = sandbox.userOf(run.jobId)
+    if (user !== null) await chown(folder.socket, user, user)
+    return await seeThrough(tools, run)
+  } finally {
+    await server.close()
+    if (folder.socketOutside) await rm(dirname(folder.socket), { recursive: true, force: true })
+  }
+}
+
+async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: TerraformTools, run: TerraformRun): Promise<TerraformEnded> {
+  const place = sandbox.placeOf(run.folder.path)
+  const inside = run.folder.socketOutside ? '/provider.sock' : `${place.folder}/p.sock`
+  const isolated = place.folder !== run.folder.path
+  const running = startTerraform(
+    sandbox.launch({
+      jobId: run.jobId,
+      terraform,
+      folder: run.folder.path,
+      socket: isolated && run.folder.socketOutside ? { outside: run.folder.socket, inside } : null,
+      args: run.args,
+      env: environmentOf({ place, socket: isolated ? inside : run.folder.socket, variables: run.variables, passed }),
+    }),
+    run.onLine,
+  )
+  void running.process.then((process) => process && run.onProcess(process))
+  let killed = false
+  let cancelKill = () => {}
+  const stop = () => {
+    markInterrupted(run.folder.path)
+    running.interrupt()
+    cancelKill = clock.after(graceMs, () => {
+      killed = true
+      running.kill()
+    })
+  }
+  if (run.stop.aborted) stop()
+  else run.stop.addEventListener('abort', stop, { once: true })
+  try {
+    return { ...(await running.ended), killed }
+  } finally {
+    run.stop.removeEventListener('abort', stop)
+    cancelKill()
+  }
+}

@@ -1,0 +1,206 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { jsonLog, silentLog, type Log } from '../../controller/kernel/log.ts'
+import { newUid } from '../../controller/kernel/names.ts'
+import { processMachines } from '../../controller/machines/process.ts'
+import type { MachineOwner, MachinesFor } from '../../controller/provision/job.ts'
+import { createProvisioner, type Limits, type Provisioner } from '../../controller/provision/provisioner.ts'
+import type { Db } from '../../controller/store/pool.ts'
+import { queueBuild, queueImport, queueLook } from '../../controller/store/queue-jobs.ts'
+import { jobById } from '../../controller/store/read-jobs.ts'
+import { readLogs } from '../../controller/store/logs.ts'
+import type { BuildInput, Job, NewBuild, Subject } from '../../controller/store/records.ts'
+import { openKey, type Sealer } from '../../controller/store/sealed.ts'
+import { keepFiles } from '../../controller/store/versions.ts'
+import { normaliseTemplate } from '../../crds/files.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { until } from '../support/until.ts'
+
+/** A provisioner on a real database with real terraform, and everything to give it work. */
+export interface World {
+  readonly db: Db
+  readonly sealer: Sealer
+  readonly stateDir: string
+  provisioner(options?: ProvisionerOptions): Promise<Provisioner>
+  template(files: Readonly<Record<string, string>>): Promise<string>
+  build(workspace: Subject, digest: string, more?: Partial<NewBuild>): Promise<Job>
+  importOf(digest: string): Promise<Job>
+  look(workspace: Subject, digest: string): Promise<Job>
+  ended(job: Job, limitMs?: number): Promise<Job>
+  logOf(job: Job): Promise<string>
+}
+
+export interface ProvisionerOptions {
+  readonly machinesFor?: MachinesFor
+  readonly capacity?: number
+  readonly isolation?: 'required' | 'preferred' | 'none'
+  readonly limits?: Partial<Limits>
+  readonly id?: string
+  readonly environment?: Readonly<Record<string, string>>
+  readonly passEnvironment?: readonly string[]
+  readonly log?: Log
+}
+
+export const workspace = (name = 'dev'): Subject => ({ uid: newUid(), namespace: 'default', name })
+
+export const INPUT: BuildInput = {
+  owner: { name: 'ada', id: '11111111-1111-1111-1111-111111111111', fullName: 'Ada Lovelace', email: 'ada@example.com' },
+  template: { uid: '22222222-2222-2222-2222-222222222222', namespace: 'default', name: 'node' },
+  parameters: {},
+  previousParameters: {},
+  variables: {},
+  preset: null,
+}
+
+const AGENT = `${import.meta.dirname}/sleeping-agent.mjs`
+
+/** The agent of these machines only sleeps: what it does is told elsewhere. */
+export const realMachines =
+  (stateDir: string): MachinesFor =>
+  (owner: MachineOwner) => ({
+    process: processMachines({
+      stateDir,
+      workspace: { uid: owner.workspace.uid, name: owner.workspace.name, owner: owner.owner.name },
+      urlFile: join(stateDir, 'url'),
+      clock: systemClock,
+      log: silentLog,
+      agentOf: (id) => {
+        const token = owner.tokenOf(id)
+        return token === null ? undefined : { token }
+      },
+      command: { node: process.execPath, script: AGENT },
+      environment: process.env,
+    }),
+  })
+
+export async function createWorld(db: Db): Promise<World> {
+  const stateDir = temporaryFolder('bothy-provision-')
+  onTestFinished(() => endMachines(stateDir))
+  mkdirSync(stateDir, { recursive: true })
+  writeFileSync(join(stateDir, 'url'), 'http://127.0.0.1:1\n')
+  const sealer = await openKey({ file: sharedKey(), env: process.env['BOTHY_TEST_KEY'] ?? KEY, db })
+  let number = 0
+  const log = process.env['BOTHY_TEST_LOG'] ? jsonLog(systemClock, 'debug', (line) => process.stderr.write(line)) : silentLog
+
+  const world: World = {
+    db,
+    sealer,
+    stateDir,
+    async provisioner(options = {}) {
+      const provisioner = createProvisioner({
+        db,
+        sealer,
+        clock: systemClock,
+        log: options.log ?? log,
+        machinesFor: options.machinesFor ?? realMachines(stateDir),
+        config: {
+          id: options.id ?? newUid(),
+          name: 'test',
+          labels: {},
+          capacity: options.capacity ?? 2,
+          stateDir,
+          accessUrl: () => 'http://127.0.0.1:1',
+          terraform: null,
+          isolation: options.isolation ?? 'preferred',
+          version: '0.1.0',
+          passEnvironment: options.passEnvironment ?? [],
+          searchPath: process.env['PATH'] ?? '',
+          environment: options.environment ?? {},
+          ...(options.limits ? { limits: options.limits } : {}),
+        },
+      })
+      onTestFinished(() => provisioner.close())
+      await provisioner.start()
+      return provisioner
+    },
+    async template(files) {
+      const { digest, files: normalised } = normaliseTemplate(new Map(Object.entries(files)))
+      await keepFiles(db, digest, normalised)
+      return digest
+    },
+    async build(subject, digest, more = {}) {
+      number += 1
+      const answer = await queueBuild(db, {
+        subject,
+        digest,
+        reason: 'Created',
+        initiator: 'ada',
+        class: 'person',
+        labels: {},
+        number,
+        transition: 'start',
+        requestUid: null,
+        inputs: '',
+        input: INPUT,
+        ...more,
+      })
+      if (!answer.queued) throw new Error(answer.why)
+      return answer.job
+    },
+    async importOf(digest) {
+      const job = await queueImport(db, {
+        subject: { uid: INPUT.template.uid, namespace: 'default', name: 'node' },
+        digest,
+        reason: 'Created',
+        initiator: 'ada',
+        class: 'person',
+        labels: {},
+      })
+      if (!job) throw new Error('not queued')
+      return job
+    },
+    async look(subject, digest) {
+      const job = await queueLook(db, { subject, digest, reason: 'MachineLost', initiator: 'bothy', class: 'background', labels: {} })
+      if (!job) throw new Error('not queued')
+      return job
+    },
+    ended: (job, limitMs = 15_000) =>
+      until(
+        `job ${job.id} to end`,
+        async () => {
+          const now = await jobById(db, job.id)
+          return now?.finishedAt ? now : null
+        },
+        { limitMs },
+      ),
+    async logOf(job) {
+      return (await readLogs(db, job.id, null, 5000)).map(({ stage, level, text }) => `${stage} ${level} ${text}`).join('\n')
+    },
+  }
+  return world
+}
+
+const KEY = Buffer.alloc(32, 7).toString('base64')
+const sharedKey = (): string => '/nonexistent'
+
+/** Every machine of a world runs under its state folder; none outlives its test. */
+function endMachines(stateDir: string): void {
+  for (const pid of pidsWith(`${stateDir}/machines/`)) {
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      // Already gone.
+    }
+  }
+}
+
+/** The leaders of groups whose environment names this folder. */
+export function pidsWith(text: string): number[] {
+  const listed = execFileSync('ps', ['-axo', 'pid=,pgid='], { encoding: 'utf8' })
+  return listed
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter(([pid, group]) => pid !== undefined && pid === group && environmentOf(pid).includes(text))
+    .flatMap(([pid]) => pid ?? [])
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return execFileSync('cat', [`/proc/${pid}/environ`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  } catch {
+    return ''
+  }
+}
