@@ -1,0 +1,104 @@
+import type { Clock } from '../kernel/clock.ts'
+import { Transient } from '../kernel/errors.ts'
+import { startOf } from '../kernel/pids.ts'
+import { argumentsOf, environmentOf, type ProcessListed } from './processes.ts'
+import { readRecord, type MachineRecord, type Place } from './record.ts'
+
+/** Which processes are a machine, and how they end. A pid alone never decides that. */
+
+export type ListProcesses = () => Promise<readonly ProcessListed[]>
+
+const MARK = 'BOTHY_MACHINE'
+
+const GRACE_MS = 10_000
+const KILL_LIMIT_MS = 10_000
+const LOOK_EVERY_MS = 25
+
+export interface Leader {
+  readonly listed: ProcessListed
+  /** null when it was lost: the process itself was found. */
+  readonly record: MachineRecord | null
+  readonly environment: ReadonlyMap<string, string> | null
+}
+
+/** The supervisor of this machine, by its record or else by the mark in its environment; null when it does not run. */
+export async function leaderOf(place: Place, supervisor: string, list: ListProcesses): Promise<Leader | null> {
+  const record = await readRecord(place)
+  if (record?.process) {
+    const { pid, start } = record.process
+    const found = startOf(pid) === 'unknown' ? (await list()).find((each) => each.pid === pid)?.start : startOf(pid)
+    if (found === start) return { listed: { pid, group: pid, start }, record, environment: null }
+  }
+  for (const listed of await list()) {
+    if (listed.pid !== listed.group) continue
+    const environment = await environmentOf(listed.pid)
+    // A shell that the agent opened leads a group too, and has the mark; only the supervisor runs this script.
+    if (environment?.get(MARK) === place.machine && (await argumentsOf(listed.pid))[1] === supervisor)
+      return { listed, record: null, environment }
+  }
+  return null
+}
+
+/** Everything that belongs to the machine: its group, and whoever has its mark, wherever it went. */
+async function membersOf(place: Place, record: MachineRecord | null, list: ListProcesses): Promise<readonly ProcessListed[]> {
+  const listed = await list()
+  const marked = new Set<number>()
+  for (const { pid } of listed) if ((await environmentOf(pid))?.get(MARK) === place.machine) marked.add(pid)
+  const groups = ownGroups(record, listed, marked)
+  return listed.filter(({ pid, group }) => pid !== process.pid && (marked.has(pid) || groups.has(group)))
+}
+
+/** A number of a group is not given to another while the group has members, so one that is ours makes the whole group ours. */
+function ownGroups(record: MachineRecord | null, listed: readonly ProcessListed[], marked: ReadonlySet<number>): ReadonlySet<number> {
+  const leader = record?.process
+  if (!leader) return new Set(listed.filter(({ pid, group }) => pid === group && marked.has(pid)).map(({ group }) => group))
+  const same = listed.find(({ pid }) => pid === leader.pid)
+  const isOurs = same ? same.start === leader.start : listed.some(({ pid, group }) => group === leader.pid && marked.has(pid))
+  return new Set(isOurs ? [leader.pid] : [])
+}
+
+/** TERM to all, ten seconds, KILL to whoever is left, until nobody is. Answers how many there were. */
+export async function endAll(
+  place: Place,
+  record: MachineRecord | null,
+  { clock, listProcesses }: { readonly clock: Clock; readonly listProcesses: ListProcesses },
+): Promise<number> {
+  const members = () => membersOf(place, record, listProcesses)
+  const first = await members()
+  if (first.length === 0) return 0
+  signal(first, 'SIGTERM')
+  if (await emptied(members, clock, GRACE_MS, () => {})) return first.length
+  // Again at each look: what was started meanwhile did not get the one before.
+  if (await emptied(members, clock, KILL_LIMIT_MS, (left) => signal(left, 'SIGKILL'))) return first.length
+  const left = await members()
+  throw new Transient(`${place.machine} does not end: ${left.map(({ pid }) => `process ${pid}`).join(', ')}`)
+}
+
+async function emptied(
+  members: () => Promise<readonly ProcessListed[]>,
+  clock: Clock,
+  limitMs: number,
+  each: (left: readonly ProcessListed[]) => void,
+): Promise<boolean> {
+  const deadline = clock.elapsedMs() + limitMs
+  for (;;) {
+    const left = await members()
+    if (left.length === 0) return true
+    if (clock.elapsedMs() > deadline) return false
+    each(left)
+    await clock.sleep(LOOK_EVERY_MS)
+  }
+}
+
+function signal(members: readonly ProcessListed[], name: 'SIGTERM' | 'SIGKILL'): void {
+  for (const { pid, start } of members) {
+    // Between the listing and now it may have ended, and its number may be somebody else's.
+    const now = startOf(pid)
+    if (now !== start && now !== 'unknown') continue
+    try {
+      process.kill(pid, name)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    }
+  }
+}

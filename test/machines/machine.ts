@@ -1,0 +1,78 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { silentLog } from '../../controller/kernel/log.ts'
+import { processMachines } from '../../controller/machines/process.ts'
+import { machineName } from '../../controller/machines/record.ts'
+import type { ProcessMachines, ProcessWanted } from '../../provider/port.ts'
+import { until } from '../support/until.ts'
+
+/** Machines below a temporary state folder, with a shell script where the agent would be. */
+export interface World {
+  readonly stateDir: string
+  readonly uid: string
+  /** What `bothy-<uid>-<name>` is called here. */
+  machine(name?: string): string
+  folder(name?: string): string
+  machines(): ProcessMachines
+  agent(script: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Says what it was given, then waits. `exec` would hide it from the arguments. */
+export const PLAIN_AGENT = `
+env | sort > "$HOME/environment"
+echo $$ >> "$HOME/pids"
+trap 'exit 0' TERM
+while :; do sleep 60 & wait $!; done
+`
+
+export async function world(): Promise<World> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'bothy-machines-'))
+  const uid = randomUUID()
+  const script = join(stateDir, 'agent')
+  await writeFile(script, PLAIN_AGENT)
+  await writeFile(join(stateDir, 'url'), 'http://127.0.0.1:1\n')
+  const machine = (name = 'main') => machineName(uid, name)
+  const machines = () =>
+    processMachines({
+      stateDir,
+      workspace: { uid, name: 'dev', owner: 'ada' },
+      urlFile: join(stateDir, 'url'),
+      clock: systemClock,
+      log: silentLog,
+      agentOf: (id) => (id.startsWith('agent') ? { token: `secret-of-${id}` } : undefined),
+      command: { node: '/bin/sh', script },
+      environment: { PATH: process.env['PATH'], LANG: 'C', DATABASE_URL: 'postgres://secret' },
+    })
+  return {
+    stateDir,
+    uid,
+    machine,
+    folder: (name) => join(stateDir, 'machines', machine(name)),
+    machines,
+    agent: (text) => writeFile(script, text),
+    async close() {
+      for (const name of ['main', 'other']) await machines().destroy(name, { removeHome: true })
+      await rm(stateDir, { recursive: true, force: true })
+    },
+  }
+}
+
+export const wanted = (more: Partial<ProcessWanted> = {}): ProcessWanted => ({
+  name: 'main',
+  agentId: 'agent-1',
+  home: null,
+  env: { COLOUR: 'green' },
+  shell: null,
+  ...more,
+})
+
+/** The processes that the script has noted down in its home, oldest first. */
+export const agentPids = async (home: string, count: number): Promise<readonly number[]> =>
+  until(`${count} runs of the agent`, async () => {
+    const pids = (await readFile(join(home, 'pids'), 'utf8')).trim().split('\n').map(Number)
+    return pids.length >= count ? pids : null
+  })
