@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { readDocuments } from './documents.ts'
 import { GROUP, KINDS, type Kind } from './kinds.ts'
+import { DEFINITIONS_FILE } from './load.ts'
 import type { Schema } from './schema/types.ts'
 
 /**
- * Writes types.ts from the definitions: `npm run generate`. Two views of each kind: as somebody declares it (defaults may be
- * left out) and as it is stored (they are there). A test compares the file with what this makes.
+ * Makes two files of the definitions, `npm run generate`: definitions.json, which programs read, and types.ts with two views
+ * of each kind, as somebody declares it (defaults may be left out) and as it is stored (they are there). A test compares the
+ * files with what this makes.
  */
 
 type View = 'declared' | 'stored'
@@ -124,8 +127,26 @@ const quoted = (text: string): string => `'${text.replaceAll(/['\\]/g, '\\$&')}'
 
 const comment = (text: string, indent: string): string => (text ? `${indent}/** ${text.trim().replaceAll('*/', '*\\/')} */\n` : '')
 
-const TYPES_FILE = new URL('types.ts', import.meta.url)
+export const TYPES_FILE = new URL('types.ts', import.meta.url)
 
-export const writtenTypes = (): string => readFileSync(TYPES_FILE, 'utf8')
+/** One line a kind, so that a change of one is one changed line. */
+export function definitionsOf(): string {
+  const lines = KINDS.filter(({ group }) => group === GROUP).map(
+    ({ kind }) => `${JSON.stringify(kind)}: ${JSON.stringify(definitionOf(kind))}`,
+  )
+  return `{\n${lines.join(',\n')}\n}\n`
+}
 
-if (import.meta.main) writeFileSync(TYPES_FILE, typesOf())
+function definitionOf(kind: string): unknown {
+  const file = `${kind.toLowerCase()}.yaml`
+  const { documents, problems } = readDocuments(readFileSync(new URL(file, import.meta.url), 'utf8'), file)
+  const [problem] = problems
+  if (problem) throw new Error(`${problem.file}:${problem.line}:${problem.column} ${problem.message}`)
+  return documents[0]?.object
+}
+
+if (import.meta.main) {
+  // In this order: the types are made of the definitions as programs read them.
+  writeFileSync(DEFINITIONS_FILE, definitionsOf())
+  writeFileSync(TYPES_FILE, typesOf())
+}

@@ -11,6 +11,7 @@ import type { Schema } from './schema/types.ts'
  *   kind.columns            printer columns; `cellOf(object, column.jsonPath)` of columns.ts reads a cell
  *
  * What is costly (columns, selectable fields, schema) is read from the definition when it is first asked for.
+ * After a change to a definition, `npm run generate` makes definitions.json and types.ts anew.
  */
 
 export const GROUP = 'bothy.dev'
@@ -69,7 +70,7 @@ const spellings = (kind: Kind): readonly string[] => [
 /** One of our own kinds: everything but its names is in the definition. */
 function ours(names: Names): Kind {
   return lazily({ ...names, group: GROUP, version: VERSION, categories: ['bothy'], hasStatus: true }, () => {
-    const definition = readDefinition(`${names.kind.toLowerCase()}.yaml`)
+    const definition = readDefinition(names.kind)
     const version = objectsOf(field(definition, 'spec', 'versions')).find((one) => one['name'] === VERSION)
     return {
       columns: objectsOf(field(version, 'additionalPrinterColumns')).map(columnOf),

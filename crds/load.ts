@@ -1,8 +1,17 @@
 import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
+import { isJsonObject, own } from './schema/types.ts'
 
-/** Reads one of the definitions beside this file. They ship with the program, so what is wrong with one is a bug. */
-export function readDefinition(file: string): unknown {
-  const parsed: unknown = parse(readFileSync(new URL(file, import.meta.url), 'utf8'))
-  return parsed
+/**
+ * The definitions as JSON, made of the YAML beside this file by generate.ts: reading the YAML itself takes a program that
+ * starts two hundred times as long. They ship with the program, so a missing one is a bug.
+ */
+export const DEFINITIONS_FILE = new URL('definitions.json', import.meta.url)
+
+let definitions: unknown
+
+export function readDefinition(kind: string): unknown {
+  definitions ??= JSON.parse(readFileSync(DEFINITIONS_FILE, 'utf8'))
+  const definition = isJsonObject(definitions) ? own(definitions, kind) : undefined
+  if (definition === undefined) throw new Error(`crds/definitions.json has no ${kind}: npm run generate`)
+  return definition
 }
