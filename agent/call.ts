@@ -44,7 +44,7 @@ export function createCall(start: ExecStart, running: Running, lost: string, clo
   let exit: Ended | null = null
   let held = false
   let exitSent = false
-  const stdin = { received: 0, given: 0 }
+  const stdin = { received: 0, given: 0, over: false }
 
   const pump = () => {
     while (reader) {
@@ -132,7 +132,11 @@ export function createCall(start: ExecStart, running: Running, lost: string, clo
       })
       return true
     },
-    endInput: () => running.endInput(),
+    endInput() {
+      if (stdin.over) return
+      stdin.over = true
+      running.endInput()
+    },
     resize: (cols, rows) => running.resize(cols, rows),
     signal: (name) => {
       if (!exit) running.signal(name)

@@ -136,7 +136,7 @@ function chosen(agents: readonly AgentRow[], name: string | null): AgentRow {
   const confirmed = agents.filter((agent) => agent.confirmed)
   const there = confirmed.length > 0 ? confirmed : agents
   const names = there.map((agent) => agent.name).join(', ')
-  if (there.length === 0) throw new Refused('ServiceUnavailable', 'The workspace has no agent now: it is not running.')
+  if (there.length === 0) throw new Refused('Conflict', 'The workspace has no agent now: it is not running.')
   const found = name === null ? there[0] : there.find((agent) => agent.name === name)
   if (!found) throw new Refused('NotFound', `The workspace has no agent ${name}; it has ${names}.`)
   if (name === null && there.length > 1) throw new Refused('BadRequest', `The workspace has several agents, ${names}: name one.`)

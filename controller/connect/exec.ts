@@ -9,6 +9,7 @@ import type { Log } from '../kernel/log.ts'
 import { messageDuplex } from '../kernel/message-duplex.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import { keyOf } from '../kernel/names.ts'
+import { keepSocketAlive } from '../kernel/socket-pings.ts'
 import { audit } from '../store/audit.ts'
 import type { Db } from '../store/pool.ts'
 import type { AgentRow, Subject } from '../store/records.ts'
@@ -35,6 +36,7 @@ export interface ExecPorts {
 }
 
 const SESSIONS_MAX = 1000
+const PING_EVERY_MS = 30_000
 /** Close codes of WebSockets. The client comes back and goes on after each of them but the first. */
 const CLOSE = { done: 1000, restarting: 1012, agentLost: 4001 } as const
 
@@ -52,6 +54,7 @@ export function createExecUpgrade(ports: ExecPorts): { readonly upgrade: ExecUpg
     if (socket.destroyed) return stream.close()
     sockets.handleUpgrade(request, socket, head, (ws) => {
       open.add(ws)
+      keepSocketAlive(ws, clock, PING_EVERY_MS)
       const startedAt = clock.elapsedMs()
       const origin = request.socket.remoteAddress ?? ''
       bridge(ws, stream, (bytes) => {

@@ -77,7 +77,7 @@ export async function rowOf(db: Db, made: Made): Promise<AgentRow> {
 export const reached = (db: Db, made: Made, lifecycle: string): Promise<AgentRow> =>
   until(`agent to be ${lifecycle}`, async () => {
     const row = await rowOf(db, made)
-    return row.lifecycle === lifecycle && row
+    return row.lifecycle === lifecycle ? row : null
   })
 
 export interface AgentProcess {
