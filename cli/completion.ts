@@ -1,0 +1,92 @@
+import { KINDS } from '../crds/kinds.ts'
+import { EXIT, usage } from './failure.ts'
+import { COMMANDS, COMMON_OPTIONS, type CommandSpec } from './grammar.ts'
+import type { Run } from './session.ts'
+
+/** Scripts for shells, written from the table of commands. */
+export const run: Run = async (session, args) => {
+  const shell = args[0] ?? ''
+  const script = SCRIPTS[shell]
+  if (!script) throw usage(`there is no completion for "${shell}"`, `the shells are ${Object.keys(SCRIPTS).join(', ')}`)
+  session.terminal.write(script())
+  return EXIT.done
+}
+
+const SCRIPTS: Readonly<Record<string, () => string>> = { bash, zsh, fish }
+
+const names = (): string => COMMANDS.map(({ name }) => name).join(' ')
+const kinds = (): string => KINDS.flatMap(({ plural, singular }) => [plural, singular]).join(' ')
+const longFlags = ({ options }: CommandSpec): readonly string[] =>
+  [...options, ...COMMON_OPTIONS].flatMap(({ flags }) => /--[a-z-]+/.exec(flags)?.[0] ?? [])
+
+/** Which commands take a kind first, and which KIND/NAME or the name of a workspace. */
+const takesKind = (command: CommandSpec): boolean => command.arguments.startsWith('<kind>')
+const takesObject = (command: CommandSpec): boolean => /^[<[]object/.test(command.arguments)
+const takesName = (command: CommandSpec): boolean => command.arguments.startsWith('<name>') && command.name !== 'create'
+
+const joined = (test: (command: CommandSpec) => boolean): string =>
+  COMMANDS.filter(test)
+    .map(({ name }) => name)
+    .join('|') || '-'
+
+function cases(): string {
+  return COMMANDS.map((command) => `    ${command.name}) options='${longFlags(command).join(' ')}' ;;`).join('\n')
+}
+
+function bash(): string {
+  return `# bash completion of bothy
+_bothy() {
+  local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} options='' words=''
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W '${names()}' -- "$current"))
+    return
+  fi
+  case "$command" in
+${cases()}
+  esac
+  case "$current" in
+    -*) COMPREPLY=($(compgen -W "$options" -- "$current")); return ;;
+  esac
+  case "$command" in
+    ${joined(takesKind)}) [ "$COMP_CWORD" -eq 2 ] && words='${kinds()}' ;;
+    ${joined(takesObject)}) words=$(for kind in workspace template; do bothy get "$kind" -o name -q 2>/dev/null; done) ;;
+    ${joined(takesName)}) words=$(bothy get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
+    completion) words='${Object.keys(SCRIPTS).join(' ')}' ;;
+  esac
+  if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current")); else COMPREPLY=($(compgen -f -- "$current")); fi
+}
+complete -F _bothy bothy
+`
+}
+
+/** zsh runs the same function through its own bash mode. */
+function zsh(): string {
+  return `#compdef bothy
+autoload -U +X bashcompinit && bashcompinit
+${bash()}`
+}
+
+const seen = (name: string): string => `__fish_seen_subcommand_from ${name}`
+const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+
+function fish(): string {
+  const none = '__fish_use_subcommand'
+  return [
+    '# fish completion of bothy',
+    ...COMMANDS.map(({ name, summary }) => `complete -c bothy -n ${none} -f -a ${name} -d ${quoted(summary)}`),
+    ...COMMANDS.flatMap((command) =>
+      [...command.options, ...COMMON_OPTIONS].map(({ flags, help }) => {
+        const short = /(?:^|, )-([a-zA-Z])\b/.exec(flags)?.[1]
+        const long = /--([a-z-]+)/.exec(flags)?.[1]
+        return `complete -c bothy -n ${quoted(seen(command.name))}${short ? ` -s ${short}` : ''}${long ? ` -l ${long}` : ''} -d ${quoted(help)}`
+      }),
+    ),
+    ...COMMANDS.filter(takesKind).map(({ name }) => `complete -c bothy -n ${quoted(seen(name))} -f -a ${quoted(kinds())}`),
+    ...COMMANDS.filter(takesName).map(
+      ({ name }) =>
+        `complete -c bothy -n ${quoted(seen(name))} -f -a "(bothy get workspaces -o name -q 2>/dev/null | string replace -r '.*/' '')"`,
+    ),
+    '',
+  ].join('\n')
+}

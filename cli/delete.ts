@@ -1,0 +1,62 @@
+import { readGiven, refOfDocument } from './documents.ts'
+import { EXIT, Failure, usage } from './failure.ts'
+import { pathOfRef, refOf, shownRef, type Ref } from './objects.ts'
+import type { Options } from './options.ts'
+import type { Run, Session } from './session.ts'
+import { goalOf, waitFor } from './wait.ts'
+
+/** `delete workspace/dev`, `delete workspace dev other`, `delete -f workspace.yaml`. */
+export const run: Run = async (session, args, options) => {
+  const refs = [...refsOf(args, session.namespace), ...(await refsOfFiles(session, options))]
+  if (refs.length === 0) throw usage('nothing to delete is named', 'name KIND/NAME, or files with -f')
+  const dryRun = options.flag('dryRun')
+  let missing: Failure | null = null
+  const deleting: Ref[] = []
+  for (const ref of refs) {
+    try {
+      await session.client().request('DELETE', pathOfRef(ref), { query: { dryRun: dryRun ? 'All' : undefined }, body: {} })
+      deleting.push(ref)
+      if (dryRun) say(session, ref, 'would be deleted')
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== EXIT.notFound) throw error
+      missing = new Failure(
+        EXIT.notFound,
+        { what: `there is no ${shownRef(ref)}`, ...(error.text.where ? { where: error.text.where } : {}) },
+        { reason: 'NotFound' },
+      )
+    }
+  }
+  if (!dryRun) for (const ref of deleting) await finish(session, ref, options)
+  if (session.output === 'json') session.terminal.out(JSON.stringify({ deleted: deleting.map(refJson), dryRun }))
+  if (missing) throw missing
+  return EXIT.done
+}
+
+/** A workspace is gone when its infrastructure is; until then it is still there, with a deletionTimestamp. */
+async function finish(session: Session, ref: Ref, options: Options): Promise<void> {
+  // Commander names what `--no-wait` switches off.
+  if (!options.flag('wait')) return say(session, ref, 'is being deleted')
+  await waitFor(session, ref, goalOf('delete'), options.milliseconds('timeout') ?? 0)
+  say(session, ref, 'deleted')
+}
+
+function say({ terminal, output }: Session, ref: Ref, what: string): void {
+  if (output === 'name') terminal.out(`${ref.kind.singular}/${ref.name}`)
+  else if (output === 'text') terminal.out(`${shownRef(ref)} ${what}`)
+}
+
+const refJson = ({ kind, namespace, name }: Ref) => ({ kind: kind.kind, namespace: kind.namespaced ? namespace : null, name })
+
+function refsOf(args: readonly string[], namespace: string): Ref[] {
+  const [kind = '', ...names] = args
+  if (kind === '' || kind.includes('/')) return args.map((arg) => refOf(arg, namespace))
+  return names.map((name) => refOf(`${kind}/${name}`, namespace))
+}
+
+/** The reverse of the order in which they were declared. */
+async function refsOfFiles(session: Session, options: Options): Promise<Ref[]> {
+  const files = options.list('file')
+  if (files.length === 0) return []
+  const { documents } = await readGiven(files)
+  return documents.map((document) => refOfDocument(document, session.namespace)).toReversed()
+}

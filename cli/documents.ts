@@ -1,0 +1,123 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { DOCUMENT_BYTES_MAX, readDocuments, type Position, type SourceDocument } from '../crds/documents.ts'
+import { messageOf } from '../controller/kernel/errors.ts'
+import { EXIT, Failure, usage, type FailureCause } from './failure.ts'
+import { field, textOf, type JsonRecord } from './json.ts'
+import { kindNamed, type Ref } from './objects.ts'
+
+/** The documents that `-f` names, with their places. */
+
+export interface Place extends Position {
+  readonly file: string
+}
+
+export interface Given {
+  readonly place: Place
+  readonly object: JsonRecord
+  positionOf(path: string): Position
+}
+
+export interface Readings {
+  readonly documents: readonly Given[]
+  readonly problems: readonly (Place & { readonly message: string })[]
+}
+
+const FILES_MAX = 2000
+const DEPTH_MAX = 16
+
+export async function readGiven(paths: readonly string[]): Promise<Readings> {
+  if (paths.length === 0) throw usage('nothing to read is named', 'name a file, a folder or - with -f')
+  const texts: { file: string; text: string }[] = []
+  for (const path of paths) texts.push(...(path === '-' ? [{ file: 'stdin', text: await readStdin() }] : await readPath(path)))
+  const read = texts.map(({ file, text }) => ({ file, found: readDocuments(text, file) }))
+  return {
+    documents: read.flatMap(({ file, found }) => found.documents.map((document) => givenOf(file, document))),
+    problems: read.flatMap(({ found }) => found.problems),
+  }
+}
+
+const givenOf = (file: string, document: SourceDocument): Given => ({
+  place: { file, line: document.line, column: document.column },
+  object: document.object,
+  positionOf: (path) => document.positionOf(path),
+})
+
+async function readPath(path: string): Promise<{ file: string; text: string }[]> {
+  try {
+    if (!(await stat(path)).isDirectory()) return [{ file: path, text: await readFile(path, 'utf8') }]
+    const files = (await readdir(path, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile() && /\.ya?ml$/i.test(entry.name))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((file) => isDeclaration(relative(path, file)))
+      .toSorted()
+    if (files.length === 0)
+      throw new Failure(EXIT.notFound, { what: `${path} has no YAML files`, fix: 'name a folder with .yaml or .yml files' })
+    if (files.length > FILES_MAX) throw usage(`${path} has more than ${FILES_MAX} YAML files`, 'name a folder further down')
+    return await Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })))
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    throw new Failure(EXIT.notFound, {
+      what: `${path} cannot be read`,
+      where: messageOf(error),
+      fix: 'name a file or folder that is there',
+    })
+  }
+}
+
+const isDeclaration = (path: string): boolean => {
+  const parts = path.split(/[\\/]/)
+  return parts.length <= DEPTH_MAX && !parts.some((part) => part.startsWith('.') || part === 'node_modules')
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of process.stdin) {
+    const data = Buffer.from(chunk)
+    bytes += data.byteLength
+    if (bytes > DOCUMENT_BYTES_MAX) throw usage('what is piped in is too large', `at most ${DOCUMENT_BYTES_MAX / 1024 / 1024} MiB`)
+    chunks.push(data)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+export const shownPlace = ({ file, line, column }: Place): string => `${file}:${line}:${column}`
+
+/** The object a document means; a `Failure` at its place where it does not say. */
+export function refOfDocument({ place, object, positionOf }: Given, namespace: string): Ref {
+  const missing = (path: string) =>
+    new Failure(EXIT.refused, { what: `${path} is missing`, where: shownPlace({ file: place.file, ...positionOf(path) }) })
+  const kind = textOf(object['kind'])
+  if (!kind) throw missing('kind')
+  if (!textOf(object['apiVersion'])) throw missing('apiVersion')
+  const name = textOf(field(object, 'metadata', 'name'))
+  if (!name) throw missing('metadata.name')
+  const known = knownKind(kind, { file: place.file, ...positionOf('kind') })
+  if (object['apiVersion'] !== known.apiVersion) {
+    const where = shownPlace({ file: place.file, ...positionOf('apiVersion') })
+    throw new Failure(EXIT.refused, { what: `${kind} is of apiVersion ${known.apiVersion}, not ${textOf(object['apiVersion'])}`, where })
+  }
+  return { kind: known, namespace: textOf(field(object, 'metadata', 'namespace')) ?? namespace, name }
+}
+
+function knownKind(kind: string, place: Place) {
+  try {
+    return kindNamed(kind)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(EXIT.refused, { ...error.text, where: shownPlace(place) })
+  }
+}
+
+export interface PlacedCause extends FailureCause {
+  readonly place: Place
+}
+
+/** Where in the file each thing is that the server found wrong. */
+export function placedCauses(failure: Failure, { place, positionOf }: Given): readonly PlacedCause[] {
+  const at = (path: string): Place => ({ file: place.file, ...positionOf(path) })
+  if (failure.causes.length > 0) return failure.causes.map((cause) => ({ ...cause, place: at(cause.field) }))
+  const unknown = [...failure.message.matchAll(/(?:unknown|duplicate) field "([^"]+)"/g)].flatMap((match) => match[1] ?? [])
+  return unknown.map((path) => ({ reason: 'FieldValueInvalid', message: 'unknown field', field: path, place: at(path) }))
+}

@@ -1,0 +1,36 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/** What the command line takes from the environment. This is its one reader. */
+export interface Environment {
+  readonly url: string | null
+  readonly token: string | null
+  readonly stateDir: string
+  /** Colours are off when NO_COLOR is set to anything, or the terminal says it has none. */
+  readonly plain: boolean
+  readonly debug: boolean
+  /** How this program was called: `bothy`, or `kubectl bothy` as a plugin. */
+  readonly program: string
+  readonly path: string
+  readonly terraform: string | null
+  readonly databaseUrl: boolean
+  readonly keyGiven: boolean
+}
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+export function readEnvironment(env: Variables = process.env): Environment {
+  const stateHome = env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state')
+  return {
+    url: env['BOTHY_URL'] || null,
+    token: env['BOTHY_TOKEN'] || null,
+    stateDir: resolve(env['BOTHY_STATE'] || join(stateHome, 'bothy')),
+    plain: Boolean(env['NO_COLOR']) || env['TERM'] === 'dumb',
+    debug: env['BOTHY_DEBUG'] === '1',
+    program: env['BOTHY_PROGRAM'] || 'bothy',
+    path: env['PATH'] ?? '',
+    terraform: env['BOTHY_TERRAFORM'] || null,
+    databaseUrl: Boolean(env['DATABASE_URL']),
+    keyGiven: Boolean(env['BOTHY_KEY']),
+  }
+}

@@ -1,0 +1,27 @@
+import { EXIT, Failure, failureJson, failureLines } from './failure.ts'
+import { runProgram } from './program.ts'
+
+const wantsJson = (argv: readonly string[]): boolean => /(^| )(-o ?json|--output[= ]json)( |$)/.test(argv.join(' '))
+const debug = (await import('./environment.ts')).readEnvironment().debug
+
+// Whoever reads us may stop reading: `bothy get workspaces | head -1` is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.didNotBecomeSo))
+
+const argv = process.argv.slice(2)
+try {
+  process.exitCode = await runProgram(argv)
+} catch (error) {
+  const failure = error instanceof Failure ? error : bug(error)
+  process.stderr.write(`${wantsJson(argv) ? failureJson(failure) : failureLines(failure).join('\n')}\n`)
+  if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  process.exitCode = failure.code
+}
+// Open sockets and timers are nobody's business any more.
+process.exit()
+
+function bug(error: unknown): Failure {
+  return new Failure(EXIT.didNotBecomeSo, {
+    what: error instanceof Error ? error.message : String(error),
+    fix: 'this is a bug of ours: the same command with BOTHY_DEBUG=1 shows where it happened',
+  })
+}

@@ -1,0 +1,108 @@
+import { Command, CommanderError, Option } from 'commander'
+import { systemClock } from '../controller/kernel/clock.ts'
+import { connect, type Client } from './client.ts'
+import { readEnvironment, type Environment } from './environment.ts'
+import { EXIT, usage } from './failure.ts'
+import { COMMANDS, COMMON_OPTIONS, GROUPS, type CommandSpec, type OptionSpec } from './grammar.ts'
+import { optionsOf, type Options } from './options.ts'
+import type { Session } from './session.ts'
+import { processTerminal } from './terminal.ts'
+
+/** The grammar of the command line, from the table of commands. */
+
+/** Parses, runs, and answers the exit code. Throws `Failure`; anything else that it throws is a bug. */
+export async function runProgram(argv: readonly string[], environment: Environment = readEnvironment()): Promise<number> {
+  let code: number = EXIT.done
+  const program = programOf(environment, (answer) => {
+    code = answer
+  })
+  if (argv.length === 0) program.outputHelp()
+  else {
+    try {
+      await program.parseAsync([...argv], { from: 'user' })
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error
+      if (error.exitCode === 0) return EXIT.done
+      throw usage(sentence(error.message), helpHint(environment, argv))
+    }
+  }
+  return code
+}
+
+const sentence = (message: string): string => message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
+
+function helpHint(environment: Environment, argv: readonly string[]): string {
+  const command = COMMANDS.find(({ name }) => argv.includes(name))
+  return `${environment.program} ${command ? `${command.name} ` : ''}--help shows how`
+}
+
+function programOf(environment: Environment, finish: (code: number) => void): Command {
+  const { program: name } = environment
+  const program = new Command(name)
+    .description('Workspaces for developers and agents, declared as resources and kept by a reconciler.')
+    .usage('COMMAND [options]')
+    .helpOption('-h, --help', 'show this')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .configureHelp({ visibleOptions: () => [], subcommandTerm: (command) => command.name() })
+    .addHelpText(
+      'after',
+      `\nFirst steps: ${name} up, and in another terminal ${name} get workspaces.\nEach command explains itself: ${name} COMMAND --help`,
+    )
+  for (const group of GROUPS) {
+    program.commandsGroup(group)
+    for (const spec of COMMANDS.filter((each) => each.group === group)) program.addCommand(commandOf(spec, environment, finish))
+  }
+  return program
+}
+
+function commandOf(spec: CommandSpec, environment: Environment, finish: (code: number) => void): Command {
+  const { program: name } = environment
+  const command = new Command(spec.name)
+    .summary(spec.summary)
+    .description(`${capital(spec.summary)}.${spec.more ? `\n${spec.more}` : ''}`)
+    .helpOption('-h, --help', 'show this')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${name} ${example}`).join('\n')}`)
+  if (spec.arguments) command.arguments(spec.arguments)
+  for (const option of [...spec.options, ...COMMON_OPTIONS]) command.addOption(optionOf(option))
+  return command.action(async () => {
+    const options = optionsOf(command.opts())
+    const { run } = await spec.load()
+    finish(await run(sessionOf(spec, environment, options), command.args, options))
+  })
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+function optionOf({ flags, help, default: otherwise, repeats, choices }: OptionSpec): Option {
+  const option = new Option(flags, help)
+  if (choices) option.choices([...choices])
+  if (repeats) option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value])
+  return otherwise === undefined ? option : option.default(otherwise)
+}
+
+function sessionOf(spec: CommandSpec, environment: Environment, options: Options): Session {
+  const terminal = processTerminal(environment, options.flag('quiet'))
+  let client: Client | null = null
+  let interruption: AbortController | null = null
+  return {
+    environment,
+    terminal,
+    clock: systemClock,
+    command: spec.name,
+    namespace: options.text('namespace') ?? 'default',
+    output: options.text('output'),
+    client: () => (client ??= connect(environment, { url: options.text('url'), token: options.text('token') })),
+    interrupted() {
+      if (!interruption) {
+        const first = new AbortController()
+        interruption = first
+        process.once('SIGINT', () => first.abort())
+      }
+      return interruption.signal
+    },
+  }
+}

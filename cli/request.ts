@@ -1,0 +1,123 @@
+import { EXIT, Failure, usage, type ExitCode } from './failure.ts'
+import { followBuilds } from './follow.ts'
+import { field, listOf, textOf } from './json.ts'
+import { getObject, kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
+import type { Options } from './options.ts'
+import { createProgress } from './progress.ts'
+import type { Run, Session } from './session.ts'
+import { detached } from './wait.ts'
+import { watchOne } from './watch.ts'
+
+/** start, stop, restart and cancel: a WorkspaceRequest, followed to its answer. */
+
+interface Action {
+  readonly action: string
+  readonly doing: string
+  readonly done: string
+}
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  start: { action: 'Start', doing: 'starting', done: 'is running' },
+  stop: { action: 'Stop', doing: 'stopping', done: 'is stopped' },
+  restart: { action: 'Restart', doing: 'restarting', done: 'is running again' },
+  cancel: { action: 'CancelBuild', doing: 'canceling the build of', done: 'has no build running any more' },
+}
+
+const WSR = 'WorkspaceRequest'
+
+export const run: Run = async (session, args, options) => {
+  const action = ACTIONS[session.command]
+  if (!action) throw usage(`${session.command} is no request`, 'ask for start, stop, restart or cancel')
+  const workspace = refOf(args[0] ?? '', session.namespace, 'workspace')
+  // A request may come before its workspace; a person who mistypes a name wants to know at once.
+  await getObject(session.client(), workspace)
+  const request = await ask(session, workspace, action)
+  if (!options.flag('wait')) return answer(session, request, `asked: ${action.doing} ${workspace.name}`)
+  const answered = await followed(session, workspace, request, action, options)
+  const succeeded = conditionOf(answered)
+  if (textOf(field(succeeded, 'status')) === 'True') return answer(session, answered, `${shownRef(workspace)} ${action.done}`)
+  throw refusedBy(session, workspace, succeeded)
+}
+
+async function ask(session: Session, workspace: Ref, { action }: Action): Promise<ApiObject> {
+  const kind = kindNamed(WSR)
+  return objectOf(
+    await session.client().request('POST', pathOf(kind, workspace.namespace), {
+      query: { fieldManager: 'bothy-cli', fieldValidation: 'Strict' },
+      body: {
+        apiVersion: kind.apiVersion,
+        kind: kind.kind,
+        metadata: { generateName: `${session.command}-`, namespace: workspace.namespace },
+        spec: { workspace: workspace.name, action },
+      },
+    }),
+  )
+}
+
+function answer({ terminal, output }: Session, request: ApiObject, sentence: string): number {
+  terminal.out(output === 'json' ? JSON.stringify(request) : sentence)
+  return EXIT.done
+}
+
+const conditionOf = (request: ApiObject): unknown =>
+  listOf(field(request, 'status', 'conditions')).find((each) => field(each, 'type') === 'Succeeded')
+
+const isAnswered = (request: ApiObject): boolean => ['True', 'False'].includes(textOf(field(conditionOf(request), 'status')) ?? '')
+
+async function followed(session: Session, workspace: Ref, request: ApiObject, { doing }: Action, options: Options): Promise<ApiObject> {
+  const interrupted = session.interrupted()
+  const over = new AbortController()
+  const signal = AbortSignal.any([interrupted, over.signal])
+  const cancel = session.clock.after(options.milliseconds('timeout') ?? 0, () => over.abort())
+  const progress = createProgress(session.terminal, session.clock)
+  progress.step(`${doing} ${workspace.name}`)
+  const following = followBuilds(session, workspace, (text) => progress.step(`${doing} ${workspace.name}: ${text}`), signal)
+  try {
+    for await (const seen of watchOne(
+      session.client(),
+      session.clock,
+      kindNamed(WSR),
+      workspace.namespace,
+      request.metadata.name,
+      signal,
+    )) {
+      if (seen === null) throw new Failure(EXIT.didNotBecomeSo, { what: 'the request was removed before it was answered' })
+      if (isAnswered(seen)) return seen
+    }
+  } finally {
+    cancel()
+    over.abort()
+    await following
+    progress.end()
+  }
+  if (interrupted.aborted) throw detached(session, workspace)
+  throw new Failure(EXIT.didNotBecomeSo, {
+    what: `${shownRef(workspace)}: the request was not answered in time`,
+    fix: `${session.environment.program} why workspace/${workspace.name} says what holds it`,
+  })
+}
+
+const CODES: Readonly<Record<string, ExitCode>> = {
+  WorkspaceNotFound: EXIT.notFound,
+  PowerStopped: EXIT.refused,
+  PowerRunning: EXIT.refused,
+  Suspended: EXIT.refused,
+  Paused: EXIT.refused,
+  Deleting: EXIT.refused,
+  NothingToCancel: EXIT.refused,
+  NotDeclarable: EXIT.refused,
+  Superseded: EXIT.refused,
+}
+
+function refusedBy({ environment }: Session, workspace: Ref, condition: unknown): Failure {
+  const reason = textOf(field(condition, 'reason')) ?? ''
+  return new Failure(
+    CODES[reason] ?? EXIT.didNotBecomeSo,
+    {
+      what: textOf(field(condition, 'message')) ?? 'the request failed',
+      where: `${shownRef(workspace)} (${reason})`,
+      fix: `${environment.program} why workspace/${workspace.name} says more; ${environment.program} logs ${workspace.name} shows its build`,
+    },
+    { reason },
+  )
+}

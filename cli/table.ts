@@ -1,0 +1,87 @@
+import { fromIso, type Instant } from '../controller/kernel/clock.ts'
+import { humanDuration } from '../controller/kernel/durations.ts'
+import { cellOf, type Column } from '../crds/columns.ts'
+import type { Kind } from '../crds/kinds.ts'
+import { textOf } from './json.ts'
+import type { ApiObject } from './objects.ts'
+
+/** Tables: the printer columns of a kind, as kubectl prints them, in no more columns than there are. */
+
+export interface Heading {
+  readonly name: string
+  /** Names are never cut: somebody copies them. */
+  readonly whole?: boolean
+}
+
+const GAP = '  '
+const CELL_LEAST = 8
+
+export function tableLines(headings: readonly Heading[], rows: readonly (readonly string[])[], width: number): string[] {
+  const widths = fitted(headings, rows, width)
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => cut(cell, widths[i] ?? 0).padEnd(widths[i] ?? 0))
+      .join(GAP)
+      .trimEnd()
+  return [line(headings.map(({ name }) => name)), ...rows.map(line)]
+}
+
+/** The widest column that may be cut gives way until all fit. */
+function fitted(headings: readonly Heading[], rows: readonly (readonly string[])[], width: number): number[] {
+  const widths = headings.map(({ name }, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? '').length)))
+  const total = () => widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1))
+  for (let over = total() - width; over > 0; over = total() - width) {
+    const widest = widths.reduce(
+      (best, each, i) => (headings[i]?.whole !== true && each > (widths[best] ?? 0) ? i : best),
+      indexToCut(headings),
+    )
+    const now = widths[widest] ?? 0
+    if (headings[widest]?.whole === true || now <= CELL_LEAST) break
+    widths[widest] = Math.max(CELL_LEAST, now - over, secondWidest(headings, widths, widest))
+    if (widths[widest] === now) widths[widest] = now - 1
+  }
+  return widths
+}
+
+const indexToCut = (headings: readonly Heading[]): number =>
+  Math.max(
+    0,
+    headings.findIndex(({ whole }) => whole !== true),
+  )
+
+const secondWidest = (headings: readonly Heading[], widths: readonly number[], widest: number): number =>
+  Math.max(0, ...widths.filter((_, i) => i !== widest && headings[i]?.whole !== true))
+
+const cut = (text: string, width: number): string => (text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text)
+
+/** Line ends and escape codes in a message must not break the table or the terminal. */
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is taken out
+const oneLine = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim()
+
+export function headingsOf(kind: Kind, columns: readonly Column[], withNamespace: boolean): Heading[] {
+  const own = columns.map(({ name }) => ({ name: name.toUpperCase() }))
+  return [...(withNamespace && kind.namespaced ? [{ name: 'NAMESPACE', whole: true }] : []), { name: 'NAME', whole: true }, ...own]
+}
+
+export function rowOf(object: ApiObject, kind: Kind, columns: readonly Column[], withNamespace: boolean, now: Instant): string[] {
+  const namespace = withNamespace && kind.namespaced ? [textOf(object.metadata['namespace']) ?? ''] : []
+  return [...namespace, object.metadata.name, ...columns.map((column) => shownCell(cellOf(object, column.jsonPath), column, now))]
+}
+
+function shownCell(value: unknown, column: Column, now: Instant): string {
+  if (value === undefined || value === null) return column.type === 'date' ? '<unknown>' : ''
+  if (column.type !== 'date') return oneLine(typeof value === 'object' ? JSON.stringify(value) : String(value))
+  const at = fromIso(String(value))
+  return at === null ? '<invalid>' : ageOf(now - at)
+}
+
+/** As kubectl writes ages: one unit where one says enough, two where the second still matters. */
+export function ageOf(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const rounded = seconds < 120 ? seconds : seconds < 600 ? seconds : Math.floor(seconds / 60) * 60
+  const coarse =
+    rounded < 3 * 3600 ? rounded : rounded < 2 * 86_400 ? Math.floor(rounded / 3600) * 3600 : Math.floor(rounded / 86_400) * 86_400
+  return rounded < 120 ? `${rounded}s` : humanDuration(coarse * 1000)
+}
+
+export const columnsOf = (kind: Kind, wide: boolean): readonly Column[] => kind.columns.filter(({ priority }) => wide || priority === 0)
