@@ -547,7 +547,7 @@ export type WorkspaceStatus = {
     readonly sources?: readonly ({
       /** How it was used. */
       readonly kind: 'Ssh' | 'Terminal' | 'Ide' | 'PortForward' | 'App' | 'Chat' | 'Hold' | 'Process'
-      /** When. */
+      /** When it was used. */
       readonly at: string
       /** By whom. */
       readonly by?: string
@@ -778,7 +778,7 @@ export interface OwnerDeclared {
   readonly apiVersion: 'bothy.dev/v1alpha1'
   readonly kind: 'Owner'
   readonly metadata: DraftMeta
-  readonly spec: OwnerSpecDeclared
+  readonly spec?: OwnerSpecDeclared
 }
 
 /** An owner is somebody who owns workspaces. */

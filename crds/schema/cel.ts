@@ -46,6 +46,9 @@ export function typeProblem(rule: string, schema: Schema, wanted: 'bool' | 'stri
   const environment = empty()
   const type = typeNameOf(schema, environment, { count: 0 })
   environment.registerVariable('self', type).registerVariable('oldSelf', type)
+  // The engine takes any name under has(), so what stands there is asked for on its own.
+  const named = [...rule.matchAll(/\bhas\(([^()]*)\)/g)].map(([, path]) => environment.check(path ?? '')).find(({ valid }) => !valid)
+  if (named) return named.error?.summary ?? 'cannot be read'
   const checked = environment.check(rewritten(rule))
   if (!checked.valid) return checked.error?.summary ?? 'cannot be read'
   return checked.type === wanted ? null : `must be ${wanted}, is ${String(checked.type)}`
@@ -75,7 +78,7 @@ function objectTypeName(schema: Schema, environment: Environment, names: { count
   const fields = Object.fromEntries([...schema.properties].map(([name, child]) => [escaped(name), typeNameOf(child, environment, names)]))
   names.count += 1
   const name = `Object${names.count}`
-  environment.registerType(name, { fields })
+  environment.registerType(name, { fields }).registerOperator(`${name} == ${name}`, () => true)
   return name
 }
 

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest'
+import { GROUP, KINDS } from '../../crds/kinds.ts'
+import type { Schema } from '../../crds/schema/types.ts'
+
+/** What a cluster would refuse in a definition, or what would make `kubectl explain` a poor manual. */
+
+interface Field {
+  readonly at: string
+  readonly schema: Schema
+}
+
+const fieldsOf = (at: string, schema: Schema): readonly Field[] => [
+  { at, schema },
+  ...[...schema.properties].flatMap(([name, child]) => fieldsOf(`${at}.${name}`, child)),
+  ...(schema.items ? fieldsOf(`${at}[]`, schema.items) : []),
+  ...(schema.additionalProperties ? fieldsOf(`${at}{}`, schema.additionalProperties) : []),
+]
+
+const FIELDS = KINDS.flatMap(({ kind, group, schema }) => (group === GROUP ? fieldsOf(kind, schema) : []))
+const wrong = (is: (field: Field) => boolean): readonly string[] => FIELDS.filter(is).map(({ at }) => at)
+
+test('every field is described in a sentence', () => {
+  expect(wrong(({ schema }) => !/^["A-Z0-9].{7,}[.:]?$/s.test(schema.description))).toEqual([])
+})
+
+test('every text has a greatest length', () => {
+  expect(wrong(({ schema }) => schema.type === 'string' && schema.maxLength === null)).toEqual([])
+})
+
+test('every list has a greatest size and says how it merges', () => {
+  expect(wrong(({ schema }) => schema.type === 'array' && (schema.maxItems === null || schema.items === null))).toEqual([])
+  expect(wrong(({ schema }) => schema.listType === 'map' && schema.listMapKeys.length === 0)).toEqual([])
+})
+
+test('the keys of list maps are required fields of one plain type', () => {
+  const keysOf = ({ schema }: Field) => schema.listMapKeys.map((key) => ({ required: schema.items?.required.includes(key), type: schema.items?.properties.get(key)?.type }))
+  expect(wrong((field) => keysOf(field).some(({ required, type }) => !required || type !== 'string'))).toEqual([])
+})
+
+test('every map has a greatest size', () => {
+  expect(wrong(({ schema }) => schema.additionalProperties !== null && schema.maxProperties === null)).toEqual([])
+})
+
+test('every number has both bounds, within what JSON can carry', () => {
+  const isNumber = ({ schema }: Field) => schema.type === 'integer' || schema.type === 'number'
+  expect(wrong((field) => isNumber(field) && (field.schema.minimum === null || field.schema.maximum === null))).toEqual([])
+  expect(wrong((field) => isNumber(field) && (field.schema.maximum ?? 0) > Number.MAX_SAFE_INTEGER)).toEqual([])
+})
+
+test('enum values are names in CamelCase, but for Terraform types', () => {
+  const names = ({ schema }: Field) => (schema.enum ?? []).map(String)
+  expect(wrong((field) => names(field).some((name) => !/^[A-Z][A-Za-z]*$/.test(name)))).toEqual(['Template.status.parameters[].type'])
+})
+
+test('no pattern repeats a repetition: in JavaScript it could take for ever', () => {
+  const nested = /\((?:[^()]|\([^()]*\))*(?:[*+]|\{\d+,\})(?:[^()]|\([^()]*\))*\)(?:[*+]|\{\d+,\})/
+  expect(wrong(({ schema }) => schema.pattern !== null && nested.test(schema.pattern))).toEqual([])
+})
+
+test('patterns are anchored and mean the same to RE2 and to JavaScript', () => {
+  const patterns = FIELDS.flatMap(({ at, schema }) => (schema.pattern === null ? [] : [{ at, pattern: schema.pattern }]))
+  expect(patterns.filter(({ pattern }) => !/^\^.*\$$/.test(pattern) || /\(\?|\\p|\[\[:/.test(pattern))).toEqual([])
+})
+
+test('every default is valid by itself and named fields only are required', () => {
+  expect(wrong(({ schema }) => schema.required.some((name) => !schema.properties.has(name)))).toEqual([])
+  expect(wrong(({ schema }) => schema.required.some((name) => schema.properties.get(name)?.default !== null))).toEqual([])
+  expect(wrong(({ schema }) => schema.enum !== null && schema.default !== null && !schema.enum.includes(schema.default.value))).toEqual([])
+})
+
+test('conditions are the same everywhere', () => {
+  const conditions = FIELDS.filter(({ at }) => at.endsWith('.status.conditions')).map(({ schema }) => ({ ...schema, description: '' }))
+  expect(conditions.length).toBe(4)
+  for (const one of conditions) expect(one).toEqual(conditions[0])
+})
