@@ -49,9 +49,9 @@ export function holdClaim({ db, clock, log, leaseMs, limitMs }: HoldOptions, cla
     if (cancelRequested) abort('canceled')
   }
   const keepRenewing = async (): Promise<void> => {
-    while (!closed.signal.aborted && !lost) {
+    for (;;) {
       await clock.sleep(RENEW_MS, closed.signal)
-      if (closed.signal.aborted) return
+      if (closed.signal.aborted || lost) return
       await renew().catch((error: unknown) => log.warn('a claim was not renewed', { job: claim.job.id, error: messageOf(error) }))
     }
   }

@@ -16,14 +16,14 @@ export interface Intents {
 export function createIntents(db: Db, claim: Claim, where: Pick<Intent, 'host' | 'folder'>): Intents {
   let intent: Intent = { ...where, creates: [] }
   let writing: Promise<void> = Promise.resolve()
+  const writtenAfter = async (before: Promise<void>, now: Intent): Promise<void> => {
+    await before.catch(() => {})
+    if (!(await recordIntent(db, claim, now))) throw new Transient('this build belongs to another provisioner now')
+  }
   const write = (change: Partial<Intent>): Promise<void> => {
     intent = { ...intent, ...change }
     const now = intent
-    writing = writing
-      .catch(() => {})
-      .then(async () => {
-        if (!(await recordIntent(db, claim, now))) throw new Transient('this build belongs to another provisioner now')
-      })
+    writing = writtenAfter(writing, now)
     return writing
   }
   return {

@@ -60,7 +60,7 @@ export async function prepareFolder(tools: Tools, { claim, journal }: Work, stat
   const { job } = claim
   const kept = await filesOf(tools.db, job.digest)
   if (!kept) throw new Stalled('TemplateInvalid', `the files of version ${job.digest} are no longer kept: import the template again`)
-  const files = kept.map((file) => ({ ...file, encoding: file.encoding ?? 'utf8' }))
+  const files = kept.map(({ path, content, encoding }) => ({ path, content, encoding: encoding ?? 'utf8' }))
   concealVariables(files, job.input?.variables ?? {}, journal)
   return makeFolder(folderOf(tools.stateDir, job.id), {
     files,

@@ -63,12 +63,14 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
       log.warn('lines of a build log were not written', { rows: dropped, error: messageOf(error) })
     }
   }
+  const emptied = async (before: Promise<void>): Promise<void> => {
+    await before
+    while (waiting.length > 0) await writeBatch()
+  }
   const flush = (): Promise<void> => {
     timer?.()
     timer = null
-    writing = writing.then(async () => {
-      while (waiting.length > 0) await writeBatch()
-    })
+    writing = emptied(writing)
     return writing
   }
 

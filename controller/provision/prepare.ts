@@ -67,8 +67,7 @@ async function tryOut({ stateDir, clock }: Wanted, terraform: Terraform, sandbox
       }),
       (line) => void output.push(line),
     )
-    const late = () => new Error('it did not end in time')
-    const ended = await within(clock, PROBE_LIMIT_MS, running.ended, late).finally(() => running.kill())
+    const ended = await within(clock, PROBE_LIMIT_MS, running.ended, tooLate).finally(() => running.kill())
     if (ended.code !== 0) return ended.stderr.trim() || output.join('\n') || `it ended with ${ended.signal ?? `code ${ended.code}`}`
     return { terraform, sandbox, backendRecord: await readFile(join(folder, 'data', 'terraform.tfstate'), 'utf8') }
   } catch (error) {
@@ -77,5 +76,7 @@ async function tryOut({ stateDir, clock }: Wanted, terraform: Terraform, sandbox
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+const tooLate = (): Error => new Error('it did not end in time')
 
 const firstLine = (text: string): string => text.split('\n')[0] ?? ''

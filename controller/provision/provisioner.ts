@@ -3,7 +3,6 @@ import type { Clock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
-import { claimJob } from '../store/claim-jobs.ts'
 import type { Db } from '../store/pool.ts'
 import { heartbeatProvisioner, withdrawProvisioner } from '../store/provisioners.ts'
 import { reapJobs } from '../store/reap-jobs.ts'
@@ -11,9 +10,11 @@ import type { Claim } from '../store/records.ts'
 import type { Sealer } from '../store/sealed.ts'
 import { createClassifier, type Classifier } from './classify.ts'
 import { passedOf } from './environment.ts'
-import { holdClaim, type Hold } from './hold.ts'
+import { createJobs } from './jobs.ts'
+import type { Hold } from './hold.ts'
 import type { MachinesFor, Tools } from './job.ts'
 import { prepareTerraform } from './prepare.ts'
+import { every } from './rhythm.ts'
 import { runJob } from './run-job.ts'
 
 export interface ProvisionerConfig {
@@ -70,11 +71,6 @@ export interface Provisioner {
   running(): number
 }
 
-interface Running {
-  readonly hold: Hold
-  readonly done: Promise<void>
-}
-
 const LOOK_MS = 5_000
 const HEARTBEAT_MS = 60_000
 /** Long enough for the signals to be sent, and for most to end. */
@@ -83,80 +79,68 @@ const CLOSE_MS = 500
 export function createProvisioner(options: ProvisionerOptions): Provisioner {
   const { db, clock, log, config } = options
   const limits = { ...LIMITS, ...config.limits }
-  const running = new Map<string, Running>()
   const over = new AbortController()
   let tools: Tools | null = null
-  let accepting = false
-  let stopListening: () => Promise<void> = async () => {}
+  const jobs = createJobs({
+    db,
+    clock,
+    log,
+    limits,
+    claimant: { provisionerId: config.id, labels: config.labels },
+    capacity: config.capacity,
+  })
+  const loops: Promise<void>[] = []
+  let stopListening: (() => Promise<void>) | null = null
   let closing: Promise<void> | null = null
 
-  options.metrics?.gauge('bothy_provisioner_running_jobs', 'Jobs that this provisioner runs now.', () => running.size)
-
-  const begin = (ready: Tools, claim: Claim): void => {
-    const hold = holdClaim({ db, clock, log, leaseMs: limits.leaseMs, limitMs: limits.buildMs }, claim)
-    const done = seeThrough(options, ready, claim, hold).finally(() => {
-      hold.close()
-      running.delete(claim.job.id)
-      void claimMore()
-    })
-    running.set(claim.job.id, { hold, done })
-  }
-  const claimMore = oneAtATime(async () => {
-    while (tools && accepting && running.size < config.capacity) {
-      const claim = await claimJob(db, { provisionerId: config.id, labels: config.labels, leaseMs: limits.leaseMs })
-      if (!claim) return
-      begin(tools, claim)
-    }
-  }, log)
+  options.metrics?.gauge('bothy_provisioner_running_jobs', 'Jobs that this provisioner runs now.', () => jobs.running().size)
 
   const heartbeat = async (): Promise<void> => {
-    if (!tools || !accepting) return
+    if (!tools || !jobs.accepting()) return
     const { id, name, labels, version, capacity } = config
     await heartbeatProvisioner(db, { id, name, labels, version, capacity, isolation: tools.sandbox.description })
   }
-
-  const drain = async (): Promise<void> => {
-    accepting = false
+  /** Nothing is promised to it any more; where the database is away its silence says the same. */
+  const withdraw = async (): Promise<void> => {
     if (tools) await withdrawProvisioner(db, config.id).catch((error: unknown) => log.warn('not withdrawn', { error: messageOf(error) }))
-    while (running.size > 0) await Promise.all([...running.values()].map(({ done }) => done))
   }
-
   const close = async (): Promise<void> => {
     over.abort()
-    accepting = false
-    for (const { hold } of running.values()) hold.abort('closing')
-    const ended = Promise.all([...running.values()].map(({ done }) => done))
-    await Promise.race([ended, clock.sleep(CLOSE_MS)])
-    await Promise.all([
-      stopListening(),
-      tools ? withdrawProvisioner(db, config.id).catch((error: unknown) => log.warn('not withdrawn', { error: messageOf(error) })) : null,
-    ])
+    jobs.refuse()
+    jobs.abortAll('closing')
+    const enough = new AbortController()
+    await Promise.race([Promise.all([jobs.idle(), ...loops]), clock.sleep(CLOSE_MS, enough.signal)])
+    enough.abort()
+    await Promise.all([stopListening?.(), withdraw()])
   }
 
   return {
     async start() {
       const ready = await toolsOf(options, limits.graceMs)
       tools = ready
-      accepting = true
       log.info('provisioner ready', { terraform: ready.terraform.path, isolation: ready.sandbox.description, capacity: config.capacity })
+      jobs.accept((claim, hold) => seeThrough(options, ready, claim, hold))
       await heartbeat()
       stopListening = await db.listen(
         'bothy_jobs',
-        () => void claimMore(),
-        () => void claimMore(),
+        () => void jobs.claimMore(),
+        () => void jobs.claimMore(),
       )
       const classifier = createClassifier(ready, { provisionerId: config.id, leaseMs: limits.leaseMs, limitMs: limits.buildMs })
-      const ids = (): ReadonlySet<string> => new Set(running.keys())
-      every(clock, HEARTBEAT_MS, over.signal, log, heartbeat)
-      every(clock, LOOK_MS, over.signal, log, () => claimMore())
-      every(clock, LOOK_MS, over.signal, log, () => lookAround(options, classifier, ids))
+      loops.push(
+        every(clock, HEARTBEAT_MS, over.signal, log, heartbeat),
+        every(clock, LOOK_MS, over.signal, log, () => jobs.claimMore()),
+        every(clock, LOOK_MS, over.signal, log, () => lookAround(options, classifier, jobs.running)),
+      )
     },
-    drain,
-    cancelRunning() {
-      for (const { hold } of running.values()) hold.abort('canceled')
+    async drain() {
+      jobs.refuse()
+      await withdraw()
+      await jobs.idle()
     },
+    cancelRunning: () => jobs.abortAll('canceled'),
     close: () => (closing ??= close()),
-    running: () => running.size,
+    running: () => jobs.running().size,
   }
 }
 
@@ -187,32 +171,4 @@ async function lookAround({ db, log }: ProvisionerOptions, classifier: Classifie
   await classifier.look(running())
   for (const job of await reapJobs(db)) log.warn('a job was ended because nobody could or did', { job: job.id, reason: job.errorReason })
   await classifier.sweep(running())
-}
-
-/** At once, and again `ms` after each end; a failure is for the next time. */
-function every(clock: Clock, ms: number, over: AbortSignal, log: Log, work: () => Promise<void>): void {
-  const loop = async (): Promise<void> => {
-    while (!over.aborted) {
-      await work().catch((error: unknown) => log.warn('will be tried again', { error: messageOf(error) }))
-      await clock.sleep(ms, over)
-    }
-  }
-  void loop()
-}
-
-/** Asked again while it runs, it runs once more afterwards. Never rejects. */
-function oneAtATime(work: () => Promise<void>, log: Log): () => Promise<void> {
-  let current: Promise<void> | null = null
-  let again = false
-  const loop = async (): Promise<void> => {
-    do {
-      again = false
-      await work().catch((error: unknown) => log.warn('will be tried again', { error: messageOf(error) }))
-    } while (again)
-    current = null
-  }
-  return () => {
-    if (current) again = true
-    return (current ??= loop())
-  }
 }

@@ -112,9 +112,10 @@ function checkAgents(heard: Heard): void {
 }
 
 const parametersOf = (seen: ReadonlyMap<string, ParameterSeen>): TemplateParameter[] =>
-  [...seen.values()]
-    .map(({ value: _, ...parameter }) => ({ ...parameter, required: parameter.default === null }))
-    .toSorted((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1))
+  [...seen.values()].map(asked).toSorted((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1))
+
+const asked = ({ value: _value, ...parameter }: ParameterSeen): TemplateParameter =>
+  Object.freeze({ ...parameter, required: parameter.default === null })
 
 const presetsOf = (seen: ReadonlyMap<string, PresetSeen>): TemplatePreset[] =>
   [...seen.values()].map(({ name, description, parameters, ...rest }) => ({ name, description, parameters, default: rest.default }))

@@ -70,15 +70,16 @@ async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: Terraf
     run.onLine,
   )
   void running.process.then((process) => process && run.onProcess(process))
+  const grace = new AbortController()
   let killed = false
-  let cancelKill = () => {}
   const stop = () => {
     markInterrupted(run.folder.path)
     running.interrupt()
-    cancelKill = clock.after(graceMs, () => {
+    const cancel = clock.after(graceMs, () => {
       killed = true
       running.kill()
     })
+    grace.signal.addEventListener('abort', cancel, { once: true })
   }
   if (run.stop.aborted) stop()
   else run.stop.addEventListener('abort', stop, { once: true })
@@ -86,6 +87,6 @@ async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: Terraf
     return { ...(await running.ended), killed }
   } finally {
     run.stop.removeEventListener('abort', stop)
-    cancelKill()
+    grace.abort()
   }
 }

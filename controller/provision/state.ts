@@ -149,19 +149,17 @@ const scriptsOf = (state: State, agentId: string): AgentScript[] =>
     .filter(isScript)
     .filter(belongsTo(agentId))
     .toSorted(byAddress)
-    .flatMap(({ attributes }) => {
-      const script = {
-        name: textOf(attributes['display_name']),
-        script: textOf(attributes['script']),
-        timeoutSeconds: numberOf(attributes['timeout'], 0),
-      }
-      return [
-        ...(attributes['run_on_start'] === true
-          ? [{ ...script, on: 'start' as const, blocksLogin: attributes['start_blocks_login'] === true }]
-          : []),
-        ...(attributes['run_on_stop'] === true ? [{ ...script, on: 'stop' as const, blocksLogin: false }] : []),
-      ]
-    })
+    .flatMap(({ attributes }) => ON.filter((on) => attributes[`run_on_${on}`] === true).map((on) => scriptOf(attributes, on)))
+
+const ON = ['start', 'stop'] as const
+
+const scriptOf = (attributes: Attributes, on: AgentScript['on']): AgentScript => ({
+  name: textOf(attributes['display_name']),
+  script: textOf(attributes['script']),
+  on,
+  timeoutSeconds: numberOf(attributes['timeout'], 0),
+  blocksLogin: on === 'start' && attributes['start_blocks_login'] === true,
+})
 
 /** Variables that several resources give an agent are merged in order of their addresses, each in the way it asks for. */
 function environmentOf(agent: Attributes, variables: readonly Instance[]): Record<string, string> | string {

@@ -86,7 +86,8 @@ function endOfString(text: string, at: number): number {
   for (; i < text.length && open.length > 0; i += 1) {
     const inString = open.at(-1) === '"'
     if (inString && text[i] === '\\') i += 1
-    else if (text[i] === '"') inString ? open.pop() : open.push('"')
+    else if (text[i] === '"' && inString) open.pop()
+    else if (text[i] === '"') open.push('"')
     else if (inString ? (text[i] === '$' || text[i] === '%') && text[i + 1] === '{' : text[i] === '{') {
       open.push('{')
       if (inString) i += 1

@@ -26,12 +26,20 @@ test('starts, looks at, stops and destroys a workspace', async () => {
 
   const start = await world.ended(await world.build(dev, digest))
   expect([start.phase, start.errorReason, start.error]).toEqual(['Succeeded', null, null])
-  expect(start.result).toMatchObject({ machines: [{ type: 'bothy_process', name: 'main', present: true }], outputs: { greeting: 'hello' }, resources: 2 })
+  expect(start.result).toMatchObject({
+    machines: [{ type: 'bothy_process', name: 'main', present: true }],
+    outputs: { greeting: 'hello' },
+    resources: 2,
+  })
   expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
   expect(await agentsOf(db, dev.uid)).toMatchObject([{ name: 'main', confirmed: true, manifest: { env: { GREETING: 'hello' } } }])
 
   const look = await world.ended(await world.look(dev, digest))
-  expect([look.phase, look.error, look.result]).toMatchObject(['Succeeded', null, { machines: [{ name: 'main', present: true }], drifted: false }])
+  expect([look.phase, look.error, look.result]).toMatchObject([
+    'Succeeded',
+    null,
+    { machines: [{ name: 'main', present: true }], drifted: false },
+  ])
 
   const stop = await world.ended(await world.build(dev, digest, { transition: 'stop' }))
   expect([stop.phase, stop.error, stop.result]).toMatchObject(['Succeeded', null, { machines: [] }])
