@@ -11,6 +11,7 @@ export type ListProcesses = () => Promise<readonly ProcessListed[]>
 const MARK = 'BOTHY_MACHINE'
 
 const GRACE_MS = 10_000
+const TERM_AGAIN_MS = 500
 const KILL_LIMIT_MS = 10_000
 const LOOK_EVERY_MS = 25
 
@@ -64,33 +65,42 @@ export async function endAll(
   { clock, listProcesses }: { readonly clock: Clock; readonly listProcesses: ListProcesses },
 ): Promise<number> {
   const members = () => membersOf(place, record, listProcesses)
-  const first = await members()
-  if (first.length === 0) return 0
-  signal(first, 'SIGTERM')
-  if (await emptied(members, clock, GRACE_MS, () => {})) return first.length
-  // Again at each look: what was started meanwhile did not get the one before.
-  if (await emptied(members, clock, KILL_LIMIT_MS, (left) => signal(left, 'SIGKILL'))) return first.length
+  const { length } = await members()
+  if (length === 0) return 0
+  // Again and again: a process that was just forked may lose a signal, and what is started meanwhile did not get the one before.
+  if (await emptied(members, clock, { name: 'SIGTERM', limitMs: GRACE_MS, againMs: TERM_AGAIN_MS })) return length
+  if (await emptied(members, clock, { name: 'SIGKILL', limitMs: KILL_LIMIT_MS, againMs: 0 })) return length
   const left = await members()
   throw new Transient(`${place.machine} does not end: ${left.map(({ pid }) => `process ${pid}`).join(', ')}`)
+}
+
+interface Ending {
+  readonly name: 'SIGTERM' | 'SIGKILL'
+  readonly limitMs: number
+  readonly againMs: number
 }
 
 async function emptied(
   members: () => Promise<readonly ProcessListed[]>,
   clock: Clock,
-  limitMs: number,
-  each: (left: readonly ProcessListed[]) => void,
+  { name, limitMs, againMs }: Ending,
 ): Promise<boolean> {
-  const deadline = clock.elapsedMs() + limitMs
+  const startedAt = clock.elapsedMs()
+  let signalAt = startedAt
   for (;;) {
     const left = await members()
     if (left.length === 0) return true
-    if (clock.elapsedMs() > deadline) return false
-    each(left)
+    const now = clock.elapsedMs()
+    if (now - startedAt > limitMs) return false
+    if (now >= signalAt) {
+      signal(left, name)
+      signalAt = now + againMs
+    }
     await clock.sleep(LOOK_EVERY_MS)
   }
 }
 
-function signal(members: readonly ProcessListed[], name: 'SIGTERM' | 'SIGKILL'): void {
+function signal(members: readonly ProcessListed[], name: Ending['name']): void {
   for (const { pid, start } of members) {
     // Between the listing and now it may have ended, and its number may be somebody else's.
     const now = startOf(pid)

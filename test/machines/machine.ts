@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemClock } from '../../controller/kernel/clock.ts'
+import { systemClock, type Clock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { processMachines } from '../../controller/machines/process.ts'
 import { machineName } from '../../controller/machines/record.ts'
@@ -16,7 +16,7 @@ export interface World {
   /** What `bothy-<uid>-<name>` is called here. */
   machine(name?: string): string
   folder(name?: string): string
-  machines(): ProcessMachines
+  machines(clock?: Clock): ProcessMachines
   agent(script: string): Promise<void>
   close(): Promise<void>
 }
@@ -36,12 +36,12 @@ export async function world(): Promise<World> {
   await writeFile(script, PLAIN_AGENT)
   await writeFile(join(stateDir, 'url'), 'http://127.0.0.1:1\n')
   const machine = (name = 'main') => machineName(uid, name)
-  const machines = () =>
+  const machines = (clock: Clock = systemClock) =>
     processMachines({
       stateDir,
       workspace: { uid, name: 'dev', owner: 'ada' },
       urlFile: join(stateDir, 'url'),
-      clock: systemClock,
+      clock,
       log: silentLog,
       agentOf: (id) => (id.startsWith('agent') ? { token: `secret-of-${id}` } : undefined),
       command: { node: '/bin/sh', script },
@@ -60,6 +60,9 @@ export async function world(): Promise<World> {
     },
   }
 }
+
+/** Ten times as fast as real time, so that a limit of ten seconds is over after one. */
+export const hurriedClock: Clock = { ...systemClock, elapsedMs: () => systemClock.elapsedMs() * 10 }
 
 export const wanted = (more: Partial<ProcessWanted> = {}): ProcessWanted => ({
   name: 'main',

@@ -7,7 +7,7 @@ import { startOf } from '../../controller/kernel/pids.ts'
 import { endMachine, forgetWorkspace, listMachines } from '../../controller/machines/process.ts'
 import { ENV, ENV_MACHINE } from '../../agent/protocol.ts'
 import { until } from '../support/until.ts'
-import { agentPids, wanted, world, type World } from './machine.ts'
+import { agentPids, hurriedClock, wanted, world, type World } from './machine.ts'
 
 let here: World
 beforeEach(async () => {
@@ -166,9 +166,9 @@ test('children that ignore TERM or leave the group are ended too', async () => {
   const pidIn = (name: string) => until(name, async () => Number(await readFile(join(home, name), 'utf8')) || null)
   const stubborn = await pidIn('stubborn')
   const away = await pidIn('away')
-  await here.machines().destroy('main', { removeHome: false })
+  await here.machines(hurriedClock).destroy('main', { removeHome: false })
   expect([pid, stubborn, away].map(startOf)).toEqual([null, null, null])
-}, 20_000)
+})
 
 test('what is left of a machine whose leader was killed is ended before another is made', async () => {
   const first = await here.machines().create(wanted())

@@ -58,7 +58,7 @@ test('a program that crashes is started again after a second, then two', async (
 
 test('a program that is killed is started again', async () => {
   const { child } = supervise('echo $$ >> runs; exec sleep 60')
-  const [first = ''] = await until('the first run', () => lines('runs').length >= 1 && lines('runs'))
+  const [first = ''] = await until('the first run', () => (lines('runs').length >= 1 ? lines('runs') : null))
   process.kill(Number(first), 'SIGKILL')
   await until('the second run', () => lines('runs').length >= 2)
   expect(startOf(child.pid ?? 0)).not.toBeNull()
@@ -76,9 +76,9 @@ test('TERM is passed on, and it waits for the program to finish', async () => {
 
 test('TERM between two runs ends it at once', async () => {
   const { child, ended } = supervise('echo run >> runs; exit 1')
-  await until('the run', () => lines('runs').length === 3, { limitMs: 8000 })
+  await until('the run', () => lines('runs').length === 1)
   const startedAt = systemClock.elapsedMs()
   child.kill('SIGTERM')
   expect(await ended).toEqual(0)
-  expect(systemClock.elapsedMs() - startedAt).toBeLessThan(2000)
+  expect(systemClock.elapsedMs() - startedAt).toBeLessThan(900)
 })
