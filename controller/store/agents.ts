@@ -1,5 +1,6 @@
 import type { Db } from './pool.ts'
 import type { AgentLifecycle, AgentManifest, AgentRow } from './records.ts'
+import { storable } from './text.ts'
 
 /** Agents: made by builds, confirmed by their outcomes, and told of by whoever holds their connections. */
 
@@ -87,6 +88,16 @@ export function agentDisconnected(db: Db, id: string, runId: string): Promise<bo
   return changed(db, 'update agents set disconnected_at = clock_timestamp() where id = $1 and run_id = $2', [id, runId])
 }
 
+/** A replica that starts holds no connection yet, whatever one of its name held before. */
+export async function replicaGone(db: Db, replica: string): Promise<void> {
+  await db.query(
+    `with gone as (
+       update agents set disconnected_at = clock_timestamp() where replica = $1 and disconnected_at is null returning workspace_key)
+     select pg_notify('bothy_keys', workspace_key) from gone`,
+    [replica],
+  )
+}
+
 /**
  * One statement for all whose connections answer. Nobody is woken, except by those that had been taken for gone.
  */
@@ -123,7 +134,7 @@ export function agentReported(db: Db, id: string, runId: string, lifecycle: Agen
     db,
     `update agents set lifecycle = $3, message = $4, last_seen_at = clock_timestamp()
      where id = $1 and run_id = $2 and lifecycle = any($5::text[])`,
-    [id, runId, lifecycle, message.replaceAll('\0', '').slice(0, MESSAGE_LENGTH_MAX), before],
+    [id, runId, lifecycle, storable(message, MESSAGE_LENGTH_MAX), before],
   )
 }
 

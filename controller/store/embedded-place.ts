@@ -21,6 +21,8 @@ export interface Servant {
   readonly prefix: readonly string[]
   /** Whom its files must belong to; null: us. */
   readonly owner: number | null
+  /** What to try when it does not start, for the end of the message. */
+  readonly hint: string
 }
 
 export const DATABASE_USER = 'bothy'
@@ -40,24 +42,26 @@ export async function prepare(state: string): Promise<{ readonly place: Place; r
 }
 
 /**
- * Root gives the server to a plain number, no user of the system needed. Our own folders are opened for passing through,
- * not for reading. Where a folder above is closed, as /root is, the server instead keeps the right to pass, and no other.
+ * Root gives the server to a plain number, no user of the system needed, and opens our own folders for passing through, not
+ * for reading. Where a folder above is closed, as /root is, that number could not pass: there the server only believes to be
+ * it, in a user namespace, and its files stay root's.
  */
 async function servantFor(state: string, folder: string): Promise<Servant> {
-  if (process.getuid?.() !== 0) return { ids: {}, prefix: [], owner: null }
-  if (await isOpenAbove(state)) {
-    for (const ours of [state, folder]) await chmod(ours, ((await stat(ours)).mode & 0o7777) | 0o011)
-    return { ids: { uid: NOBODY, gid: NOBODY }, prefix: [], owner: NOBODY }
+  if (process.getuid?.() !== 0) return { ids: {}, prefix: [], owner: null, hint: '' }
+  const closed = await closedAbove(state)
+  if (closed !== null) {
+    const hint = `\nPostgres may not run as root, and ${closed} is closed to everybody else: use a --state that all may pass to, such as /var/lib/bothy, or start as an ordinary user.`
+    return { ids: {}, prefix: ['unshare', '--user', `--map-user=${NOBODY}`], owner: 0, hint }
   }
-  const rights = ['--inh-caps=-all,+dac_override', '--ambient-caps=-all,+dac_override', '--bounding-set=-all,+dac_override']
-  const prefix = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...rights]
-  return { ids: {}, prefix, owner: NOBODY }
+  for (const ours of [state, folder]) await chmod(ours, ((await stat(ours)).mode & 0o7777) | 0o011)
+  return { ids: { uid: NOBODY, gid: NOBODY }, prefix: [], owner: NOBODY, hint: '' }
 }
 
-async function isOpenAbove(path: string): Promise<boolean> {
+/** The first folder above that others may not pass through, or null. */
+async function closedAbove(path: string): Promise<string | null> {
   for (let above = dirname(path); ; above = dirname(above)) {
-    if (((await stat(above)).mode & 0o001) === 0) return false
-    if (above === dirname(above)) return true
+    if (((await stat(above)).mode & 0o001) === 0) return above
+    if (above === dirname(above)) return null
   }
 }
 

@@ -48,6 +48,8 @@ const READY_LIMIT_MS = 120_000
 const STOP_LIMIT_MS = 10_000
 const INITDB_LIMIT_MS = 120_000
 const RESTARTS_MAX = 5
+const RESTART_FIRST_MS = 50
+const RESTART_MOST_MS = 5_000
 const CALM_MS = 60_000
 /** Nothing of ours reaches the server: neither secrets nor settings of libpq. */
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' }
@@ -74,40 +76,63 @@ export async function startEmbedded({ state, clock, log }: Options): Promise<Emb
   const url = await urlOf(place)
   const serverLog = boundedLog(join(place.folder, 'server.log'))
   const launch = () => startOnce({ place, files, servant, url, clock, log, serverLog })
-  let server = await launch()
+  return supervised(await launch(), { url, clock, log, launch, lastWords: serverLog.tail })
+}
 
-  const exit = Promise.withResolvers<string>()
+interface Supervision {
+  readonly url: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly launch: () => Promise<Server>
+  readonly lastWords: () => string
+}
+
+function supervised(first: Server, { url, clock, log, launch, lastWords }: Supervision): Embedded {
+  const given = Promise.withResolvers<string>()
+  const ended = new AbortController()
+  let server = first
   let closing: Promise<void> | null = null
-  let restarts = 0
-  let startedAt = clock.elapsedMs()
 
-  const supervise = async (): Promise<void> => {
-    for (;;) {
-      const code = await server.exited
-      if (closing) return
-      log.error('Postgres died', { code, log: serverLog.tail() })
-      restarts = clock.elapsedMs() - startedAt > CALM_MS ? 0 : restarts + 1
-      if (restarts > RESTARTS_MAX) return exit.resolve(`Postgres died ${restarts} times in a row: ${serverLog.tail()}`)
-      await clock.sleep(exponentialMs(restarts, 50, 5_000))
-      if (closing) return
-      startedAt = clock.elapsedMs()
+  const again = async (failuresBefore: number): Promise<number> => {
+    for (let failures = failuresBefore + 1; failures <= RESTARTS_MAX; failures += 1) {
+      await clock.sleep(exponentialMs(failures, RESTART_FIRST_MS, RESTART_MOST_MS), ended.signal)
+      if (ended.signal.aborted) return failures
       try {
         server = await launch()
+        log.info('Postgres runs again', { pid: server.pid })
+        return failures
       } catch (error) {
-        return exit.resolve(messageOf(error))
+        log.warn('Postgres could not be started again', { error: messageOf(error) })
       }
-      log.info('Postgres runs again', { pid: server.pid })
+    }
+    given.resolve(`Postgres died ${RESTARTS_MAX} times in a row: ${lastWords()}`)
+    return Number.POSITIVE_INFINITY
+  }
+
+  const keep = async (): Promise<void> => {
+    let failures = 0
+    while (Number.isFinite(failures)) {
+      const startedAt = clock.elapsedMs()
+      const code = await server.exited
+      if (ended.signal.aborted) return
+      log.error('Postgres died', { code, said: lastWords() })
+      failures = await again(clock.elapsedMs() - startedAt > CALM_MS ? 0 : failures)
       // Closed while it was starting: what was started last must not be left behind.
-      if (closing) await server.stop()
+      if (ended.signal.aborted) return server.stop()
     }
   }
-  const supervised = supervise()
+  const kept = keep()
 
+  const close = async (): Promise<void> => {
+    ended.abort()
+    await server.stop()
+    await kept
+  }
   return {
     url,
     pid: () => server.pid,
-    onExit: (listener) => void exit.promise.then(listener),
-    close: () => (closing ??= server.stop().then(() => supervised)),
+    onExit: (listener) => void given.promise.then(listener),
+    close: () => (closing ??= close()),
   }
 }
 
@@ -156,7 +181,7 @@ async function startOnce(launch: Launch): Promise<Server> {
 
   const startedAt = clock.elapsedMs()
   while (!(await canConnect(url))) {
-    if (ended) throw new Misconfigured(`Postgres does not start: ${serverLog.tail() || `exit code ${await exited}`}`)
+    if (ended) throw new Misconfigured(`Postgres does not start: ${serverLog.tail() || `exit code ${await exited}`}${servant.hint}`)
     if (clock.elapsedMs() - startedAt > READY_LIMIT_MS) {
       await stop()
       throw new Transient(`Postgres was not ready within ${READY_LIMIT_MS / 1000} s: ${serverLog.tail()}`)
@@ -173,7 +198,7 @@ async function stopAtOnce(place: Place, clock: Clock): Promise<void> {
   const pid = await postmasterOf(place.data, processes)
   if (pid === null) return
   process.kill(pid, 'SIGQUIT')
-  await gone(pid, clock, STOP_LIMIT_MS)
+  await gone(pid, { clock, processes }, STOP_LIMIT_MS)
 }
 
 const exitOf = (child: ChildProcess): Promise<number> =>
@@ -204,7 +229,7 @@ async function initialise(place: Place, files: PostgresFiles, servant: Servant):
     await run(command, given, { ...servant.ids, cwd: unfinished, env: ENVIRONMENT, timeout: INITDB_LIMIT_MS })
     await rename(unfinished, place.data)
   } catch (error) {
-    throw new Misconfigured(`A new database cannot be made in ${place.folder}: ${messageOf(error)}`, { cause: error })
+    throw new Misconfigured(`A new database cannot be made in ${place.folder}: ${messageOf(error)}${servant.hint}`, { cause: error })
   } finally {
     await rm(passwordFile, { force: true })
     await rm(unfinished, { recursive: true, force: true })

@@ -4,6 +4,7 @@ import { HELD } from './job-rows.ts'
 import type { Db } from './pool.ts'
 import type { Claim, JobResult } from './records.ts'
 import { keepState } from './states.ts'
+import { storable } from './text.ts'
 import { upsertVersion, type ImportOutcome } from './versions.ts'
 
 export interface Outcome {
@@ -27,9 +28,17 @@ export function finishJob(db: Db, claim: Claim, outcome: Outcome): Promise<boole
   return db.transaction(async (tx) => {
     // Ends the job first: this takes the row's lock, so that from here on nobody can take over.
     const [row] = await tx.query<{ key: string }>(
-      `update jobs set finished_at = clock_timestamp(), outcome = $4, error_reason = $5, error = $6, result = $7, intent = null
+      `update jobs set finished_at = clock_timestamp(), outcome = $4, error_reason = $5, error = $6, result = $7, intent = case when $4 = 'Succeeded' then null else intent end
        where ${HELD} returning subject_key as key`,
-      [claim.job.id, claim.epoch, claim.provisionerId, outcome.phase, outcome.reason, outcome.error, JSON.stringify(outcome.result)],
+      [
+        claim.job.id,
+        claim.epoch,
+        claim.provisionerId,
+        outcome.phase,
+        outcome.reason,
+        outcome.error && storable(outcome.error),
+        JSON.stringify(outcome.result),
+      ],
     )
     if (!row) return false
     const { kind, subject, digest } = claim.job

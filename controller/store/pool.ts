@@ -163,7 +163,7 @@ const NETWORK_CODES = new Set([
 const NETWORK_MESSAGE = /connection terminated|timeout exceeded when trying to connect|not queryable|query read timeout|connection timeout/i
 
 /** Serialization, deadlock, lock and statement limits, too many connections, and a server that is starting or stopping. */
-const TRANSIENT_SQLSTATE = /^(08|40001$|40P01$|53|55P03$|57014$|57P0|25P03$)/
+const TRANSIENT_SQLSTATE = /^(40001$|40P01$|53|55P03$|57014$|57P0|25P03$)/
 /** Password, role or database wrong; or the role may not do what the program must do. */
 const OPERATOR_SQLSTATE = /^(28000|28P01|3D000|42501)$/
 
@@ -171,7 +171,7 @@ const codeOf = (error: unknown): string => (error instanceof Error && 'code' in 
 
 function connectionIsBroken(error: unknown): boolean {
   const code = codeOf(error)
-  return NETWORK_CODES.has(code) || /^(08|57P0|25P03)/.test(code) || (error instanceof Error && NETWORK_MESSAGE.test(error.message))
+  return NETWORK_CODES.has(code) || /^(080|57P0|25P03)/.test(code) || (error instanceof Error && NETWORK_MESSAGE.test(error.message))
 }
 
 function translated(error: unknown, url: string): unknown {

@@ -1,5 +1,5 @@
 import { readFile, realpath, rm } from 'node:fs/promises'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../kernel/clock.ts'
 import { Misconfigured } from '../kernel/errors.ts'
@@ -20,7 +20,8 @@ interface Options {
   readonly processes: Processes
 }
 
-const GUARD_LIMIT_MS = 5_000
+/** Its guard notices at once that the owner is gone; after that only the stop itself takes time. */
+const GUARD_LIMIT_MS = 1_000
 const FAST_LIMIT_MS = 10_000
 const IMMEDIATE_LIMIT_MS = 5_000
 
@@ -36,34 +37,34 @@ export const linuxProcesses: Processes = {
 
 /** The pid of the server that runs on `data`, or null. A pid that belongs to another program is nobody's server. */
 export async function postmasterOf(data: string, processes: Processes): Promise<number | null> {
-  const file = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => null)
-  const pid = Number(file?.split('\n')[0])
+  const pid = Number((await lockFile(data))[0])
   if (!Number.isSafeInteger(pid) || pid <= 1) return null
   const given = processes.argumentsOf(pid)
   return given?.includes(data) && given[0]?.endsWith('postgres') ? pid : null
 }
 
+const lockFile = async (data: string): Promise<readonly string[]> =>
+  (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+
+/** The eighth line is what the server says of itself. */
+const isStopping = async (data: string): Promise<boolean> => (await lockFile(data))[7]?.trim() === 'stopping'
+
 /**
  * Before a start: nothing may run on these data any more. A server whose guard lives belongs to somebody; after that
  * one died it stops by itself in a moment. One without a guard is an orphan, and stopped here. Foreign pids are left alone.
  */
-export async function clearTheWay(data: string, { clock, log, processes }: Options): Promise<void> {
+export async function clearTheWay(data: string, options: Options): Promise<void> {
   const place = await realpath(data)
-  let pid = await postmasterOf(place, processes)
-  if (pid !== null && isGuarded(pid, processes)) {
-    await gone(pid, clock, GUARD_LIMIT_MS)
-    pid = await postmasterOf(place, processes)
-    if (pid !== null && isGuarded(pid, processes)) {
-      throw new Misconfigured(
-        `Another process of Bothy is using ${place} (Postgres has pid ${pid}). Stop it first, or use another --state.`,
-      )
-    }
-  }
-  if (pid !== null) await stopOrphan(pid, place, { clock, log, processes })
+  const pid = await postmasterOf(place, options.processes)
+  if (pid !== null) await (isGuarded(pid, options.processes) ? leftToItsGuard(pid, place, options) : stopOrphan(pid, place, options))
   // Left by a server that died with its machine. Postgres would refuse to start if the pid in it is in use again.
-  if ((await postmasterOf(place, processes)) === null && existsSync(join(place, 'postmaster.pid'))) {
-    await rm(join(place, 'postmaster.pid'), { force: true })
-  }
+  await rm(join(place, 'postmaster.pid'), { force: true })
+}
+
+async function leftToItsGuard(pid: number, data: string, { clock, processes }: Options): Promise<void> {
+  if (await gone(pid, { clock, processes }, GUARD_LIMIT_MS)) return
+  if ((await isStopping(data)) && (await gone(pid, { clock, processes }, FAST_LIMIT_MS))) return
+  throw new Misconfigured(`Another process of Bothy is using ${data} (Postgres has pid ${pid}). Stop it first, or use another --state.`)
 }
 
 function isGuarded(pid: number, processes: Processes): boolean {
@@ -71,31 +72,23 @@ function isGuarded(pid: number, processes: Processes): boolean {
   return parent !== null && processes.argumentsOf(parent)?.includes(GUARD_NAME) === true
 }
 
-async function stopOrphan(pid: number, data: string, { clock, log }: Options): Promise<void> {
+async function stopOrphan(pid: number, data: string, { clock, log, processes }: Options): Promise<void> {
   log.warn('stopping a Postgres whose owner died', { pid, data })
   process.kill(pid, 'SIGINT')
-  if (await gone(pid, clock, FAST_LIMIT_MS)) return
+  if (await gone(pid, { clock, processes }, FAST_LIMIT_MS)) return
   process.kill(pid, 'SIGQUIT')
-  if (await gone(pid, clock, IMMEDIATE_LIMIT_MS)) return
+  if (await gone(pid, { clock, processes }, IMMEDIATE_LIMIT_MS)) return
   throw new Misconfigured(`A Postgres left over from an earlier run (pid ${pid}, data in ${data}) does not stop. End it, then start again.`)
 }
 
-export async function gone(pid: number, clock: Clock, limitMs: number): Promise<boolean> {
+export async function gone(pid: number, { clock, processes }: Pick<Options, 'clock' | 'processes'>, limitMs: number): Promise<boolean> {
   const startedAt = clock.elapsedMs()
-  while (isAlive(pid)) {
+  // A dead one that nobody has waited for keeps its pid, but no arguments.
+  while (processes.argumentsOf(pid)?.length) {
     if (clock.elapsedMs() - startedAt > limitMs) return false
     await clock.sleep(10)
   }
   return true
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
 }
 
 function readOrNull(file: string): string | null {

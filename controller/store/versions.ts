@@ -1,14 +1,8 @@
+import type { TemplateFile } from '../../crds/files.ts'
 import type { Db } from './pool.ts'
 import type { TemplateParameter, TemplatePreset, VersionRow } from './records.ts'
 
 /** Template versions, by the digest of their files. */
-
-/** Text as it is, or bytes in base64. */
-export interface TemplateFile {
-  readonly path: string
-  readonly content: string
-  readonly encoding?: 'utf8' | 'base64'
-}
 
 export interface ImportOutcome {
   readonly ok: boolean

@@ -1,0 +1,102 @@
+import type { Db } from './pool.ts'
+
+/**
+ * How long things are kept: the one table. What would be missed is written as what stays; `$1` is the present instant, so
+ * that a test may say when it is.
+ */
+interface Keeping {
+  readonly table: string
+  readonly keeps: string
+  /** Of a row of `table`: may go. */
+  readonly gone: string
+}
+
+/** The newest builds of a workspace are what its object's status tells of. */
+const BUILDS_KEPT = 50
+const STATES_KEPT = 10
+const VERSIONS_KEPT = 20
+const CHANGES_KEPT = 10_000
+
+const older = (column: string, than: string) => `${column} < to_timestamp($1 / 1000.0) - interval '${than}'`
+
+export const KEEPING: readonly Keeping[] = [
+  {
+    table: 'job_logs',
+    keeps: '7 days, and those of the newest build of a workspace',
+    gone: `${older('job_logs.at', '7 days')} and exists (
+      select from jobs mine join jobs later
+        on later.subject_uid = mine.subject_uid and later.kind = 'build' and later.id > mine.id and later.finished_at is not null
+      where mine.id = job_logs.job_id and mine.finished_at is not null
+      union all select from jobs mine where mine.id = job_logs.job_id and mine.kind <> 'build' and mine.finished_at is not null)`,
+  },
+  {
+    table: 'jobs',
+    keeps: `30 days, and the newest ${BUILDS_KEPT} of each kind of a workspace or template`,
+    gone: `finished_at is not null and ${older('finished_at', '30 days')} and (
+      select count(*) from (
+        select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = jobs.kind and later.id > jobs.id
+        limit ${BUILDS_KEPT}) as newer) >= ${BUILDS_KEPT}`,
+  },
+  {
+    table: 'states',
+    keeps: `7 days, and the newest ${STATES_KEPT} of a workspace`,
+    gone: `${older('kept_at', '7 days')} and (
+      select count(*) from (
+        select from states later where later.workspace_uid = states.workspace_uid and later.id > states.id
+        limit ${STATES_KEPT}) as newer) >= ${STATES_KEPT}`,
+  },
+  {
+    table: 'versions',
+    keeps: `1 day, the newest ${VERSIONS_KEPT} of a template, and those that a kept build used`,
+    gone: `${older('known_at', '1 day')} and not exists (select from jobs where jobs.digest = versions.digest and jobs.kind <> 'import') and (
+      select count(*) from (
+        select from versions later where later.template_uid = versions.template_uid
+          and (later.known_at, later.digest) > (versions.known_at, versions.digest)
+        limit ${VERSIONS_KEPT}) as newer) >= ${VERSIONS_KEPT}`,
+  },
+  {
+    table: 'template_files',
+    keeps: '1 day, and those of kept versions and jobs',
+    gone: `${older('kept_at', '1 day')}
+      and not exists (select from versions where versions.digest = template_files.digest)
+      and not exists (select from jobs where jobs.digest = template_files.digest and (jobs.kind <> 'import' or jobs.finished_at is null))`,
+  },
+  { table: 'provisioners', keeps: '7 days after it was last seen', gone: older('last_seen_at', '7 days') },
+  { table: 'events', keeps: '24 hours', gone: older('last_at', '24 hours') },
+  {
+    table: 'object_changes',
+    keeps: `1 hour, and at most the newest ${CHANGES_KEPT}`,
+    gone: `${older('at', '1 hour')} or version <= (select version from object_changes order by version desc offset ${CHANGES_KEPT} limit 1)`,
+  },
+  { table: 'audit', keeps: '90 days', gone: older('at', '90 days') },
+]
+
+/** Small enough that nobody waits for it, few enough that one call ends soon; the next call goes on. */
+const BATCH_ROWS = 2_000
+const BATCHES_MAX = 50
+
+/** Answers how many rows went from each table that lost some. `now` is the database's. */
+export async function prune(db: Db, now: number): Promise<Readonly<Record<string, number>>> {
+  const counts: Record<string, number> = {}
+  for (const { table, gone } of KEEPING) {
+    const count = await pruneTable(db, table, gone, now)
+    if (count > 0) counts[table] = count
+  }
+  return counts
+}
+
+async function pruneTable(db: Db, table: string, gone: string, now: number): Promise<number> {
+  let total = 0
+  for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
+    const [row] = await db.query<{ count: string }>(
+      `with pruned as (
+         delete from ${table} where ctid = any(array(select ctid from ${table} where ${gone} limit ${BATCH_ROWS})) returning 1)
+       select count(*) from pruned`,
+      [now],
+    )
+    const count = Number(row?.count ?? 0)
+    total += count
+    if (count < BATCH_ROWS) break
+  }
+  return total
+}

@@ -1,0 +1,99 @@
+import { beforeEach, expect, test } from 'vitest'
+import { databaseNow } from '../../controller/store/pool.ts'
+import { prune } from '../../controller/store/retention.ts'
+import { withDatabase } from '../support/postgres.ts'
+
+const { db } = await withDatabase()
+beforeEach(async () => {
+  await db.query('truncate jobs, states, versions, template_files, provisioners, audit, agents cascade')
+})
+
+/** Finished builds of a workspace, the newest today, each before it `daysApart` older. */
+const builds = (workspace: string, count: number, daysApart: number) =>
+  db.query(
+    `insert into jobs (kind, subject_uid, subject_namespace, subject_name, number, transition, digest, reason, initiator, class, labels,
+       queued_at, finished_at, outcome)
+     select 'build', $1, 'default', 'dev', n, 'start', 'sha256:' || n, 'Requested', 'ada', 'person', '{}', at, at, 'Succeeded'
+     from generate_series(1, $2::int) as n, lateral (select clock_timestamp() - ($2 - n) * $3::int * interval '1 day') as times (at)
+     order by n`,
+    [workspace, count, daysApart],
+  )
+const numbers = async (sql: string) => (await db.query<{ n: number }>(sql)).map(({ n }) => n)
+const pruned = async () => prune(db, await databaseNow(db))
+
+test('a settled system loses nothing', async () => {
+  await builds('one', 3, 1)
+  expect(await pruned()).toEqual({})
+})
+
+test('states: the newest ten of each workspace, and all of a week', async () => {
+  await db.query(
+    `insert into states (workspace_uid, job_id, sealed, kept_at)
+     select workspace, n, 'x', clock_timestamp() - (20 - n) * interval '1 day' from generate_series(1, 20) as n, unnest(array['a', 'b']) as workspace
+     order by n`,
+  )
+  await db.query(`insert into states (workspace_uid, job_id, sealed, kept_at) values ('old', 1, 'x', '2020-01-01')`)
+  expect(await pruned()).toEqual({ states: 20 })
+  expect(await numbers(`select job_id::int as n from states where workspace_uid = 'a' order by id`)).toEqual([
+    11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+  ])
+  expect(await numbers(`select job_id::int as n from states where workspace_uid = 'old'`)).toEqual([1])
+})
+
+test('logs: a week, and of the newest build of a workspace for ever', async () => {
+  await builds('dev', 3, 10)
+  await db.query(
+    `insert into job_logs (job_id, at, stage, level, text) select id, finished_at - interval '8 days', '', 'info', number::text from jobs`,
+  )
+  expect(await pruned()).toEqual({ job_logs: 2 })
+  expect(await db.query('select text from job_logs')).toEqual([{ text: '3' }])
+})
+
+test('jobs: a month, and the newest fifty of a workspace; never an unfinished one', async () => {
+  await builds('dev', 60, 2)
+  await db.query(
+    `insert into jobs (kind, subject_uid, subject_namespace, subject_name, digest, reason, initiator, class, labels, queued_at)
+     values ('look', 'dev', 'default', 'dev', 'd', 'MachineLost', 'bothy', 'background', '{}', '2020-01-01')`,
+  )
+  expect(await pruned()).toEqual({ jobs: 10 })
+  expect((await numbers(`select number as n from jobs where kind = 'build' order by number`))[0]).toBe(11)
+  expect(await numbers(`select count(*)::int as n from jobs where kind = 'look'`)).toEqual([1])
+})
+
+test('versions: the newest twenty of a template and those a build used; then their files', async () => {
+  await db.query(
+    `insert into versions (template_uid, digest, known_at)
+     select 't', 'sha256:' || n, clock_timestamp() - (30 - n) * interval '1 day' from generate_series(1, 30) as n`,
+  )
+  await db.query(
+    `insert into template_files (digest, files, kept_at)
+     select 'sha256:' || n, '[]', clock_timestamp() - (40 - n) * interval '1 day' from generate_series(1, 40) as n`,
+  )
+  await builds('dev', 2, 1)
+  expect(await pruned()).toEqual({ versions: 8, template_files: 17 })
+  const kept = [1, 2, ...Array.from({ length: 20 }, (_, i) => i + 11)]
+  const digest = `substring(digest from 8)::int as n`
+  expect(await numbers(`select ${digest} from versions order by 1`)).toEqual(kept)
+  // Beside those of kept versions: what was declared in the last day and is not imported yet.
+  expect(await numbers(`select ${digest} from template_files order by 1`)).toEqual([...kept, 40])
+})
+
+test('audit, events and provisioners go by their age', async () => {
+  await db.query(`insert into audit (at, actor, action, subject, origin, detail)
+    select clock_timestamp() - days * interval '1 day', 'ada', 'exec', 'Workspace/default/dev', 'cli', '{}' from unnest(array[1, 89, 91]) as days`)
+  await db.query(`insert into provisioners (id, name, labels, version, capacity, isolation, last_seen_at)
+    select days::text, 'p', '{}', '1', 1, 'none', clock_timestamp() - days * interval '1 day' from unnest(array[1, 8]) as days`)
+  await db.query(`insert into events (uid, namespace, name, version, regarding, type, reason, note, count, last_at, body)
+    select h::text, 'default', h::text, 1, 'x', 'Normal', 'Created', '', 1, clock_timestamp() - h * interval '1 hour', '{}' from unnest(array[23, 25]) as h`)
+  expect(await pruned()).toEqual({ audit: 1, events: 1, provisioners: 1 })
+})
+
+test('changes of objects: an hour, and the newest ten thousand', async () => {
+  await db.query(`insert into object_changes (version, kind, type, body, at)
+    select n, 'Owner', 'MODIFIED', '{}', clock_timestamp() - case when n <= 5 then interval '2 hours' else interval '0' end
+    from generate_series(1, 10020) as n`)
+  expect(await pruned()).toEqual({ object_changes: 20 })
+  expect(await db.query('select min(version) as least, (select oldest from object_version) as oldest from object_changes')).toEqual([
+    { least: '21', oldest: '20' },
+  ])
+})
