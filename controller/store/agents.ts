@@ -88,16 +88,6 @@ export function agentDisconnected(db: Db, id: string, runId: string): Promise<bo
   return changed(db, 'update agents set disconnected_at = clock_timestamp() where id = $1 and run_id = $2', [id, runId])
 }
 
-/** A replica that starts holds no connection yet, whatever one of its name held before. */
-export async function replicaGone(db: Db, replica: string): Promise<void> {
-  await db.query(
-    `with gone as (
-       update agents set disconnected_at = clock_timestamp() where replica = $1 and disconnected_at is null returning workspace_key)
-     select pg_notify('bothy_keys', workspace_key) from gone`,
-    [replica],
-  )
-}
-
 /**
  * One statement for all whose connections answer. Nobody is woken, except by those that had been taken for gone.
  */

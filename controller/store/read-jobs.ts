@@ -40,6 +40,14 @@ async function newest(db: Db, uid: string, kind: JobKind, digest: string | null)
   return rows[0] ? jobOf(rows[0]) : null
 }
 
+/** What somebody works on at this moment. */
+export async function jobsInFlight(db: Db): Promise<Job[]> {
+  const rows = await db.query<JobColumns>(
+    `select ${JOB_COLUMNS} from jobs where claimed_at is not null and finished_at is null order by id limit 1000`,
+  )
+  return rows.map(jobOf)
+}
+
 /** What was on its machine before terraform started; null: terraform was not about to start. */
 export async function intentOf(db: Db, jobId: string): Promise<Intent | null> {
   const [row] = await db.query<{ intent: Intent | null }>('select intent from jobs where id = $1', [jobId])

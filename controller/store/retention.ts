@@ -31,8 +31,11 @@ export const KEEPING: readonly Keeping[] = [
   },
   {
     table: 'jobs',
-    keeps: `30 days, and the newest ${BUILDS_KEPT} of each kind of a workspace or template`,
-    gone: `finished_at is not null and ${older('finished_at', '30 days')} and (
+    keeps: `30 days, the newest ${BUILDS_KEPT} of each kind of a workspace or template, and the newest start that succeeded`,
+    gone: `finished_at is not null and ${older('finished_at', '30 days')} and not (
+      kind = 'build' and transition = 'start' and outcome = 'Succeeded' and not exists (
+        select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = 'build' and later.id > jobs.id
+          and later.transition = 'start' and later.outcome = 'Succeeded')) and (
       select count(*) from (
         select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = jobs.kind and later.id > jobs.id
         limit ${BUILDS_KEPT}) as newer) >= ${BUILDS_KEPT}`,

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { sha256 } from '../../controller/kernel/names.ts'
 import { statusChangesAt, statusOf } from '../../controller/store/agent-status.ts'
+import { appendAgentLogs, replicaGone } from '../../controller/store/agent-links.ts'
 import {
   agentByToken,
   agentConnected,
@@ -10,10 +11,10 @@ import {
   agentSeen,
   agentsOf,
   agentsOfAll,
-  replicaGone,
   wishShutdown,
 } from '../../controller/store/agents.ts'
 import { finishJob, type Outcome } from '../../controller/store/finish-job.ts'
+import { readLogs } from '../../controller/store/logs.ts'
 import type { AgentManifest, Claim, Transition } from '../../controller/store/records.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -140,6 +141,19 @@ describe('a connection', () => {
     expect((await only()).disconnectedAt).toBeNull()
     await replicaGone(db, 'r1')
     expect((await only()).disconnectedAt).not.toBeNull()
+  })
+
+  test('what its scripts say goes to the log of the newest build', async () => {
+    const first = await build()
+    await finishJob(db, first, outcome(null))
+    const second = await build()
+    const line = { at: 1_795_244_042_562, stage: 'agent: startup', level: 'info' as const, text: 'hello' }
+    await appendAgentLogs(db, 'uid-dev', [line, { ...line, text: 'again' }])
+    await appendAgentLogs(db, 'uid-none', [line])
+    expect(await readLogs(db, first.job.id, null, 10)).toEqual([])
+    const rows = await readLogs(db, second.job.id, null, 10)
+    expect(rows[0]).toEqual({ id: expect.any(String), jobId: second.job.id, ...line })
+    expect(rows.map((row) => row.text)).toEqual(['hello', 'again'])
   })
 
   test('of an agent that is not known any more is nobody’s', async () => {

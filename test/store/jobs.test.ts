@@ -5,6 +5,7 @@ import {
   finishJob,
   intentOf,
   jobById,
+  jobsInFlight,
   lostClaims,
   newestBuildsOf,
   newestImportOf,
@@ -197,6 +198,7 @@ describe('claims', () => {
     expect(await jobById(db, job.id)).toMatchObject({ phase: 'Queued', provisionerId: null, startedAt: null })
     const second = await claimed(db, 'p2')
     expect(second.epoch).toBe(2)
+    expect((await jobsInFlight(db)).map((each) => each.id)).toEqual([job.id])
     const intent = { host: 'laptop', folder: '/builds/1', pid: 12, pidStartedAt: '99', creates: [{ type: 'bothy_process', name: 'main' }] }
     expect(await recordIntent(db, second, intent)).toBe(true)
     expect(await intentOf(db, job.id)).toEqual(intent)

@@ -60,6 +60,13 @@ test('jobs: a month, and the newest fifty of a workspace; never an unfinished on
   expect(await numbers(`select count(*)::int as n from jobs where kind = 'look'`)).toEqual([1])
 })
 
+test('jobs: the newest start that succeeded is kept behind any number of failed stops', async () => {
+  await builds('dev', 70, 2)
+  await db.query(`update jobs set transition = 'stop', outcome = 'Failed' where number > 3`)
+  expect(await pruned()).toEqual({ jobs: 19 })
+  expect((await numbers(`select number as n from jobs order by number`)).slice(0, 2)).toEqual([3, 21])
+})
+
 test('versions: the newest twenty of a template and those a build used; then their files', async () => {
   await db.query(
     `insert into versions (template_uid, digest, known_at)
