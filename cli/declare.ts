@@ -60,16 +60,12 @@ const place = ({ kind, namespace, name }: Ref): JsonRecord => ({ name, ...(kind.
 /** Labels and annotations that the document names are set; what others put beside them stays, as finalizers do. */
 function mergedMetadata(before: ApiObject, document: JsonRecord, ref: Ref): JsonRecord {
   const given = record(document['metadata'])
-  const merged = (name: string) => ({ ...record(before.metadata[name]), ...record(given[name]) })
   const { finalizers, ownerReferences, resourceVersion } = before.metadata
-  return {
-    ...given,
-    ...place(ref),
-    resourceVersion,
-    finalizers,
-    ownerReferences,
-    labels: merged('labels'),
-    annotations: merged('annotations'),
+  return { ...given, ...place(ref), resourceVersion, finalizers, ownerReferences, ...merged('labels'), ...merged('annotations') }
+
+  function merged(name: string): JsonRecord {
+    const both = { ...record(before.metadata[name]), ...record(given[name]) }
+    return Object.keys(both).length === 0 ? {} : { [name]: both }
   }
 }
 

@@ -264,6 +264,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     more: "Without a command: the user's shell, on a terminal. The exit code is the command's.",
     options: [
       NAMESPACE,
+      { flags: '-i, --stdin', help: 'pass what is typed on; this is always so, kubectl asks for it' },
       { flags: '-t, --tty', help: 'give the command a terminal (default: for a shell)' },
       { flags: '--cwd <folder>', help: 'the folder to run in' },
       { flags: '-e, --env <name=value>', help: 'a variable for the command', repeats: true },

@@ -1,5 +1,7 @@
+import { Refused } from '../controller/kernel/errors.ts'
 import { EXIT, Failure, failureJson, failureLines } from './failure.ts'
 import { runProgram } from './program.ts'
+import { failureOfRefused } from './refusal.ts'
 
 const wantsJson = (argv: readonly string[]): boolean => /(^| )(-o ?json|--output[= ]json)( |$)/.test(argv.join(' '))
 const debug = (await import('./environment.ts')).readEnvironment().debug
@@ -11,7 +13,7 @@ const argv = process.argv.slice(2)
 try {
   process.exitCode = await runProgram(argv)
 } catch (error) {
-  const failure = error instanceof Failure ? error : bug(error)
+  const failure = error instanceof Failure ? error : error instanceof Refused ? failureOfRefused(error) : bug(error)
   process.stderr.write(`${wantsJson(argv) ? failureJson(failure) : failureLines(failure).join('\n')}\n`)
   if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   process.exitCode = failure.code

@@ -1,3 +1,4 @@
+import type { Refused } from '../controller/kernel/errors.ts'
 import { EXIT, Failure, type ExitCode, type FailureCause } from './failure.ts'
 import { field, isRecord, listOf, textOf } from './json.ts'
 
@@ -36,6 +37,14 @@ export function failureOfAnswer(status: number, body: string, server: Server): F
     { ...(reason ? { reason } : {}), causes },
   )
 }
+
+/** What this machine's own processes refuse before any server is there: a wrong setting, a state folder that is held. */
+export const failureOfRefused = ({ reason, code, message, details }: Refused): Failure =>
+  new Failure(
+    reason === 'BadRequest' ? EXIT.usage : (CODES[code] ?? EXIT.didNotBecomeSo),
+    { what: message },
+    { reason, causes: details.causes ?? [] },
+  )
 
 function parsedOrNull(text: string): unknown {
   try {

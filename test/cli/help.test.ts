@@ -1,0 +1,149 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { COMMANDS } from '../../cli/grammar.ts'
+import { root } from '../support/bothy.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+/** The command line as somebody sees it who has nothing running. */
+
+function bothy(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const state = env['BOTHY_STATE'] ?? temporaryFolder()
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'cli', 'main.ts'), ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] ?? '', HOME: state, BOTHY_STATE: join(state, 'none'), COLUMNS: '80', ...env },
+  })
+  return { code: status, stdout, stderr }
+}
+
+test('the help is what it was when somebody last read it', async () => {
+  const { code, stdout, stderr } = bothy([])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  await expect(stdout).toMatchFileSnapshot('golden/bothy.txt')
+  expect(bothy(['--help'])).toEqual({ code: 0, stdout, stderr: '' })
+})
+
+for (const { name, examples } of COMMANDS) {
+  test(`bothy ${name} --help`, async () => {
+    const { code, stdout } = bothy([name, '--help'])
+    expect(code).toBe(0)
+    expect(examples.length).toBeGreaterThan(0)
+    expect(stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('  bothy '))).toEqual([])
+    await expect(stdout).toMatchFileSnapshot(`golden/${name}.txt`)
+  })
+}
+
+test('wrong use exits 2, says what is wrong and what to do, and shows no stack', () => {
+  const cases: readonly (readonly [args: string, what: RegExp])[] = [
+    ['gett', /unknown command 'gett'.*Did you mean get/],
+    ['get', /missing required argument 'kind'/],
+    ['get nothing', /there is no kind "nothing"/],
+    ['get workspaces --nope', /unknown option '--nope'/],
+    ['get workspaces -o xml', /argument 'xml' is invalid/],
+    ['get workspace/dev -A', /a name cannot be looked up in every namespace/],
+    ['get workspace dev -l a=b', /a name and a selector exclude each other/],
+    ['get workspace dev/../x', /there is no kind|cannot be a name|names no object/],
+    ['wait dev', /"dev" names no object/],
+    ['wait workspace/dev --for nothing', /--for nothing is nothing to wait for/],
+    ['wait workspace/dev --timeout soon', /--timeout soon is no duration/],
+    ['why a/b/c', /names no object/],
+    ['apply', /nothing to read is named/],
+    ['delete', /nothing to delete is named/],
+    ['create dev', /no template is named/],
+    ['logs dev --build x', /--build x is no whole number/],
+    ['completion tcsh', /there is no completion for "tcsh"/],
+    ['get workspaces --url nonsense', /--url nonsense is no url/],
+  ]
+  // A control plane would only hide what is wrong with the line itself.
+  const url = 'http://127.0.0.1:9'
+  expect(
+    cases.map(([args, what]) => {
+      const { code, stdout, stderr } = bothy(args.split(' '), args.includes('--url') ? {} : { BOTHY_URL: url })
+      return {
+        args,
+        code,
+        stdout,
+        says: what.test(stderr) ? 'as expected' : stderr,
+        hasFix: stderr.includes('to do:'),
+        stack: /\n\s+at /.test(stderr),
+      }
+    }),
+  ).toEqual(cases.map(([args]) => ({ args, code: 2, stdout: '', says: 'as expected', hasFix: true, stack: false })))
+})
+
+test('nothing to talk to exits 5 and says how to start it, also as JSON', () => {
+  for (const args of [
+    'get workspaces',
+    'wait workspace/dev',
+    'why workspace/dev',
+    'start dev',
+    'logs dev',
+    'events',
+    'delete workspace/dev',
+  ]) {
+    const { code, stderr } = bothy(args.split(' '))
+    expect(`${args}: ${code} ${stderr}`).toMatch(
+      /: 5 bothy: no control plane can be reached\n {2}where: .*\n {2}to do: {2}start it: bothy up\n$/,
+    )
+  }
+  const { code, stderr } = bothy(['get', 'workspaces', '-o', 'json'])
+  expect(code).toBe(5)
+  expect(JSON.parse(stderr)).toMatchObject({ error: { code: 5, what: 'no control plane can be reached', fix: 'start it: bothy up' } })
+  const refused = bothy(['get', 'workspaces'], { BOTHY_URL: 'http://127.0.0.1:9' })
+  expect(refused.code).toBe(5)
+  expect(refused.stderr).toMatch(/the control plane cannot be reached\n {2}where: {2}http:\/\/127\.0\.0\.1:9 \(BOTHY_URL\)/)
+})
+
+test('files that are not there exit 3', () => {
+  expect(bothy(['apply', '-f', 'not-there.yaml'])).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/not-there\.yaml cannot be read/),
+  })
+  expect(bothy(['up', 'not-there'])).toMatchObject({ code: 3, stderr: expect.stringMatching(/there is no folder not-there/) })
+})
+
+test('version says what it is and that nothing runs', () => {
+  const { code, stdout } = bothy(['version', '-o', 'json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toEqual({
+    version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+    node: process.version,
+    controlPlane: { url: null, from: null, version: null, problem: 'none is running here' },
+  })
+})
+
+test('completions are scripts that their shells can read', () => {
+  const { code, stdout } = bothy(['completion', 'bash'])
+  expect(code).toBe(0)
+  expect(spawnSync('bash', ['-n'], { input: stdout, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+  const completed = spawnSync('bash', ['-c', `${stdout}\nCOMP_WORDS=(bothy wh); COMP_CWORD=1; _bothy; echo "\${COMPREPLY[@]}"`], {
+    encoding: 'utf8',
+  })
+  expect(completed.stdout).toBe('why\n')
+  expect(bothy(['completion', 'zsh']).stdout).toMatch(/^#compdef bothy\n/)
+  expect(bothy(['completion', 'fish']).stdout).toContain("complete -c bothy -n __fish_use_subcommand -f -a why -d '")
+})
+
+test('doctor names every check, and a fix for each that is not fine', () => {
+  const { code, stdout } = bothy(['doctor', '-o', 'json', '--port', '0'])
+  const report = JSON.parse(stdout) as { ok: boolean; checks: { name: string; level: string; fix: string | null }[] }
+  expect(report.checks.map(({ name }) => name)).toEqual([
+    'Node',
+    'Terraform',
+    'sandbox',
+    'state folder',
+    'key',
+    'disk',
+    'database',
+    'port',
+    'control plane',
+  ])
+  expect(report.checks.filter(({ level, fix }) => level !== 'fine' && fix === null)).toEqual([])
+  expect(code).toBe(report.checks.some(({ level }) => level === 'wrong') ? 1 : 0)
+})
+
+test('doctor finds a terraform that is not there', () => {
+  const { code, stdout } = bothy(['doctor', '--port', '0'], { BOTHY_TERRAFORM: '/no/such/terraform' })
+  expect(code).toBe(1)
+  expect(stdout).toMatch(/✗ Terraform: BOTHY_TERRAFORM=\/no\/such\/terraform cannot be run\n {4}to do: /)
+})
