@@ -32,10 +32,10 @@ export interface ClassifierOptions {
   readonly provisionerId: string
   readonly leaseMs: number
   readonly limitMs: number
+  /** How long the machine that has the folder goes first: it alone can tell. */
+  readonly elsewhereMs: number
 }
 
-/** The machine that has the folder goes first: it alone can tell. */
-const ELSEWHERE_MS = 60_000
 /** A job that ends every provisioner that takes it is not tried for ever. */
 const CLAIMS_MAX = 10
 const LOOK_AGAIN_MS = 100
@@ -51,7 +51,7 @@ export function createClassifier(tools: Tools, options: ClassifierOptions): Clas
         const intent = await intentOf(tools.db, job.id)
         const since = lostSinceMs.get(job.id) ?? tools.clock.elapsedMs()
         lostSinceMs.set(job.id, since)
-        if (intent && !isHere(tools, intent) && tools.clock.elapsedMs() - since < ELSEWHERE_MS) continue
+        if (intent && !isHere(tools, intent) && tools.clock.elapsedMs() - since < options.elsewhereMs) continue
         await settle(tools, options, job, intent)
       }
     },

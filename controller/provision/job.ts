@@ -58,9 +58,8 @@ export const workspaceKeyOf = (job: Job): Key => keyOf('Workspace', job.subject.
 /** The template's files as they were imported, ready for terraform. */
 export async function prepareFolder(tools: Tools, { claim, journal }: Work, state: Buffer | null): Promise<WorkFolder> {
   const { job } = claim
-  const kept = await filesOf(tools.db, job.digest)
-  if (!kept) throw new Stalled('TemplateInvalid', `the files of version ${job.digest} are no longer kept: import the template again`)
-  const files = kept.map(({ path, content, encoding }) => ({ path, content, encoding: encoding ?? 'utf8' }))
+  const files = await filesOf(tools.db, job.digest)
+  if (!files) throw new Stalled('TemplateInvalid', `the files of version ${job.digest} are no longer kept: import the template again`)
   concealVariables(files, job.input?.variables ?? {}, journal)
   return makeFolder(folderOf(tools.stateDir, job.id), {
     files,

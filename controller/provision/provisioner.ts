@@ -45,9 +45,11 @@ export interface Limits {
   readonly buildMs: number
   /** Between SIGINT and SIGKILL. */
   readonly graceMs: number
+  /** For the machine that holds what a dead provisioner left, before somebody else calls it lost. */
+  readonly elsewhereMs: number
 }
 
-const LIMITS: Limits = { leaseMs: 10_000, buildMs: 30 * 60_000, graceMs: 3 * 60_000 }
+const LIMITS: Limits = { leaseMs: 10_000, buildMs: 30 * 60_000, graceMs: 3 * 60_000, elsewhereMs: 60_000 }
 
 export interface ProvisionerOptions {
   readonly db: Db
@@ -126,7 +128,7 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
         () => void jobs.claimMore(),
         () => void jobs.claimMore(),
       )
-      const classifier = createClassifier(ready, { provisionerId: config.id, leaseMs: limits.leaseMs, limitMs: limits.buildMs })
+      const classifier = createClassifier(ready, { provisionerId: config.id, limitMs: limits.buildMs, ...limits })
       loops.push(
         every(clock, HEARTBEAT_MS, over.signal, log, heartbeat),
         every(clock, LOOK_MS, over.signal, log, () => jobs.claimMore()),

@@ -27,11 +27,12 @@ function factsOfHcl(path: string, text: string): TemplateFacts {
   const secretVariables: string[] = []
   let cloudAt: string | null = null
   for (const { start, bodyStart, bodyEnd } of blocksOf(code)) {
-    const head = text.slice(start, bodyStart)
+    // Comments may stand before a block: only what touches its brace is its head.
+    const head = text.slice(start, bodyStart - 1)
     const body = code.slice(bodyStart, bodyEnd)
-    const variable = /^\s*variable\s+"?([\w-]+)"?/.exec(head)?.[1]
+    const variable = /\bvariable\s+"?([\w-]+)"?\s*$/.exec(head)?.[1]
     if (variable && /^\s*sensitive\s*=\s*true\b/m.test(body)) secretVariables.push(variable)
-    const cloud = /^\s*terraform\s*$/.test(head.slice(0, -1)) ? /(^|[\n{])\s*cloud\s*\{/.exec(body) : null
+    const cloud = /(^|\s)terraform\s*$/.test(code.slice(start, bodyStart - 1)) ? /(^|[\n{])\s*cloud\s*\{/.exec(body) : null
     if (cloud) cloudAt ??= `${path}:${text.slice(0, bodyStart + cloud.index + cloud[0].length).split('\n').length}`
   }
   return { cloudAt, secretVariables }

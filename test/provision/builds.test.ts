@@ -1,22 +1,11 @@
 import { expect, test } from 'vitest'
 import { agentsOf } from '../../controller/store/agents.ts'
 import { newestState } from '../../controller/store/states.ts'
-import { versionOf } from '../../controller/store/versions.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { PROCESS } from './templates.ts'
-import { createWorld, INPUT, pidsWith, workspace } from './world.ts'
+import { createWorld, pidsWith, workspace } from './world.ts'
 
 const { db } = await withDatabase()
-
-test('imports what a template asks', async () => {
-  const world = await createWorld(db)
-  await world.provisioner()
-  const digest = await world.template(PROCESS)
-  const job = await world.ended(await world.importOf(digest))
-  expect([job.phase, job.error]).toEqual(['Succeeded', null])
-  const version = await versionOf(db, INPUT.template.uid, digest)
-  expect(version?.parameters).toMatchObject([{ name: 'greeting', type: 'string', default: 'hello', required: false, mutable: true }])
-})
 
 test('starts, looks at, stops and destroys a workspace', async () => {
   const world = await createWorld(db)

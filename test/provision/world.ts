@@ -5,8 +5,7 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { jsonLog, silentLog, type Log } from '../../controller/kernel/log.ts'
 import { newUid } from '../../controller/kernel/names.ts'
-import { processMachines } from '../../controller/machines/process.ts'
-import type { MachineOwner, MachinesFor } from '../../controller/provision/job.ts'
+import type { MachinesFor } from '../../controller/provision/job.ts'
 import { createProvisioner, type Limits, type Provisioner } from '../../controller/provision/provisioner.ts'
 import type { Db } from '../../controller/store/pool.ts'
 import { queueBuild, queueImport, queueLook } from '../../controller/store/queue-jobs.ts'
@@ -16,6 +15,7 @@ import type { BuildInput, Job, NewBuild, Subject } from '../../controller/store/
 import { openKey, type Sealer } from '../../controller/store/sealed.ts'
 import { keepFiles } from '../../controller/store/versions.ts'
 import { normaliseTemplate } from '../../crds/files.ts'
+import { realMachines } from './machines.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
 
@@ -54,27 +54,6 @@ export const INPUT: BuildInput = {
   variables: {},
   preset: null,
 }
-
-const AGENT = `${import.meta.dirname}/sleeping-agent.mjs`
-
-/** The agent of these machines only sleeps: what it does is told elsewhere. */
-export const realMachines =
-  (stateDir: string): MachinesFor =>
-  (owner: MachineOwner) => ({
-    process: processMachines({
-      stateDir,
-      workspace: { uid: owner.workspace.uid, name: owner.workspace.name, owner: owner.owner.name },
-      urlFile: join(stateDir, 'url'),
-      clock: systemClock,
-      log: silentLog,
-      agentOf: (id) => {
-        const token = owner.tokenOf(id)
-        return token === null ? undefined : { token }
-      },
-      command: { node: process.execPath, script: AGENT },
-      environment: process.env,
-    }),
-  })
 
 export async function createWorld(db: Db): Promise<World> {
   const stateDir = temporaryFolder('bothy-provision-')
@@ -173,7 +152,7 @@ export async function createWorld(db: Db): Promise<World> {
   return world
 }
 
-const KEY = Buffer.alloc(32, 7).toString('base64')
+export const KEY = Buffer.alloc(32, 7).toString('base64')
 const sharedKey = (): string => '/nonexistent'
 
 /** Every machine of a world runs under its state folder; none outlives its test. */

@@ -1,0 +1,77 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { expect, onTestFinished, test } from 'vitest'
+import { isSame } from '../../controller/kernel/pids.ts'
+import { agentsOf } from '../../controller/store/agents.ts'
+import { intentOf } from '../../controller/store/read-jobs.ts'
+import type { Job } from '../../controller/store/records.ts'
+import { newestState } from '../../controller/store/states.ts'
+import { withDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
+import { PROCESS } from './templates.ts'
+import { createWorld, KEY, pidsWith, workspace, type World } from './world.ts'
+
+const { db, url } = await withDatabase()
+
+/** A provisioner in a process of its own, ready. */
+async function another(world: World, how: 'slow' | 'fast'): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [`${import.meta.dirname}/crashing-provisioner.ts`, url, world.stateDir, KEY, how], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await new Promise((resolve) => child.stdout?.once('data', resolve))
+  return child
+}
+
+const inTheMiddle = (job: Job) =>
+  until('it to be in the middle of making a machine', async () => {
+    const intent = await intentOf(db, job.id)
+    return intent?.pid !== undefined && intent.creates.length > 0 ? intent : null
+  })
+
+test('a build whose provisioner was killed is Interrupted, keeps what terraform saved, and is built anew with one machine', async () => {
+  const world = await createWorld(db)
+  const child = await another(world, 'slow')
+  const dev = workspace()
+  const digest = await world.template(PROCESS)
+  const job = await world.build(dev, digest)
+  const intent = await inTheMiddle(job)
+  child.kill('SIGKILL')
+  await world.provisioner({ limits: { leaseMs: 1500 } })
+  const ended = await world.ended(job, 20_000)
+  expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'Interrupted'])
+  expect(isSame(intent.pid ?? 0, intent.pidStartedAt ?? '')).toBe(false)
+  // The agent was in the state that terraform saved when its provider was gone.
+  expect(await newestState(db, dev.uid)).not.toBeNull()
+  expect(await agentsOf(db, dev.uid)).toHaveLength(1)
+  await until('its folder to go', () => !existsSync(intent.folder))
+
+  const again = await world.ended(await world.build(dev, digest))
+  expect([again.phase, again.error]).toEqual(['Succeeded', null])
+  expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
+})
+
+test('a build that was claimed by a provisioner that died before it began goes back into the queue', async () => {
+  const world = await createWorld(db)
+  const job = await world.build(workspace(), await world.template(PROCESS))
+  await db.query(
+    `update jobs set claimed_at = clock_timestamp(), progressed_at = clock_timestamp(), lease_until = clock_timestamp(),
+     provisioner_id = 'dead', epoch = 1 where id = $1`,
+    [job.id],
+  )
+  await world.provisioner()
+  expect((await world.ended(job)).phase).toBe('Succeeded')
+})
+
+test('a build that was left on another machine is ProvisionerLost', async () => {
+  const world = await createWorld(db)
+  const job = await world.build(workspace(), await world.template(PROCESS))
+  await db.query(
+    `update jobs set claimed_at = clock_timestamp(), progressed_at = clock_timestamp(), lease_until = clock_timestamp(),
+     provisioner_id = 'dead', epoch = 1, intent = $2 where id = $1`,
+    [job.id, JSON.stringify({ host: 'elsewhere', folder: '/nowhere', creates: [] })],
+  )
+  await world.provisioner({ limits: { elsewhereMs: 100 } })
+  const ended = await world.ended(job)
+  expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'ProvisionerLost'])
+})

@@ -1,0 +1,36 @@
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { silentLog } from '../../controller/kernel/log.ts'
+import { createProvisioner } from '../../controller/provision/provisioner.ts'
+import { openDb } from '../../controller/store/pool.ts'
+import { openKey } from '../../controller/store/sealed.ts'
+import { slowMachines } from './slow-machines.ts'
+import { realMachines } from './machines.ts'
+
+/** A provisioner of its own process, for a test that kills it: `node crashing-provisioner.ts URL STATE_DIR KEY SLOW`. */
+const [url = '', stateDir = '', key = '', slow = ''] = process.argv.slice(2)
+const db = openDb(url, { log: silentLog, clock: systemClock, max: 5 })
+const machines = realMachines(stateDir)
+const provisioner = createProvisioner({
+  db,
+  sealer: await openKey({ file: '/nonexistent', env: key, db }),
+  clock: systemClock,
+  log: silentLog,
+  machinesFor: slow === 'slow' ? slowMachines(machines).machinesFor : machines,
+  config: {
+    id: `crashing-${process.pid}`,
+    name: 'crashing',
+    labels: {},
+    capacity: 1,
+    stateDir,
+    accessUrl: () => 'http://127.0.0.1:1',
+    terraform: null,
+    isolation: 'preferred',
+    version: '0.1.0',
+    passEnvironment: [],
+    searchPath: process.env['PATH'] ?? '',
+    environment: {},
+    limits: { leaseMs: 1500 },
+  },
+})
+await provisioner.start()
+process.stdout.write('ready\n')

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest'
+import { versionOf } from '../../controller/store/versions.ts'
+import { withDatabase } from '../support/postgres.ts'
+import { PROCESS } from './templates.ts'
+import { createWorld, INPUT } from './world.ts'
+
+const { db } = await withDatabase()
+
+const AGENT = 'terraform {\n  required_providers {\n    coder = { source = "coder/coder" }\n  }\n}\n'
+
+const WRONG: readonly {
+  readonly what: string
+  readonly files: Readonly<Record<string, string>>
+  readonly says: readonly string[]
+  readonly reason: string
+}[] = [
+  {
+    what: 'a name that does not exist, with file, line and column',
+    files: { 'main.tf': 'resource "terraform_data" "a" {\n  input = var.nothing\n}\n' },
+    reason: 'ImportFailed',
+    says: ['main.tf:2:11', 'undeclared input variable', 'attribute input'],
+  },
+  {
+    what: 'broken syntax',
+    files: { 'main.tf': 'resource "terraform_data" "a" {\n  input = \n}\n' },
+    reason: 'ImportFailed',
+    says: ['main.tf:2:', 'Invalid expression'],
+  },
+  {
+    what: 'a value our provider refuses, at its attribute',
+    files: { 'main.tf': `${AGENT}resource "coder_agent" "main" {\n  os   = "linux"\n  arch = "pdp11"\n}\n` },
+    reason: 'ImportFailed',
+    says: ['main.tf:8', 'attribute arch'],
+  },
+  {
+    what: 'another provider',
+    files: { 'main.tf': 'resource "aws_instance" "a" {}\n' },
+    reason: 'ProviderUnavailable',
+    says: ['hashicorp/aws'],
+  },
+  {
+    what: 'a module',
+    files: { 'main.tf': 'module "x" {\n  source = "./x"\n}\n', 'x/main.tf': '\n' },
+    reason: 'ProviderUnavailable',
+    says: ['main.tf:1:1', 'modules are not available'],
+  },
+  {
+    what: 'a cloud block',
+    files: { 'main.tf': '# a {\nterraform {\n  required_version = "}"\n  cloud {\n    organization = "x"\n  }\n}\n' },
+    reason: 'TemplateInvalid',
+    says: ['main.tf:4', 'cloud block'],
+  },
+  {
+    what: 'an agent that cannot be a host name',
+    files: { 'main.tf': `${AGENT}resource "coder_agent" "my_agent" {\n  os   = "linux"\n  arch = "amd64"\n}\n` },
+    reason: 'TemplateInvalid',
+    says: ['"my_agent"'],
+  },
+]
+
+test.each(WRONG)('refuses $what', async ({ files, says, reason }) => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const digest = await world.template(files)
+  const job = await world.ended(await world.importOf(digest))
+  expect([job.phase, job.errorReason]).toEqual(['Failed', reason])
+  for (const part of says) expect(job.error).toContain(part)
+  const version = await versionOf(db, INPUT.template.uid, digest)
+  expect(version?.importedAt).toBeNull()
+  expect(version?.error).toBe(job.error)
+})
+
+test('learns what a template asks', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const digest = await world.template(PROCESS)
+  const job = await world.ended(await world.importOf(digest))
+  expect([job.phase, job.error]).toEqual(['Succeeded', null])
+  const version = await versionOf(db, INPUT.template.uid, digest)
+  expect(version?.parameters).toEqual([
+    {
+      name: 'greeting',
+      displayName: '',
+      description: 'What to say',
+      type: 'string',
+      formType: 'input',
+      mutable: true,
+      ephemeral: false,
+      required: false,
+      default: 'hello',
+      options: [],
+      validation: null,
+      order: 0,
+    },
+  ])
+})

@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest'
+import { agentsOf } from '../../controller/store/agents.ts'
+import { requestCancel } from '../../controller/store/queue-jobs.ts'
+import { intentOf } from '../../controller/store/read-jobs.ts'
+import { newestState } from '../../controller/store/states.ts'
+import { withDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
+import { realMachines } from './machines.ts'
+import { slowMachines } from './slow-machines.ts'
+import { PROCESS } from './templates.ts'
+import { createWorld, pidsWith, workspace } from './world.ts'
+
+const { db } = await withDatabase()
+
+test('a build canceled in the middle of an apply keeps its state', async () => {
+  const world = await createWorld(db)
+  const slow = slowMachines(realMachines(world.stateDir))
+  await world.provisioner({ machinesFor: slow.machinesFor })
+  const dev = workspace()
+  const digest = await world.template(PROCESS)
+  const job = await world.build(dev, digest)
+  await slow.asked
+  await requestCancel(db, job.id, 'ada')
+  await until('terraform to be told', async () => (await world.logOf(job)).includes('nterrupt'))
+  slow.release()
+  const ended = await world.ended(job)
+  expect([ended.phase, ended.errorReason]).toEqual(['Canceled', 'BuildCanceled'])
+  expect(await newestState(db, dev.uid)).not.toBeNull()
+  expect(ended.result).toMatchObject({ machines: [{ type: 'bothy_process', name: 'main', present: true }], resources: 2 })
+
+  const destroy = await world.ended(await world.build(dev, digest, { transition: 'destroy' }))
+  expect(destroy.phase).toBe('Succeeded')
+  expect(pidsWith(`${world.stateDir}/machines/`)).toEqual([])
+})
+
+test('terraform that does not end within its grace is killed, and that is said', async () => {
+  const world = await createWorld(db)
+  const slow = slowMachines(realMachines(world.stateDir))
+  await world.provisioner({ machinesFor: slow.machinesFor, limits: { graceMs: 300 } })
+  const dev = workspace()
+  const job = await world.build(dev, await world.template(PROCESS))
+  await slow.asked
+  await requestCancel(db, job.id, 'ada')
+  const ended = await world.ended(job)
+  expect([ended.phase, ended.errorReason]).toEqual(['Canceled', 'OrphansPossible'])
+  slow.release()
+})
+
+test('a build that takes too long is stopped', async () => {
+  const world = await createWorld(db)
+  const slow = slowMachines(realMachines(world.stateDir))
+  await world.provisioner({ machinesFor: slow.machinesFor, limits: { buildMs: 500 } })
+  const job = await world.build(workspace(), await world.template(PROCESS))
+  await slow.asked
+  await until('terraform to be told', async () => (await world.logOf(job)).includes('nterrupt'))
+  slow.release()
+  const ended = await world.ended(job)
+  expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'BuildTimeout'])
+})
+
+test('terraform killed from outside is Interrupted; the next build makes one machine, and no second', async () => {
+  const world = await createWorld(db)
+  const slow = slowMachines(realMachines(world.stateDir))
+  await world.provisioner({ machinesFor: slow.machinesFor })
+  const dev = workspace()
+  const digest = await world.template(PROCESS)
+  const job = await world.build(dev, digest)
+  await slow.asked
+  const intent = await until('its pid to be written', async () => ((await intentOf(db, job.id))?.pid ? intentOf(db, job.id) : null))
+  expect(intent.creates).toEqual([{ type: 'bothy_process', name: 'main' }])
+  process.kill(intent.pid ?? 0, 'SIGKILL')
+  slow.release()
+  const ended = await world.ended(job)
+  expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'Interrupted'])
+  await until('the machine nobody knows of', () => pidsWith(`${world.stateDir}/machines/`).length === 1)
+
+  const again = await world.ended(await world.build(dev, digest))
+  expect([again.phase, again.error]).toEqual(['Succeeded', null])
+  expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
+  expect(await agentsOf(db, dev.uid)).toHaveLength(1)
+})
+
+test('what a killed build left goes with the workspace, whatever the state says', async () => {
+  const world = await createWorld(db)
+  const slow = slowMachines(realMachines(world.stateDir))
+  await world.provisioner({ machinesFor: slow.machinesFor })
+  const dev = workspace()
+  const digest = await world.template(PROCESS)
+  const job = await world.build(dev, digest)
+  await slow.asked
+  const intent = await until('its pid to be written', async () => ((await intentOf(db, job.id))?.pid ? intentOf(db, job.id) : null))
+  process.kill(intent.pid ?? 0, 'SIGKILL')
+  slow.release()
+  await world.ended(job)
+  await until('the machine nobody knows of', () => pidsWith(`${world.stateDir}/machines/`).length === 1)
+  const destroy = await world.ended(await world.build(dev, digest, { transition: 'destroy' }))
+  expect([destroy.phase, destroy.error]).toEqual(['Succeeded', null])
+  expect(pidsWith(`${world.stateDir}/machines/`)).toEqual([])
+})
