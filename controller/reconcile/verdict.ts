@@ -1,19 +1,11 @@
 import type { Instant } from '../kernel/clock.ts'
 import type { Reason } from '../kernel/reasons.ts'
-
-/** A condition as a person reads it. Times and generations are added by `status/write.ts`, the one writer. */
-export interface Condition {
-  readonly type: string
-  readonly status: 'True' | 'False' | 'Unknown'
-  readonly reason: Reason
-  /** Plain English, deterministic, no clock times: the same situation always has the same text. */
-  readonly message: string
-}
+import type { GivenCondition } from '../status/conditions.ts'
 
 export interface Verdict<Action> {
   /** What to do, as data; empty means settled. */
   readonly actions: readonly Action[]
-  readonly conditions: readonly Condition[]
+  readonly conditions: readonly GivenCondition[]
   /** Other fields of status, whole. */
   readonly status: Readonly<Record<string, unknown>>
   /** When to look again unasked; null: only a change wakes us. */

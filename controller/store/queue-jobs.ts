@@ -1,5 +1,5 @@
 import type { Db } from './pool.ts'
-import type { Job, JobKind, NewBuild, NewJob } from './records.ts'
+import type { Job, JobKind, NewBuild, NewImport, NewJob } from './records.ts'
 import { JOB_COLUMNS, jobOf, type JobColumns } from './job-rows.ts'
 
 /** Puts jobs into the queue, and takes them out again before anybody began. */
@@ -18,12 +18,12 @@ export async function queueBuild(db: Db, build: NewBuild): Promise<Queued> {
 }
 
 /** null: one for this template and digest is queued or running. */
-export const queueImport = (db: Db, job: NewJob): Promise<Job | null> => insert(db, 'import', job, null)
+export const queueImport = (db: Db, job: NewImport): Promise<Job | null> => insert(db, 'import', job, job)
 
 /** null: a look or a build of this workspace is in flight, and will tell the same. */
-export const queueLook = (db: Db, job: NewJob): Promise<Job | null> => insert(db, 'look', job, null)
+export const queueLook = (db: Db, job: NewJob): Promise<Job | null> => insert(db, 'look', job, {})
 
-async function insert(db: Db, kind: JobKind, job: NewJob, build: NewBuild | null): Promise<Job | null> {
+async function insert(db: Db, kind: JobKind, job: NewJob, build: Partial<NewBuild>): Promise<Job | null> {
   const rows = await db.query<JobColumns>(
     `with queued as (
        insert into jobs (kind, subject_uid, subject_namespace, subject_name, number, transition, digest, reason, initiator,
@@ -40,16 +40,16 @@ async function insert(db: Db, kind: JobKind, job: NewJob, build: NewBuild | null
       job.subject.uid,
       job.subject.namespace,
       job.subject.name,
-      build?.number ?? null,
-      build?.transition ?? null,
+      build.number ?? null,
+      build.transition ?? null,
       job.digest,
       job.reason,
       job.initiator,
-      build?.requestUid ?? null,
+      build.requestUid ?? null,
       job.class,
       JSON.stringify(job.labels),
-      build?.inputs ?? '',
-      build ? JSON.stringify(build.input) : null,
+      build.inputs ?? '',
+      build.input ? JSON.stringify(build.input) : null,
     ],
   )
   return rows[0] ? jobOf(rows[0]) : null

@@ -43,6 +43,13 @@ export interface NewJob {
   readonly labels: Readonly<Record<string, string>>
 }
 
+export interface NewImport extends NewJob {
+  /** Digest of what the import is made of besides the files. */
+  readonly inputs?: string
+  /** The template's variables; nobody owns a workspace yet. */
+  readonly input?: BuildInput
+}
+
 export interface NewBuild extends NewJob {
   readonly number: number
   readonly transition: Transition

@@ -21,8 +21,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/reconcile': ['controller/kernel', 'controller/store', 'controller/cluster', 'controller/status', 'crds'],
   'controller/connect': ['controller/kernel', 'controller/store', 'agent/protocol.ts', 'crds'],
   'controller/api': ['controller/kernel', 'controller/store', 'controller/cluster', 'controller/connect', 'crds'],
-  // The composition root is a few files, each wiring one process; nothing else may know everybody.
-  'controller/main.ts': ['controller', 'agent/protocol.ts', 'crds', 'provider'],
+  // The composition root is a few files, each wiring one way to run; nothing else may know everybody.
+  'controller/main.ts': ['controller'],
+  'controller/up.ts': ['controller', 'crds'],
+  'controller/down.ts': ['controller', 'crds'],
+  'controller/standalone.ts': ['controller', 'agent/protocol.ts', 'crds'],
+  'controller/provisioner.ts': ['controller'],
+  'controller/follow.ts': ['controller/kernel', 'controller/cluster', 'crds'],
+  'controller/log-file.ts': ['controller/kernel', 'controller/store', 'controller/config.ts'],
+  'controller/signals.ts': [],
   'controller/config.ts': ['controller/kernel'],
   'controller/shutdown.ts': ['controller/kernel'],
   'controller/state.ts': ['controller/kernel'],
@@ -63,9 +70,10 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** process.env has one door a program. */
 const ENVIRONMENT_DOORS = ['controller/config.ts', 'agent/environment.ts', 'cli/environment.ts', 'provider/environment.ts']
 
+/** Deciding files, and whatever of ours they call, are arithmetic. */
 const PURE_NAME = /(^|\/)(decide|next|conditions|wants)\.ts$/
 const IMPURE = /\b(Date\.now|new Date\(\)|Math\.random|process\.|await |async |fetch\(|setTimeout|setInterval)/
-const CLOCK = /\bDate\.now\(|new Date\(\)|\bsetTimeout\(|\bsetInterval\(|performance\.now\(/
+const CLOCK = /\bDate\.now\(|new Date\(\)|(?<!\.)\bsetTimeout\(|(?<!\.)\bsetInterval\(|performance\.now\(/
 const LINES_MAX = 300
 
 export interface Finding {
@@ -85,16 +93,19 @@ interface Edge {
   readonly line: number
   readonly to: string
   readonly ours: boolean
+  /** Erased before the program runs. */
+  readonly typeOnly: boolean
 }
 
 export function inspect(root: string): Finding[] {
   const sources = HOUSE.flatMap((folder) => sourcesIn(root, folder))
   const edges = sources.flatMap((source) => edgesOf(source, root))
+  const pure = pureFiles(sources, edges)
   return [
     ...edges.flatMap(wrongImport),
     ...edges.flatMap(wrongDoor),
-    ...edges.flatMap(impureImport),
-    ...sources.flatMap(impureLines),
+    ...edges.filter(({ from }) => pure.has(from)).flatMap(impureImport),
+    ...sources.filter(({ file }) => pure.has(file)).flatMap((source) => linesThat(source, IMPURE, 'purity')),
     ...sources.flatMap(clockLines),
     ...sources.flatMap(environmentLines),
     ...sources.flatMap(tooLong),
@@ -140,7 +151,8 @@ function edgesOf(source: Source, root: string): Edge[] {
     const name = match[1] ?? match[2] ?? match[3] ?? ''
     const ours = name.startsWith('.')
     const to = ours ? relative(root, resolve(root, dirname(source.file), name)) : name
-    return { from: source.file, line: text.slice(0, match.index + match[0].length).split('\n').length, to, ours }
+    const line = text.slice(0, match.index + match[0].length).split('\n').length
+    return { from: source.file, line, to, ours, typeOnly: /^\s*(import|export) type\b/.test(match[0]) }
   })
 }
 
@@ -158,25 +170,22 @@ function wrongDoor({ from, line, to, ours }: Edge): Finding[] {
   return doors && !(from in doors) ? [{ check: 'doors', where: `${from}:${line}`, what: `-> ${to}` }] : []
 }
 
-function impureImport({ from, line, to, ours }: Edge): Finding[] {
-  if (!PURE_NAME.test(from)) return []
-  const data =
-    ours &&
-    (under(to, 'crds') ||
-      under(to, 'controller/kernel') ||
-      to === 'controller/reconcile/verdict.ts' ||
-      to === 'controller/store/records.ts' ||
-      to === 'controller/store/agent-status.ts' ||
-      to === 'controller/cluster/port.ts' ||
-      dirname(to) === dirname(from) ||
-      under(to, 'controller/status/conditions.ts'))
-  return data ? [] : [{ check: 'purity', where: `${from}:${line}`, what: `-> ${to}` }]
+/** Data and arithmetic may be called from anywhere; what else a deciding file calls is held to the same rule. */
+const isBelow = (file: string): boolean => under(file, 'crds') || under(file, 'controller/kernel')
+
+function pureFiles(sources: readonly Source[], edges: readonly Edge[]): ReadonlySet<string> {
+  const pure = new Set(sources.map(({ file }) => file).filter((file) => PURE_NAME.test(file)))
+  for (const file of pure) {
+    for (const { from, to, ours, typeOnly } of edges) if (from === file && ours && !typeOnly && !isBelow(to)) pure.add(to)
+  }
+  return pure
 }
+
+const impureImport = ({ from, line, to, ours, typeOnly }: Edge): Finding[] =>
+  ours || typeOnly ? [] : [{ check: 'purity', where: `${from}:${line}`, what: `-> ${to}` }]
 
 const linesThat = (source: Source, pattern: RegExp, check: Finding['check']): Finding[] =>
   source.code.flatMap((line, i) => (pattern.test(line) ? [{ check, where: `${source.file}:${i + 1}`, what: line.trim() }] : []))
-
-const impureLines = (source: Source): Finding[] => (PURE_NAME.test(source.file) ? linesThat(source, IMPURE, 'purity') : [])
 
 const clockLines = (source: Source): Finding[] => (source.file === 'controller/kernel/clock.ts' ? [] : linesThat(source, CLOCK, 'clock'))
 

@@ -1,0 +1,8 @@
+import type { Kind } from './kind.ts'
+import { owner } from './owner/kind.ts'
+import { template } from './template/kind.ts'
+import { workspace } from './workspace/kind.ts'
+import { workspacerequest } from './workspacerequest/kind.ts'
+
+/** The table of kinds: a new one is an entry here and a folder beside it. */
+export const KINDS: readonly Kind[] = [template, workspace, workspacerequest, owner]

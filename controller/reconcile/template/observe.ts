@@ -1,0 +1,107 @@
+import { normaliseTemplate } from '../../../crds/files.ts'
+import type { Template } from '../../../crds/types.ts'
+import type { Resource } from '../../cluster/port.ts'
+import { never, Stalled } from '../../kernel/errors.ts'
+import { storedConditions } from '../../status/write.ts'
+import type { VersionRow } from '../../store/records.ts'
+import type { Objects, Ports } from '../ports.ts'
+import { isWorkspace } from '../workspace/observe.ts'
+import { isTemplate, variablesOf } from '../workspace/template-seen.ts'
+import { FINALIZER, type Seen, type Source } from './seen.ts'
+
+const VERSIONS_MAX = 10
+const NAMES_MAX = 10
+
+export async function observe(ports: Ports, object: Resource): Promise<Seen> {
+  if (!isTemplate(object)) throw new Error(`${object.kind} ${object.metadata.name} is no template`)
+  const { store, objects } = ports
+  const { uid } = object.metadata
+  const source = sourceOf(object)
+  const template = seenTemplate(object)
+  const wanted = template.pinned ?? (source.usable ? source.digest : null)
+  const [recent, own, active, newestImport, provisioners] = await Promise.all([
+    store.versions(uid, VERSIONS_MAX),
+    wanted === null ? null : store.version(uid, wanted),
+    template.before.activeDigest === null ? null : store.version(uid, template.before.activeDigest),
+    wanted === null ? null : store.newestImport(uid, wanted),
+    store.provisioners(),
+  ])
+  const versions = unique([...recent, ...(own ? [own] : []), ...(active ? [active] : [])])
+  return { template, source, versions, newestImport, provisioners, workspaces: usersOf(objects, object) }
+}
+
+function seenTemplate({ metadata, spec, status }: Resource & Template): Seen['template'] {
+  const annotations = metadata.annotations ?? {}
+  const { variables, problem } = variablesOf(spec)
+  const asked = annotations['bothy.dev/reconcile']?.slice(0, 256)
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    uid: metadata.uid,
+    deleting: metadata.deletionTimestamp !== undefined,
+    hasFinalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
+    sourceError: annotations['bothy.dev/source-error'] ?? null,
+    pinned: spec.version.policy === 'Pinned' ? (spec.version.digest ?? null) : null,
+    labels: spec.provisioner.labels,
+    variables,
+    variablesProblem: problem,
+    lookAsked: status?.observedGeneration !== metadata.generation || (asked !== undefined && asked !== status.lastHandledReconcile),
+    before: { activeDigest: status?.activeVersion?.digest ?? null, conditions: storedConditions(status) },
+  }
+}
+
+function sourceOf({ metadata, spec }: Resource & Template): Source {
+  const { source } = spec
+  switch (source.type) {
+    case 'Inline':
+      return inline(source.inline.files)
+    case 'Folder': {
+      const digest = metadata.annotations?.['bothy.dev/source-digest']
+      if (digest) return { usable: true, digest, origin: `folder ${source.folder.path}`, files: null }
+      const message = `Nobody reads the folder ${source.folder.path}: a template from a folder must be declared by a file beside it.`
+      return { usable: false, reason: 'FolderUnavailable', message }
+    }
+    case 'Repository':
+    case 'ConfigMap':
+      return {
+        usable: false,
+        reason: 'UnsupportedSource',
+        message: `Sources of type ${source.type} are not available yet: use Folder or Inline.`,
+      }
+    default:
+      return never(source)
+  }
+}
+
+function inline(files: Readonly<Record<string, string>>): Source {
+  try {
+    const normalised = normaliseTemplate(new Map(Object.entries(files)))
+    return { usable: true, digest: normalised.digest, origin: 'inline', files: normalised.files }
+  } catch (error) {
+    if (!(error instanceof Stalled)) throw error
+    return { usable: false, reason: error.reason, message: error.message }
+  }
+}
+
+const unique = (rows: readonly VersionRow[]): VersionRow[] => [...new Map(rows.map((row) => [row.digest, row])).values()]
+
+/** Counted from what workspaces say of themselves. */
+function usersOf(objects: Objects, { metadata }: Resource): Seen['workspaces'] {
+  const users = objects
+    .list('Workspace')
+    .filter(isWorkspace)
+    .filter(
+      ({ metadata: own, spec }) =>
+        spec.template.name === metadata.name && (spec.template.namespace ?? own.namespace) === metadata.namespace,
+    )
+  const nameOf = (own: Resource['metadata']) => (own.namespace === metadata.namespace ? own.name : `${own.namespace ?? ''}/${own.name}`)
+  return {
+    total: users.length,
+    running: users.filter(({ status }) => status?.state === 'Running').length,
+    outdated: users.filter(({ status }) => status?.template?.outdated === true).length,
+    names: users
+      .map((user) => nameOf(user.metadata))
+      .toSorted()
+      .slice(0, NAMES_MAX),
+  }
+}

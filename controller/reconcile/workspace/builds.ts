@@ -1,0 +1,81 @@
+import type { Instant } from '../../kernel/clock.ts'
+import { exponentialMs } from '../../kernel/backoff.ts'
+import type { Job, Transition } from '../../store/records.ts'
+import { CONTROLLER } from './seen.ts'
+
+/** What the history of a workspace's builds says. Newest first, everywhere. */
+
+export const START_TRIES_MAX = 3
+const RETRY_FIRST_MS = 10_000
+const RETRY_MOST_MS = 600_000
+
+export const isInFlight = ({ phase }: Job): boolean => phase === 'Queued' || phase === 'Running' || phase === 'Canceling'
+
+export const buildInFlight = (builds: readonly Job[]): Job | null => builds.find(isInFlight) ?? null
+
+/** Cancelled by ourselves before anybody took it: as if it had never been queued. */
+const wasTakenBack = (build: Job): boolean => build.phase === 'Canceled' && build.startedAt === null && build.cancelBy === CONTROLLER
+
+const settledOnes = (builds: readonly Job[]): Job[] => builds.filter((build) => !isInFlight(build) && !wasTakenBack(build))
+
+export const newestSettled = (builds: readonly Job[]): Job | null => settledOnes(builds)[0] ?? null
+
+/** The newest that touched the world: one that was canceled in the queue did not. */
+export const newestThatRan = (builds: readonly Job[]): Job | null =>
+  builds.find((build) => !isInFlight(build) && (build.startedAt !== null || build.phase === 'Succeeded')) ?? null
+
+export const isSucceededStart = (build: Job | null): build is Job =>
+  build !== null && build.phase === 'Succeeded' && build.transition === 'start'
+
+export const newestStart = (builds: readonly Job[]): Job | null => builds.find(({ transition }) => transition === 'start') ?? null
+
+export const newestSucceededStart = (builds: readonly Job[]): Job | null => builds.find(isSucceededStart) ?? null
+
+/** Something was built, and the newest settled build is not a succeeded stop or destroy. */
+export function mayBeRunning(builds: readonly Job[]): boolean {
+  const newest = newestThatRan(builds)
+  return newest !== null && !(newest.phase === 'Succeeded' && newest.transition !== 'start')
+}
+
+export const wasCanceledByPerson = (build: Job): boolean =>
+  build.phase === 'Canceled' && build.cancelBy !== null && build.cancelBy !== CONTROLLER
+
+/** Ended without anybody's fault: paced as a failure, but no try. */
+const wasInterrupted = (build: Job): boolean =>
+  build.errorReason === 'Interrupted' ||
+  build.errorReason === 'ProvisionerLost' ||
+  build.errorReason === 'NoProvisioner' ||
+  (build.phase === 'Canceled' && !wasCanceledByPerson(build))
+
+export interface Pace {
+  /** Failures since the last success. */
+  readonly failures: readonly Job[]
+  readonly tries: number
+  readonly canceledByPerson: boolean
+  /** Not before. */
+  readonly nextAt: Instant | null
+}
+
+/** How often a transition failed in a row, and when it may be tried again. `counts` says which failures are of the same attempt. */
+export function paceOf(builds: readonly Job[], transition: Transition, counts: (build: Job) => boolean): Pace {
+  const settled = settledOnes(builds)
+  const end = settled.findIndex((build) => build.phase === 'Succeeded' || build.transition !== transition || !counts(build))
+  const failures = end === -1 ? settled : settled.slice(0, end)
+  const newest = failures[0]
+  return {
+    failures,
+    tries: failures.filter((build) => !wasInterrupted(build) && !wasCanceledByPerson(build)).length,
+    canceledByPerson: newest !== undefined && wasCanceledByPerson(newest),
+    nextAt: newest ? (newest.finishedAt ?? newest.queuedAt) + exponentialMs(failures.length, RETRY_FIRST_MS, RETRY_MOST_MS) : null,
+  }
+}
+
+/** One sentence about a build that did not succeed. */
+export function failureOf(build: Job): string {
+  const what = `${capital(build.transition ?? 'build')} build ${build.number ?? 0}`
+  if (build.phase === 'Canceled') return `${what} was canceled.`
+  const error = (build.error ?? 'it left no message').trim()
+  return `${what} failed: ${error}${/[.!?]$/.test(error) ? '' : '.'}`
+}
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

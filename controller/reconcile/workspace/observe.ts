@@ -1,0 +1,102 @@
+import type { Workspace } from '../../../crds/types.ts'
+import type { Resource } from '../../cluster/port.ts'
+import type { Instant } from '../../kernel/clock.ts'
+import { statusOf } from '../../store/agent-status.ts'
+import type { AgentRow, Job, VersionRow } from '../../store/records.ts'
+import { storedConditions } from '../../status/write.ts'
+import { ownerSeen } from '../owner/seen.ts'
+import type { Ports } from '../ports.ts'
+import { requestsOf } from '../workspacerequest/seen.ts'
+import { isSucceededStart, newestStart } from './builds.ts'
+import { FINALIZER, type AgentSeen, type Seen, type TemplateSeen, type WorkspaceSeen } from './seen.ts'
+import { templateSeen } from './template-seen.ts'
+
+export const isWorkspace = (object: Resource): object is Resource & Workspace => object.kind === 'Workspace'
+
+export async function observe(ports: Ports, object: Resource, now: Instant): Promise<Seen> {
+  if (!isWorkspace(object)) throw new Error(`${object.kind} ${object.metadata.name} is no workspace`)
+  const { store, objects } = ports
+  const { uid } = object.metadata
+  const workspace = workspaceSeen(object)
+  const template = templateSeen(objects.get('Template', workspace.template.namespace, workspace.template.name))
+  const [builds, look, agents, provisioners, broughtDown] = await Promise.all([
+    store.builds(uid),
+    store.newestLook(uid),
+    store.agents(uid),
+    store.provisioners(),
+    store.isBroughtDown(),
+  ])
+  return {
+    workspace,
+    owner: ownerSeen(objects, object.spec.owner, ports.localUser),
+    broughtDown,
+    template,
+    versions: await versionsNeeded(ports, workspace, template, builds),
+    requests: requestsOf(objects, workspace.namespace, workspace.name),
+    builds,
+    look,
+    agents: agents.filter(({ confirmed }) => confirmed).map((agent) => agentSeen(agent, now)),
+    provisioners,
+    controllerStartedAt: ports.startedAt,
+  }
+}
+
+export function workspaceSeen({ metadata, spec, status }: Resource & Workspace): WorkspaceSeen {
+  const namespace = metadata.namespace ?? ''
+  const annotations = metadata.annotations ?? {}
+  return {
+    namespace,
+    name: metadata.name,
+    uid: metadata.uid,
+    generation: metadata.generation,
+    deleting: metadata.deletionTimestamp !== undefined,
+    hasFinalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
+    paused: annotations['bothy.dev/paused'] === 'true',
+    abandoned: annotations['bothy.dev/abandon'] === 'true',
+    sourceError: annotations['bothy.dev/source-error'] ?? null,
+    template: { name: spec.template.name, namespace: spec.template.namespace ?? namespace, digest: spec.template.digest ?? null },
+    preset: spec.preset ?? null,
+    parameters: spec.parameters,
+    power: spec.power,
+    updates: spec.updates,
+    approval: spec.approval,
+    deletionPolicy: spec.deletionPolicy,
+    before: {
+      conditions: storedConditions(status),
+      build: status?.build ? { number: status.build.number, phase: status.build.phase } : null,
+    },
+  }
+}
+
+/** The version to start with, the active one and the one it runs: few, and mostly one. */
+async function versionsNeeded(
+  { store }: Ports,
+  workspace: WorkspaceSeen,
+  template: TemplateSeen | null,
+  builds: readonly Job[],
+): Promise<VersionRow[]> {
+  if (!template) return []
+  const digests = new Set([
+    workspace.template.digest,
+    template.activeDigest,
+    newestStart(builds)?.digest ?? null,
+    builds.find(isSucceededStart)?.digest ?? null,
+  ])
+  const rows = await Promise.all([...digests].map((digest) => (digest === null ? null : store.version(template.uid, digest))))
+  return rows.filter((row) => row !== null)
+}
+
+const agentSeen = (agent: AgentRow, now: Instant): AgentSeen => ({
+  id: agent.id,
+  name: agent.name,
+  createdAt: agent.createdAt,
+  firstConnectedAt: agent.firstConnectedAt,
+  connectedAt: agent.connectedAt,
+  disconnectedAt: agent.disconnectedAt,
+  lastSeenAt: agent.lastSeenAt,
+  lifecycle: agent.lifecycle,
+  message: agent.message,
+  shutdownRequestedAt: agent.shutdownRequestedAt,
+  status: statusOf(agent, now),
+  connectionTimeoutMs: agent.manifest.connectionTimeoutSeconds * 1000,
+})

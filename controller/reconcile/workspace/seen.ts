@@ -1,0 +1,106 @@
+import type { StoredCondition } from '../../status/conditions.ts'
+import type { Instant } from '../../kernel/clock.ts'
+import type { AgentRow, AgentStatus, BuildInput, Job, ProvisionerRow, VersionRow } from '../../store/records.ts'
+
+/** Everything a workspace's rules may look at, as plain data. What is not in here cannot influence a decision. */
+export interface Seen {
+  readonly workspace: WorkspaceSeen
+  readonly owner: OwnerSeen
+  /** `bothy down` was asked and `bothy up` has not taken it back. */
+  readonly broughtDown: boolean
+  readonly template: TemplateSeen | null
+  /** The versions this decision may need, of this template. */
+  readonly versions: readonly VersionRow[]
+  /** Requests that name this workspace. */
+  readonly requests: readonly RequestSeen[]
+  /** Newest first. Bounded, but the newest succeeded start is always among them. */
+  readonly builds: readonly Job[]
+  readonly look: Job | null
+  /** Agents of the newest state. */
+  readonly agents: readonly AgentSeen[]
+  readonly provisioners: readonly ProvisionerRow[]
+  readonly controllerStartedAt: Instant
+}
+
+export interface WorkspaceSeen {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly generation: number
+  readonly deleting: boolean
+  readonly hasFinalizer: boolean
+  readonly paused: boolean
+  readonly abandoned: boolean
+  /** What its source says is wrong with its declaration: the last good one is kept. */
+  readonly sourceError: string | null
+  readonly template: { readonly name: string; readonly namespace: string; readonly digest: string | null }
+  readonly preset: string | null
+  readonly parameters: Readonly<Record<string, string>>
+  readonly power: 'Auto' | 'Running' | 'Stopped'
+  readonly updates: 'Manual' | 'Automatic'
+  readonly approval: 'Auto' | 'Plan' | 'PlanIfDestroys'
+  readonly deletionPolicy: 'Destroy' | 'Orphan'
+  /** As written after the last look: events are told when one of these changes. */
+  readonly before: {
+    readonly conditions: readonly StoredCondition[]
+    readonly build: { readonly number: number; readonly phase: string } | null
+  }
+}
+
+export interface OwnerSeen {
+  /** null: nobody is named, and there is no local user to stand in. */
+  readonly identity: BuildInput['owner'] | null
+  readonly suspended: boolean
+}
+
+export interface TemplateSeen {
+  readonly uid: string
+  readonly namespace: string
+  readonly name: string
+  readonly deleting: boolean
+  readonly activeDigest: string | null
+  /** Why it has no active version yet, and whether waiting may help. */
+  readonly problem: { readonly message: string; readonly stalled: boolean } | null
+  readonly requireActiveVersion: boolean
+  readonly approval: 'Auto' | 'Plan' | 'PlanIfDestroys'
+  readonly labels: Readonly<Record<string, string>>
+  readonly allowedNamespaces: readonly string[]
+  readonly deprecated: string
+  readonly variables: Readonly<Record<string, string>>
+  /** A variable whose value could not be found. */
+  readonly variablesProblem: string | null
+}
+
+export type RequestAction = 'Start' | 'Stop' | 'Restart' | 'Extend' | 'Hold' | 'Approve' | 'CancelBuild'
+
+export interface RequestSeen {
+  readonly name: string
+  readonly uid: string
+  readonly createdAt: Instant
+  readonly action: RequestAction
+  /** The workspace it was bound to at first sight. */
+  readonly boundUid: string | null
+  readonly declared: boolean
+  readonly answer: { readonly succeeded: boolean; readonly reason: string } | null
+}
+
+export interface AgentSeen extends Pick<
+  AgentRow,
+  | 'id'
+  | 'name'
+  | 'createdAt'
+  | 'firstConnectedAt'
+  | 'connectedAt'
+  | 'disconnectedAt'
+  | 'lastSeenAt'
+  | 'lifecycle'
+  | 'message'
+  | 'shutdownRequestedAt'
+> {
+  readonly status: AgentStatus
+  readonly connectionTimeoutMs: number
+}
+
+export const FINALIZER = 'bothy.dev/destroy'
+/** In `cancelBy`: a build we cancelled ourselves is no choice of a person. */
+export const CONTROLLER = 'bothy-controller'

@@ -1,0 +1,84 @@
+import { toIso, type Instant } from '../../kernel/clock.ts'
+import type { Job, Transition } from '../../store/records.ts'
+import { buildInFlight, capital, isSucceededStart, mayBeRunning, newestSettled, newestStart } from './builds.ts'
+import type { Seen } from './seen.ts'
+import type { Step } from './step.ts'
+import type { Want } from './wants.ts'
+
+/** The fields of status besides conditions. All of it can be made again from what was observed. */
+
+const AGENTS_MAX = 32
+const OUTPUTS_MAX = 100
+const MESSAGE_LENGTH_MAX = 1000
+
+export function statusOf(seen: Seen, want: Want, step: Step, runningNow: boolean): Readonly<Record<string, unknown>> {
+  const build = seen.builds[0]
+  const start = newestStart(seen.builds)
+  return {
+    ...(seen.owner.identity ? { owner: seen.owner.identity.name } : {}),
+    state: stateOf(seen, want, step, runningNow),
+    power: powerOf(seen),
+    ...(build ? { build: buildStatus(build) } : {}),
+    ...(start ? { template: templateStatus(seen, start.digest) } : {}),
+    ...(seen.agents.length > 0
+      ? { agents: seen.agents.slice(0, AGENTS_MAX).map(({ name, status, lifecycle }) => ({ name, status, lifecycle })) }
+      : {}),
+    ...outputsOf(seen),
+  }
+}
+
+/** One word for people, derived from the rest. */
+function stateOf(seen: Seen, want: Want, step: Step, runningNow: boolean): string {
+  if (seen.workspace.deleting) return 'Deleting'
+  if (want.reason === 'Paused') return 'Paused'
+  const build = buildInFlight(seen.builds)
+  if (build) return stateDuring(build)
+  if (step.is === 'queue') return step.build.transition === 'start' ? 'Queued' : 'Stopping'
+  if (step.is === 'shutdown') return 'Stopping'
+  const newest = newestSettled(seen.builds)
+  if (!newest) return 'Pending'
+  if (newest.phase !== 'Succeeded') return step.is === 'held' && step.how === 'Reconciling' ? 'Pending' : 'Failed'
+  if (!mayBeRunning(seen.builds)) return step.is === 'held' ? 'Pending' : 'Stopped'
+  return runningNow || seen.agents.every(({ firstConnectedAt }) => firstConnectedAt !== null) ? 'Running' : 'Starting'
+}
+
+function stateDuring(build: Job): string {
+  if (build.transition === 'stop') return 'Stopping'
+  if (build.transition === 'destroy') return 'Deleting'
+  return build.phase === 'Queued' ? 'Queued' : 'Starting'
+}
+
+function powerOf({ builds }: Seen): Readonly<Record<string, unknown>> {
+  const newest = newestSettled(builds)
+  if (!newest) return { effective: 'Stopped', reason: 'NotBuilt' }
+  const since: Instant | null = newest.finishedAt
+  return {
+    effective: mayBeRunning(builds) ? 'Running' : newest.transition === 'destroy' ? 'Destroyed' : 'Stopped',
+    reason: newest.reason,
+    ...(since === null ? {} : { since: toIso(since) }),
+  }
+}
+
+const TRANSITIONS: Readonly<Record<Transition, string>> = { start: 'Start', stop: 'Stop', destroy: 'Destroy' }
+
+const buildStatus = (build: Job): Readonly<Record<string, unknown>> => ({
+  number: build.number ?? 0,
+  transition: build.transition && TRANSITIONS[build.transition],
+  reason: build.reason,
+  phase: build.phase,
+  version: build.digest,
+  ...(build.startedAt === null ? {} : { startedAt: toIso(build.startedAt) }),
+  ...(build.finishedAt === null ? {} : { finishedAt: toIso(build.finishedAt) }),
+  ...(build.error === null ? {} : { message: capital(build.error.slice(0, MESSAGE_LENGTH_MAX)) }),
+})
+
+function templateStatus({ template, workspace, builds }: Seen, digest: string): Readonly<Record<string, unknown>> {
+  const used = builds.find(isSucceededStart)?.digest ?? digest
+  const active = workspace.template.digest ?? template?.activeDigest ?? used
+  return { digest: used, short: used.replace('sha256:', '').slice(0, 12), outdated: active !== used }
+}
+
+function outputsOf({ builds }: Seen): Readonly<Record<string, unknown>> {
+  const outputs = Object.entries(builds.find(isSucceededStart)?.result?.outputs ?? {})
+  return outputs.length > 0 ? { outputs: Object.fromEntries(outputs.slice(0, OUTPUTS_MAX)) } : {}
+}

@@ -1,0 +1,223 @@
+import type { Instant } from '../../kernel/clock.ts'
+import { never } from '../../kernel/errors.ts'
+import type { Reason } from '../../kernel/reasons.ts'
+import type { Job, NewBuild, NewJob, Transition } from '../../store/records.ts'
+import {
+  buildInFlight,
+  failureOf,
+  isSucceededStart,
+  mayBeRunning,
+  newestSettled,
+  newestSucceededStart,
+  paceOf,
+  type Pace,
+} from './builds.ts'
+import { inputsChanged, startInputs } from './inputs.ts'
+import { machineOf } from './machine.ts'
+import { missingProvisioner } from './provisioner.ts'
+import type { Seen } from './seen.ts'
+import { isOutOfTries, startPace, type Want } from './wants.ts'
+
+/** The next step from what is to what is wanted. One at a time: its own outcome brings the next look. */
+export type Step =
+  /** It is as wanted. */
+  | { readonly is: 'settled' }
+  /** A build is under way, and is left alone. */
+  | { readonly is: 'building'; readonly build: Job }
+  | { readonly is: 'cancel'; readonly build: Job }
+  | { readonly is: 'queue'; readonly build: NewBuild; readonly scriptsTimedOut: boolean }
+  | { readonly is: 'look'; readonly look: NewJob }
+  /** Stop scripts are asked for, or are running. */
+  | { readonly is: 'shutdown'; readonly asked: boolean; readonly until: Instant | null }
+  /** Something keeps it from going on; waiting helps (Reconciling), or somebody has to change something (Stalled). */
+  | {
+      readonly is: 'held'
+      readonly how: 'Reconciling' | 'Stalled'
+      readonly reason: Reason
+      readonly message: string
+      readonly until: Instant | null
+    }
+  /** Nothing of it is left in the world, or nobody wants it removed: the object may go. */
+  | { readonly is: 'release'; readonly gaveUp: boolean }
+
+const SCRIPTS_MS = 120_000
+const LOST_AN_HOUR_MAX = 3
+const HOUR_MS = 3_600_000
+
+export function stepTo(want: Want, seen: Seen, now: Instant): Step {
+  switch (want.wants) {
+    case 'running':
+      return towardsRunning(want, seen, now)
+    case 'stopped':
+      return towardsEnd('stop', want, seen, now)
+    case 'destroyed':
+      return towardsEnd('destroy', want, seen, now)
+    case 'gone':
+      return towardsGone(want, seen, now)
+    case 'as it is':
+      return leftAlone(want, seen, now)
+    default:
+      return never(want.wants)
+  }
+}
+
+function towardsRunning(want: Want, seen: Seen, now: Instant): Step {
+  const build = buildInFlight(seen.builds)
+  if (build) return { is: 'building', build }
+  const lost = machineOf(seen).is === 'lost'
+  if (isSucceededStart(seen.builds[0] ?? null) && !lost && !inputsChanged(seen)) return watched(seen, now)
+  const inputs = startInputs(seen)
+  if (!inputs.ready) return { ...inputs, is: 'held', how: inputs.stalled ? 'Stalled' : 'Reconciling', until: null }
+  const held = startIsHeld(want, inputs.inputs, lost, seen, now)
+  if (held) return held
+  const reason: Reason = lost ? 'MachineLost' : want.reason
+  const { digest, input } = inputs
+  const build_ = { transition: 'start' as const, digest, input, inputs: inputs.inputs }
+  return { is: 'queue', build: newBuild({ ...want, reason }, seen, build_), scriptsTimedOut: false }
+}
+
+function startIsHeld(want: Want, inputs: string, lost: boolean, seen: Seen, now: Instant): Step | null {
+  if (want.reason === 'Updated' && needsApproval(seen)) {
+    return stalled('NotAvailable', 'The update needs an approved plan (approval), and plans cannot be approved yet.')
+  }
+  const pace = startPace(seen, inputs, want.request)
+  const failed = pace.failures[0]
+  if (failed && isOutOfTries(seen, inputs, want.request)) return givenUp(failed)
+  if (pace.nextAt !== null && pace.nextAt > now) return retrying(pace, pace.nextAt)
+  const recent = seen.builds.filter((build) => build.reason === 'MachineLost' && build.queuedAt > now - HOUR_MS)
+  if (lost && recent.length >= LOST_AN_HOUR_MAX) {
+    const until = Math.min(...recent.slice(0, LOST_AN_HOUR_MAX).map(({ queuedAt }) => queuedAt)) + HOUR_MS
+    return stalled('MachineLost', `Its machine was lost ${LOST_AN_HOUR_MAX} times within an hour: it is not started again for now.`, until)
+  }
+  return want.request ? null : noProvisioner(seen, now)
+}
+
+const needsApproval = ({ workspace, template }: Seen): boolean => workspace.approval !== 'Auto' || (template?.approval ?? 'Auto') !== 'Auto'
+
+function towardsEnd(transition: 'stop' | 'destroy', want: Want, seen: Seen, now: Instant): Step {
+  const build = buildInFlight(seen.builds)
+  if (build) return toldToEnd(build, want)
+  // A stop of what was stopped changes nothing; a destroy removes what a stop leaves behind.
+  const ended = transition === 'stop' ? !mayBeRunning(seen.builds) : nothingIsLeft(seen.builds)
+  if (ended) return { is: 'settled' }
+  const pace = paceOf(seen.builds, transition, () => true)
+  if (pace.nextAt !== null && pace.nextAt > now) return retrying(pace, pace.nextAt)
+  const gate = want.request ? null : noProvisioner(seen, now)
+  if (gate) return gate
+  const scripts = stopScripts(seen, now, want.scriptsMs ?? SCRIPTS_MS)
+  if (scripts.is === 'running') return { is: 'shutdown', asked: scripts.asked, until: scripts.until }
+  return { is: 'queue', build: newBuild(want, seen, { transition, ...lastApplied(seen) }), scriptsTimedOut: scripts.is === 'late' }
+}
+
+const toldToEnd = (build: Job, want: Want): Step =>
+  build.transition === 'start' && want.cancelsStart && build.cancelRequestedAt === null
+    ? { is: 'cancel', build }
+    : { is: 'building', build }
+
+const nothingIsLeft = (builds: readonly Job[]): boolean => {
+  const ran = builds.find((build) => build.startedAt !== null || build.phase === 'Succeeded')
+  return !ran || (ran.transition === 'destroy' && ran.phase === 'Succeeded')
+}
+
+function towardsGone(want: Want, seen: Seen, now: Instant): Step {
+  const { workspace, builds } = seen
+  if (nothingIsLeft(builds) && !buildInFlight(builds)) return { is: 'release', gaveUp: false }
+  const build = buildInFlight(builds)
+  // Even what nobody wants removed is not let go while terraform works on it.
+  if (build) return toldToEnd(build, want)
+  if (workspace.abandoned) return { is: 'release', gaveUp: true }
+  if (workspace.deletionPolicy === 'Orphan') return { is: 'release', gaveUp: false }
+  return towardsEnd('destroy', want, seen, now)
+}
+
+/** Nothing is wanted: still, a machine that fell silent is looked for, and what failed for good is said. */
+function leftAlone(want: Want, seen: Seen, now: Instant): Step {
+  const build = buildInFlight(seen.builds)
+  if (build) return { is: 'building', build }
+  if (want.reason === 'Paused') return { is: 'settled' }
+  const newest = newestSettled(seen.builds)
+  return newest && newest.phase !== 'Succeeded' ? givenUp(newest) : watched(seen, now)
+}
+
+/** As wanted; if an agent is silent, its machine is looked for. */
+function watched(seen: Seen, now: Instant): Step {
+  const machine = machineOf(seen)
+  if (machine.is === 'fine' || machine.is === 'lost' || machine.lookAt === null) return { is: 'settled' }
+  if (machine.lookAt > now || missingProvisioner(seen, now)) return { is: 'settled' }
+  const { digest } = lastApplied(seen)
+  const look: NewJob = { ...jobOf(seen), digest, reason: 'AgentDisconnected', initiator: 'bothy', class: 'background' }
+  return { is: 'look', look }
+}
+
+function givenUp(newest: Job): Step {
+  const reason: Reason = newest.phase === 'Canceled' ? 'BuildCanceled' : newest.transition === 'start' ? 'StartFailed' : 'BuildFailed'
+  return stalled(reason, `${failureOf(newest)} It is tried again when its spec or template changes, or when somebody asks for it.`)
+}
+
+const stalled = (reason: Reason, message: string, until: Instant | null = null): Step => ({
+  is: 'held',
+  how: 'Stalled',
+  reason,
+  message,
+  until,
+})
+
+function retrying({ failures }: Pace, until: Instant): Step {
+  const message = `${failures[0] ? failureOf(failures[0]) : 'The build failed.'} It is tried again.`
+  return { is: 'held', how: 'Reconciling', reason: 'Retry', message, until }
+}
+
+function noProvisioner(seen: Seen, now: Instant): Step | null {
+  const missing = missingProvisioner(seen, now)
+  return missing && { is: 'held', how: 'Reconciling', reason: 'NoProvisioner', message: missing.message, until: missing.lookAgainAt }
+}
+
+type Scripts = { readonly is: 'done' | 'late' } | { readonly is: 'running'; readonly asked: boolean; readonly until: Instant | null }
+
+/** Agents that can still run their stop scripts are waited for, up to a limit; one that is not connected is not. */
+function stopScripts({ agents, builds }: Seen, now: Instant, limitMs: number): Scripts {
+  const builtAt = builds[0]?.finishedAt ?? 0
+  const able = agents.filter(
+    ({ status, lifecycle }) =>
+      status === 'Connected' && ['Created', 'Starting', 'Ready', 'StartError', 'StartTimeout', 'ShuttingDown'].includes(lifecycle),
+  )
+  if (able.length === 0) return { is: 'done' }
+  // A wish of an earlier stop says nothing about this one.
+  const wishes = able.map(({ shutdownRequestedAt }) =>
+    shutdownRequestedAt !== null && shutdownRequestedAt >= builtAt ? shutdownRequestedAt : null,
+  )
+  const askedAt = wishes.every((at) => at !== null) ? Math.max(...wishes) : null
+  if (askedAt === null) return { is: 'running', asked: false, until: null }
+  return now >= askedAt + limitMs ? { is: 'late' } : { is: 'running', asked: true, until: askedAt + limitMs }
+}
+
+/** What a stop or destroy is made of: what last stood in the world, not what is declared today. */
+function lastApplied(seen: Seen): Pick<NewBuild, 'digest' | 'input' | 'inputs'> {
+  const last = newestSucceededStart(seen.builds) ?? seen.builds.find(({ input }) => input !== null)
+  if (!last?.input) throw new Error(`workspace ${seen.workspace.name} has builds, and none says what it was made of`)
+  // Credentials may have been renewed since; without the template the old ones are all there is.
+  const fresh = seen.template && !seen.template.variablesProblem ? seen.template.variables : last.input.variables
+  return { digest: last.digest, input: { ...last.input, variables: fresh }, inputs: last.inputs }
+}
+
+function newBuild(
+  want: Want,
+  seen: Seen,
+  made: Pick<NewBuild, 'digest' | 'input' | 'inputs'> & { readonly transition: Transition },
+): NewBuild {
+  const { request } = want
+  return {
+    ...jobOf(seen),
+    ...made,
+    number: (seen.builds[0]?.number ?? 0) + 1,
+    reason: want.reason,
+    initiator: request ? `request ${request.name}` : 'bothy',
+    class: request || want.reason === 'Created' ? 'person' : 'clock',
+    requestUid: request?.uid ?? null,
+  }
+}
+
+const jobOf = ({ workspace, template, builds }: Seen) => ({
+  subject: { uid: workspace.uid, namespace: workspace.namespace, name: workspace.name },
+  labels: template?.labels ?? builds[0]?.labels ?? {},
+})

@@ -1,0 +1,204 @@
+import type { Instant } from '../../kernel/clock.ts'
+import { never } from '../../kernel/errors.ts'
+import type { Reason } from '../../kernel/reasons.ts'
+import type { Explanation } from '../verdict.ts'
+import { mayBeRunning, newestSettled, paceOf, START_TRIES_MAX } from './builds.ts'
+import { inputsChanged, startInputs } from './inputs.ts'
+import { machineOf } from './machine.ts'
+import { askedFor, openPowerRequest, type PowerRequest } from './requests.ts'
+import type { Seen } from './seen.ts'
+
+export type Wanted = 'running' | 'stopped' | 'destroyed' | 'gone' | 'as it is'
+
+/** What one rule says. */
+export interface Opinion {
+  readonly wants: Wanted
+  readonly reason: Reason
+  /** Why, as a sentence for people. */
+  readonly message: string
+  /** A start that is under way is cancelled for it. */
+  readonly cancelsStart?: boolean
+  /** The person's request behind it: nobody's permission is needed and no provisioner is waited for. */
+  readonly request?: PowerRequest
+  /** How long stop scripts may take at most. */
+  readonly scriptsMs?: number
+}
+
+export interface Want extends Opinion {
+  readonly rule: string
+  readonly until: Instant | null
+}
+
+export type Rule = (seen: Seen, now: Instant) => Opinion | null
+
+const SCRIPTS_SUSPENDED_MS = 10_000
+
+function workspaceIsBeingDeleted({ workspace }: Seen): Opinion | null {
+  return workspace.deleting ? { wants: 'gone', reason: 'Deleted', message: 'The workspace is being deleted.', cancelsStart: true } : null
+}
+
+function ownerIsSuspended({ owner }: Seen): Opinion | null {
+  if (!owner.suspended) return null
+  const message = 'Its owner is suspended.'
+  return { wants: 'stopped', reason: 'Suspended', message, cancelsStart: true, scriptsMs: SCRIPTS_SUSPENDED_MS }
+}
+
+function bothyIsBroughtDown({ broughtDown }: Seen): Opinion | null {
+  return broughtDown ? { wants: 'stopped', reason: 'BroughtDown', message: 'Bothy is being brought down.', cancelsStart: true } : null
+}
+
+function workspaceIsPaused({ workspace }: Seen): Opinion | null {
+  const message = 'The workspace is paused (annotation bothy.dev/paused): nothing is done to it.'
+  return workspace.paused ? { wants: 'as it is', reason: 'Paused', message } : null
+}
+
+function powerIsStopped({ workspace }: Seen): Opinion | null {
+  return workspace.power === 'Stopped'
+    ? { wants: 'stopped', reason: 'Policy', message: 'It is declared with power: Stopped.', cancelsStart: true }
+    : null
+}
+
+function somebodyAsked(seen: Seen): Opinion | null {
+  const request = openPowerRequest(seen)
+  if (!request) return null
+  const wants = askedFor(request, seen)
+  const message = `Somebody asked for it (${request.action}, request ${request.name}).`
+  // A restart waits for its own start; what it cancels is a start that was under way before.
+  return { wants, reason: 'Requested', message, request, cancelsStart: wants === 'stopped' }
+}
+
+function powerIsRunning({ workspace }: Seen): Opinion | null {
+  return workspace.power === 'Running' ? { wants: 'running', reason: 'Policy', message: 'It is declared with power: Running.' } : null
+}
+
+function failedBuildIsTriedAgain(seen: Seen): Opinion | null {
+  const newest = newestSettled(seen.builds)
+  if (!newest || newest.phase === 'Succeeded') return null
+  switch (newest.transition) {
+    case 'start':
+      return startMayBeTriedAgain(seen) ? { wants: 'running', reason: 'Retry', message: 'The last start did not succeed.' } : null
+    case 'stop':
+      // Other reasons to stop have their own rules, which speak for themselves while they still hold.
+      if (newest.reason !== 'Requested' || !mayBeRunning(seen.builds)) return null
+      return { wants: 'stopped', reason: 'Requested', message: 'Somebody asked for a stop that did not succeed.' }
+    case 'destroy':
+    case null:
+      return null
+  }
+}
+
+function machineIsLost(seen: Seen): Opinion | null {
+  return machineOf(seen).is === 'lost' ? { wants: 'running', reason: 'MachineLost', message: 'Its machine is gone.' } : null
+}
+
+function inputsHaveChanged(seen: Seen): Opinion | null {
+  if (!mayBeRunning(seen.builds) || !inputsChanged(seen)) return null
+  const inputs = startInputs(seen)
+  const outOfTries = inputs.ready && isOutOfTries(seen, inputs.inputs)
+  return outOfTries ? null : { wants: 'running', reason: 'Updated', message: 'Its parameters, preset or version changed.' }
+}
+
+function bothyIsUpAgain({ builds }: Seen): Opinion | null {
+  const newest = newestSettled(builds)
+  const stoppedByDown = newest?.transition === 'stop' && newest.reason === 'BroughtDown'
+  return stoppedByDown ? { wants: 'running', reason: 'Resumed', message: 'It ran when Bothy was brought down.' } : null
+}
+
+function workspaceWasNeverBuilt({ builds }: Seen): Opinion | null {
+  return newestSettled(builds) ? null : { wants: 'running', reason: 'Created', message: 'It was never built.' }
+}
+
+/**
+ * The specification of when a workspace runs: the first that has an opinion wins. The numbers are those of the whole
+ * order; where one is named without a rule, that rule belongs between its neighbours and comes with the clock.
+ */
+export const RULES: readonly (readonly [number: string, rule: Rule])[] = [
+  // Deleting wins over everything: an object that is going away must not start anything.
+  ['1', workspaceIsBeingDeleted],
+  ['2', ownerIsSuspended],
+  // Before paused and power: `bothy down` promises that no machine is left, whatever is declared.
+  ['down', bothyIsBroughtDown],
+  // After suspended: a suspended owner cannot hide behind a pause.
+  ['3', workspaceIsPaused],
+  // 4: expired
+  ['5', powerIsStopped],
+  // Before power: Running, which a restart works under; a Stop is refused there.
+  ['6', somebodyAsked],
+  // 7: required stop
+  ['8', powerIsRunning],
+  // Before the rules of the clock: what began is finished first.
+  ['9', failedBuildIsTriedAgain],
+  // 10: deadline
+  // 11: idle
+  ['12', machineIsLost],
+  // 13: failed clean-up
+  // 14: dormant
+  // 15: unused
+  ['16', inputsHaveChanged],
+  // 17: autostart due
+  // After everything that has an opinion about a workspace that was stopped for another reason.
+  ['up', bothyIsUpAgain],
+  ['18', workspaceWasNeverBuilt],
+]
+
+const AS_IT_IS: Opinion = { wants: 'as it is', reason: 'Handled', message: 'No rule wants a change.' }
+
+/** Whether the workspace should run. The only place that decides it. */
+export function wants(seen: Seen, now: Instant): Want {
+  for (const [, rule] of RULES) {
+    const opinion = rule(seen, now)
+    if (opinion) return { ...opinion, rule: sentenceOf(rule.name), until: untilOf(seen, opinion) }
+  }
+  return { ...AS_IT_IS, rule: 'otherwise', until: null }
+}
+
+/** Every rule with what it says, in order; the first with an opinion decides. */
+export function explained(seen: Seen, now: Instant): Explanation[] {
+  let decided = false
+  return RULES.map(([number, rule]) => {
+    const opinion = rule(seen, now)
+    const decides = opinion !== null && !decided
+    decided ||= decides
+    return {
+      rule: `${number}: ${sentenceOf(rule.name)}`,
+      opinion: opinion ? `${opinion.wants} (${opinion.reason}): ${opinion.message}` : 'no opinion',
+      decides,
+    }
+  })
+}
+
+const sentenceOf = (name: string): string => name.replace(/([A-Z])/g, ' $1').toLowerCase()
+
+/** A failed transition is not made again before this. */
+function untilOf(seen: Seen, opinion: Opinion): Instant | null {
+  switch (opinion.wants) {
+    case 'running': {
+      const inputs = startInputs(seen)
+      return inputs.ready ? startPace(seen, inputs.inputs, opinion.request).nextAt : null
+    }
+    case 'stopped':
+      return paceOf(seen.builds, 'stop', () => true).nextAt
+    case 'destroyed':
+    case 'gone':
+      return paceOf(seen.builds, 'destroy', () => true).nextAt
+    case 'as it is':
+      return null
+    default:
+      return never(opinion.wants)
+  }
+}
+
+/** Failed starts with these inputs; an open request begins anew with its own. */
+export const startPace = (seen: Seen, inputs: string, request: PowerRequest | undefined) =>
+  paceOf(seen.builds, 'start', (build) => build.inputs === inputs && (!request || build.requestUid === request.uid))
+
+export function isOutOfTries(seen: Seen, inputs: string, request?: PowerRequest): boolean {
+  const pace = startPace(seen, inputs, request)
+  return pace.canceledByPerson || pace.tries >= START_TRIES_MAX
+}
+
+function startMayBeTriedAgain(seen: Seen): boolean {
+  const inputs = startInputs(seen)
+  // Inputs that are not ready are held by their own condition, which this opinion lets a person see.
+  return !inputs.ready || !isOutOfTries(seen, inputs.inputs)
+}

@@ -1,0 +1,64 @@
+import { toIso, type Instant } from '../../kernel/clock.ts'
+import type { Reason } from '../../kernel/reasons.ts'
+import type { Reasons } from '../kind.ts'
+import { conditionsOf } from './conditions.ts'
+import type { Seen } from './seen.ts'
+import { stepTo, type Step } from './step.ts'
+import { explained, wants, type Want } from './wants.ts'
+
+/** What would change it, by what holds it. */
+const CHANGES: Partial<Readonly<Record<Reason, string>>> = {
+  Retry: 'Wait, or change the spec or the template; a request to start begins anew.',
+  TemplateMissing: 'Declare the template; the workspace goes on by itself.',
+  TemplateNotReady: 'Wait for the template, or see what is wrong with it: bothy why template/NAME.',
+  TemplateNotAllowed: 'Add the namespace to spec.allowedNamespaces of the template.',
+  TemplateDeprecated: 'Use another template.',
+  ParameterInvalid: 'Correct spec.parameters.',
+  OwnerMissing: 'Set spec.owner.',
+  NoProvisioner: 'Run a provisioner that has the labels.',
+  StartFailed: 'Change the spec or the template, or ask for a start: bothy start NAME.',
+  BuildFailed: 'Change the spec or the template, or ask for a start or a stop.',
+  BuildCanceled: 'Change the spec, or ask for a start: bothy start NAME.',
+  MachineLost: 'Find out why its machine disappears; it is started again when the hour is over.',
+  NotAvailable: 'Set approval: Auto.',
+  Paused: 'Remove the annotation bothy.dev/paused.',
+  Suspended: 'Lift the suspension of its owner.',
+  BroughtDown: 'Run bothy up.',
+  Queued: 'A provisioner that is free takes it.',
+  AgentConnecting: 'Its agent connects once its machine is up.',
+  AgentTimeout: 'See why its agent does not connect: bothy logs NAME.',
+  AgentDisconnected: 'Its agent connects again, or its machine is found to be gone and is made anew.',
+}
+
+/** The same rules, with what each of them says. */
+export function why(seen: Seen, now: Instant): Reasons {
+  const want = wants(seen, now)
+  const step = stepTo(want, seen, now)
+  const conditions = conditionsOf(seen, want, step)
+  const ready = conditions.find(({ type }) => type === 'Ready')
+  const reason = ready?.reason ?? want.reason
+  const settled = ready?.status === 'True'
+  const until = step.is === 'held' || step.is === 'shutdown' ? step.until : null
+  return {
+    summary: summaryOf(seen, want, step, ready?.message ?? want.message),
+    wants: wantedBy(want, step),
+    reason: step.is === 'building' ? step.build.reason : want.reason,
+    holds: settled ? '' : `${reason}: ${ready?.message ?? ''}`,
+    until: until === null ? null : toIso(until),
+    changes:
+      (settled ? undefined : (CHANGES[reason] ?? CHANGES[want.reason])) ?? 'A change of its spec, its template or its owner, or a request.',
+    rules: explained(seen, now),
+  }
+}
+
+/** While a build is under way, what it makes is what is wanted. */
+function wantedBy(want: Want, step: Step): string {
+  if (step.is !== 'building' || want.wants !== 'as it is') return want.wants
+  return step.build.transition === 'start' ? 'running' : step.build.transition === 'stop' ? 'stopped' : 'destroyed'
+}
+
+function summaryOf({ workspace }: Seen, want: Want, step: Step, message: string): string {
+  const wanted = wantedBy(want, step)
+  const what = wanted === 'as it is' ? 'stays as it is' : wanted === 'gone' ? 'is to go' : `is to be ${wanted}`
+  return `Workspace ${workspace.name} ${what} (${want.reason}). ${message}`
+}

@@ -1,0 +1,137 @@
+import { toIso, type Instant } from '../../kernel/clock.ts'
+import type { Reason } from '../../kernel/reasons.ts'
+import type { Explanation, Verdict } from '../verdict.ts'
+import { buildInFlight, capital } from '../workspace/builds.ts'
+import { isPowerRequest, newestPowerRequest, refusalOf } from '../workspace/requests.ts'
+import { hasStarted, outcomeOf } from './outcome.ts'
+import type { Seen } from './seen.ts'
+
+export type Action = { readonly do: 'cancel-build'; readonly jobId: string; readonly by: string } | { readonly do: 'remove' }
+
+/** What a rule says about a request: its answer, or what it waits for. */
+interface Opinion {
+  /** null: not answered yet. */
+  readonly succeeded: boolean | null
+  readonly reason: Reason
+  readonly message: string
+  readonly actions?: readonly Action[]
+  readonly wakeAt?: Instant
+}
+
+export type Rule = (seen: Seen, now: Instant) => Opinion | null
+
+const WITHOUT_WORKSPACE_MS = 600_000
+const KEPT_MS = 3_600_000
+const LOOK_AGAIN_MS = 5_000
+
+const no = (reason: Reason, message: string): Opinion => ({ succeeded: false, reason, message })
+
+function requestIsDeclared({ request, workspace }: Seen): Opinion | null {
+  const refusal = request.declared && workspace ? refusalOf(request, workspace) : null
+  if (refusal) return no(refusal.reason, refusal.message)
+  return request.declared
+    ? no('NotDeclarable', 'A request is made once by somebody; a folder or repository would make it again and again.')
+    : null
+}
+
+function itsWorkspaceIsGone({ request, workspace, workspaceName }: Seen): Opinion | null {
+  if (request.boundUid === null || workspace?.workspace.uid === request.boundUid) return null
+  if (request.action === 'Stop') return { succeeded: true, reason: 'Stopped', message: `Workspace ${workspaceName} is gone.` }
+  return no('WorkspaceNotFound', `Workspace ${workspaceName}, which was meant, does not exist any more.`)
+}
+
+function thereIsNoWorkspace({ request, workspace, workspaceName }: Seen, now: Instant): Opinion | null {
+  if (workspace) return null
+  const expiresAt = request.createdAt + WITHOUT_WORKSPACE_MS
+  if (now >= expiresAt) return no('WorkspaceNotFound', `There was no workspace ${workspaceName} for ten minutes.`)
+  return { succeeded: null, reason: 'WorkspaceNotFound', message: `There is no workspace ${workspaceName} yet.`, wakeAt: expiresAt }
+}
+
+function ownStartSucceeded({ request, workspace }: Seen): Opinion | null {
+  if (!workspace || !isPowerRequest(request) || request.action === 'Stop' || !hasStarted(request, workspace)) return null
+  return { succeeded: true, reason: 'BuildSucceeded', message: `Workspace ${workspace.workspace.name} was started.` }
+}
+
+function itIsRefused({ request, workspace }: Seen): Opinion | null {
+  const refusal = workspace && refusalOf(request, workspace)
+  return refusal && no(refusal.reason, refusal.message)
+}
+
+function newerRequestCounts({ request, workspace }: Seen): Opinion | null {
+  const newest = workspace && isPowerRequest(request) ? newestPowerRequest(workspace) : null
+  return newest && newest.uid !== request.uid ? no('Superseded', `Request ${newest.name} (${newest.action}) came later and counts.`) : null
+}
+
+function buildIsCanceled({ request, workspace }: Seen): Opinion | null {
+  if (!workspace || request.action !== 'CancelBuild') return null
+  const build = buildInFlight(workspace.builds)
+  if (!build) return no('NothingToCancel', `Workspace ${workspace.workspace.name} has no build in flight.`)
+  const message = `${capital(build.transition ?? 'build')} build ${build.number ?? 0} is told to stop; what it made so far is kept.`
+  return {
+    succeeded: true,
+    reason: 'CancelRequested',
+    message,
+    actions: [{ do: 'cancel-build', jobId: build.id, by: `request ${request.name}` }],
+  }
+}
+
+function itsOutcomeIsAwaited({ request, workspace }: Seen, now: Instant): Opinion | null {
+  if (!workspace || !isPowerRequest(request)) return null
+  const outcome = outcomeOf(request, workspace)
+  // Its workspace wakes it with every step; this is for the one that was lost.
+  return outcome.succeeded === null ? { ...outcome, wakeAt: now + LOOK_AGAIN_MS } : outcome
+}
+
+/** The first that has an opinion answers. */
+export const RULES: readonly Rule[] = [
+  // Before everything: such a request would come back each time its source is read.
+  requestIsDeclared,
+  // A namesake made later was never meant.
+  itsWorkspaceIsGone,
+  thereIsNoWorkspace,
+  // Before refusals: what was done before somebody paused or suspended was done.
+  ownStartSucceeded,
+  itIsRefused,
+  newerRequestCounts,
+  buildIsCanceled,
+  itsOutcomeIsAwaited,
+]
+
+export function decide(seen: Seen, now: Instant): Verdict<Action> {
+  if (seen.answered) return standing(seen, seen.answered, now)
+  const opinion = RULES.map((rule) => rule(seen, now)).find((one) => one !== null)
+  if (!opinion) throw new Error(`no rule answers a request to ${seen.request.action}`)
+  const { succeeded, reason, message, actions = [], wakeAt = null } = opinion
+  const bound = seen.request.boundUid ?? seen.workspace?.workspace.uid
+  return {
+    actions,
+    conditions: [{ type: 'Succeeded', status: succeeded === null ? 'Unknown' : succeeded ? 'True' : 'False', reason, message }],
+    status: { ...(bound ? { workspaceUid: bound } : {}), ...(succeeded === null ? {} : { handledAt: toIso(now) }), message },
+    wakeAt: succeeded === null ? wakeAt : now + KEPT_MS,
+  }
+}
+
+/** An answer never changes; after a while nobody needs it any longer. */
+function standing({ request }: Seen, { at, condition }: NonNullable<Seen['answered']>, now: Instant): Verdict<Action> {
+  const goesAt = at + KEPT_MS
+  return {
+    actions: now >= goesAt ? [{ do: 'remove' }] : [],
+    conditions: [condition],
+    status: { ...(request.boundUid ? { workspaceUid: request.boundUid } : {}), handledAt: toIso(at), message: condition.message },
+    wakeAt: now >= goesAt ? null : goesAt,
+  }
+}
+
+export function explained(seen: Seen, now: Instant): Explanation[] {
+  let decided = false
+  return RULES.map((rule) => {
+    const opinion = rule(seen, now)
+    const decides = opinion !== null && !decided
+    decided ||= decides
+    return {
+      rule: rule.name.replace(/([A-Z])/g, ' $1').toLowerCase(),
+      opinion: opinion ? `${opinion.reason}: ${opinion.message}` : 'no opinion',
+      decides,
+    }
+  })
+}

@@ -1,0 +1,78 @@
+import { never } from '../../kernel/errors.ts'
+import type { Reason } from '../../kernel/reasons.ts'
+import { buildInFlight, capital, failureOf, isSucceededStart, mayBeRunning, paceOf, type Pace } from '../workspace/builds.ts'
+import { inputsChanged, startInputs } from '../workspace/inputs.ts'
+import { machineOf } from '../workspace/machine.ts'
+import type { PowerRequest } from '../workspace/requests.ts'
+import type { Seen as Sight } from '../workspace/seen.ts'
+import { isOutOfTries, startPace } from '../workspace/wants.ts'
+
+/** What has become of a request to start, stop or restart. */
+export interface Outcome {
+  /** null: not known yet. */
+  readonly succeeded: boolean | null
+  readonly reason: Reason
+  readonly message: string
+}
+
+const STOP_TRIES_MAX = 3
+
+export function outcomeOf(request: PowerRequest, sight: Sight): Outcome {
+  switch (request.action) {
+    case 'Start':
+      return startOutcome(request, sight)
+    case 'Stop':
+      return stopOutcome(request, sight)
+    case 'Restart':
+      return restartOutcome(request, sight)
+    default:
+      return never(request.action)
+  }
+}
+
+function startOutcome(request: PowerRequest, sight: Sight): Outcome {
+  const runs = isSucceededStart(sight.builds[0] ?? null) && machineOf(sight).is !== 'lost' && !inputsChanged(sight)
+  if (runs) return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} is running.` }
+  return startGaveUp(request, sight) ?? underWay(sight, 'start')
+}
+
+function startGaveUp(request: PowerRequest, sight: Sight): Outcome | null {
+  const inputs = startInputs(sight)
+  if (!inputs.ready || buildInFlight(sight.builds)) return null
+  return isOutOfTries(sight, inputs.inputs, request) ? gaveUp(startPace(sight, inputs.inputs, request), 'StartFailed') : null
+}
+
+function stopOutcome(request: PowerRequest, sight: Sight): Outcome {
+  const stopped = !mayBeRunning(sight.builds) && !buildInFlight(sight.builds)
+  if (stopped) return { succeeded: true, reason: 'Stopped', message: `Workspace ${sight.workspace.name} is stopped.` }
+  return stopGaveUp(request, sight) ?? underWay(sight, 'stop')
+}
+
+/** Tries go on after that: leaving things running costs money. */
+function stopGaveUp(request: PowerRequest, { builds }: Sight): Outcome | null {
+  const pace = paceOf(builds, 'stop', ({ requestUid }) => requestUid === request.uid)
+  return pace.tries >= STOP_TRIES_MAX ? gaveUp(pace, 'GaveUp') : null
+}
+
+function restartOutcome(request: PowerRequest, sight: Sight): Outcome {
+  if (hasStarted(request, sight)) return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} was restarted.` }
+  const ownStart = sight.builds.some(({ requestUid, transition }) => requestUid === request.uid && transition === 'start')
+  const over = ownStart ? startGaveUp(request, sight) : stopGaveUp(request, sight)
+  return over ?? underWay(sight, 'restart')
+}
+
+/** A start of its own succeeded, whatever has been asked since. */
+export const hasStarted = (request: PowerRequest, { builds }: Sight): boolean =>
+  builds.some((build) => build.requestUid === request.uid && isSucceededStart(build))
+
+function gaveUp({ failures, canceledByPerson }: Pace, reason: Reason): Outcome {
+  const message = failures[0] ? failureOf(failures[0]) : 'It did not succeed.'
+  return { succeeded: false, reason: canceledByPerson ? 'BuildCanceled' : reason, message }
+}
+
+function underWay({ builds, workspace }: Sight, what: string): Outcome {
+  const build = buildInFlight(builds)
+  if (!build) return { succeeded: null, reason: 'Waiting', message: `Workspace ${workspace.name} is about to ${what}.` }
+  const message = `${capital(build.transition ?? 'build')} build ${build.number ?? 0} is ${build.phase === 'Queued' ? 'waiting for a provisioner' : 'running'}.`
+  return { succeeded: null, reason: build.phase === 'Queued' ? 'Queued' : 'BuildInProgress', message }
+}
