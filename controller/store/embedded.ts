@@ -45,6 +45,7 @@ interface Options {
 }
 
 const READY_LIMIT_MS = 120_000
+const READY_LOOK_MS = 10
 const STOP_LIMIT_MS = 10_000
 const INITDB_LIMIT_MS = 120_000
 const RESTARTS_MAX = 5
@@ -54,14 +55,16 @@ const CALM_MS = 60_000
 /** Nothing of ours reaches the server: neither secrets nor settings of libpq. */
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' }
 
-const GUARD = `exec 3<&0
+/** It ignores what a service manager sends to all at once: only the end of its input, or of the server, ends it. */
+const GUARD = `trap '' TERM INT HUP
+exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
 { read -r _; kill -INT "$server"; } <&3 2>/dev/null &
 reader=$!
 wait "$server"
 code=$?
-kill "$reader" 2>/dev/null
+kill -KILL "$reader" 2>/dev/null
 exit "$code"`
 
 const run = promisify(execFile)
@@ -180,18 +183,26 @@ async function startOnce(launch: Launch): Promise<Server> {
   }
 
   const startedAt = clock.elapsedMs()
-  while (!(await canConnect(url))) {
-    if (ended) throw new Misconfigured(`Postgres does not start: ${serverLog.tail() || `exit code ${await exited}`}${servant.hint}`)
-    if (clock.elapsedMs() - startedAt > READY_LIMIT_MS) {
-      await stop()
-      throw new Transient(`Postgres was not ready within ${READY_LIMIT_MS / 1000} s: ${serverLog.tail()}`)
+  const becomesReady = async (): Promise<number> => {
+    while (!(await canConnect(url))) {
+      if (ended) throw new Misconfigured(`Postgres does not start: ${serverLog.tail() || `exit code ${await exited}`}${servant.hint}`)
+      if (clock.elapsedMs() - startedAt > READY_LIMIT_MS) {
+        throw new Transient(`Postgres was not ready within ${READY_LIMIT_MS / 1000} s: ${serverLog.tail()}`)
+      }
+      await clock.sleep(READY_LOOK_MS)
     }
-    await clock.sleep(10)
+    const pid = await postmasterOf(place.data, processes)
+    if (pid === null) throw new Transient('Postgres ended as soon as it was ready')
+    return pid
   }
-  const pid = await postmasterOf(place.data, processes)
-  if (pid === null) throw new Transient('Postgres ended as soon as it was ready')
-  log.debug('Postgres is ready', { pid, tookMs: Math.round(clock.elapsedMs() - startedAt) })
-  return { pid, exited, stop }
+  try {
+    const pid = await becomesReady()
+    log.debug('Postgres is ready', { pid, tookMs: Math.round(clock.elapsedMs() - startedAt) })
+    return { pid, exited, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
 }
 
 async function stopAtOnce(place: Place, clock: Clock): Promise<void> {

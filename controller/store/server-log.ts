@@ -15,7 +15,7 @@ export function boundedLog(file: string): BoundedLog {
   return {
     write(chunk) {
       tail = (tail + chunk.toString('utf8')).slice(-TAIL_LENGTH)
-      if (bytes + chunk.length > FILE_BYTES_MAX) {
+      if (bytes > 0 && bytes + chunk.length > FILE_BYTES_MAX) {
         renameSync(file, `${file}.1`)
         bytes = 0
       }

@@ -137,6 +137,24 @@ describe('the embedded server', () => {
     await expect(refused).rejects.toThrow(`${password} is gone`)
   })
 
+  test('does not stay when it cannot be used', async () => {
+    const password = join(state, 'pg/password')
+    const right = readFileSync(password, 'utf8')
+    writeFileSync(password, 'wrong')
+    onTestFinished(() => writeFileSync(password, right))
+    await expect(startEmbedded({ ...options, state })).rejects.toThrow('password authentication failed')
+    expect(existsSync(join(state, 'pg/data/postmaster.pid'))).toBe(false)
+  })
+
+  test('is stopped by its owner even after everything was told to end', async () => {
+    const { child, pid } = await program(state)
+    const guard = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    process.kill(-guard, 'SIGHUP')
+    process.kill(guard, 'SIGTERM')
+    child.stdin?.end()
+    await until('all of them to be gone', () => !isAlive(pid) && !isAlive(guard) && child.exitCode === 0)
+  })
+
   test('keeps its secrets to itself', async () => {
     const server = await started()
     expect(readFileSync(`/proc/${server.pid()}/cmdline`, 'utf8')).not.toContain(new URL(server.url).password)
