@@ -24,6 +24,6 @@ export function cellOf(object: unknown, jsonPath: string): unknown {
     else if (!Array.isArray(value)) value = undefined
     else value = index === undefined ? value.find((item) => isJsonObject(item) && own(item, key) === wanted) : value[Number(index)]
   }
-  if (end !== jsonPath.length) throw new Error(`the column path ${jsonPath} is not one we can follow`)
+  if (end !== jsonPath.length) throw new Error(`the column path ${jsonPath} cannot be followed`)
   return value
 }

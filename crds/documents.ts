@@ -62,7 +62,7 @@ interface Found {
 
 function parsedDocuments(text: string, lineCounter: LineCounter): readonly Document.Parsed[] | string {
   try {
-    const parsed = parseAllDocuments(text, { lineCounter, merge: true, uniqueKeys: true, prettyErrors: false, logLevel: 'silent' })
+    const parsed = parseAllDocuments(text, { lineCounter, merge: true, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
     return Array.isArray(parsed) ? parsed : []
   } catch (error) {
     return error instanceof RangeError ? 'is nested too deeply' : `cannot be read as YAML: ${String(error)}`
@@ -87,6 +87,9 @@ function readOne(document: Document.Parsed, lines: LineCounter): Read {
   const root = document.contents
   if (root === null || (isScalar(root) && root.value === null)) return { document: null, wrong: [] }
   const start = position(root.range[0])
+  const misplaced = nodeProblems(root)
+  if (misplaced.length > 0)
+    return { document: null, wrong: misplaced.map(({ message, offset }) => ({ message, position: position(offset) })) }
   const value = plain(document)
   if (typeof value === 'string') return bad(value, start)
   const { object } = value
@@ -105,10 +108,41 @@ function plain(document: Document.Parsed): { readonly object: unknown } | string
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
+interface NodeProblem {
+  readonly message: string
+  readonly offset: number | undefined
+}
+
+/** Keys given twice and aliases of nothing. The parser's own look for the first compares every key with every other. */
+function nodeProblems(root: Node): readonly NodeProblem[] {
+  const found: NodeProblem[] = []
+  const anchors = new Set<string>()
+  const walk = (node: unknown): void => {
+    if (isAlias(node)) {
+      if (!anchors.has(node.source)) found.push({ message: `there is no anchor &${node.source} before this alias`, offset: startOf(node) })
+      return
+    }
+    if ((isScalar(node) || isCollection(node)) && node.anchor) anchors.add(node.anchor)
+    if (isSeq(node)) for (const item of node.items) walk(item)
+    if (isMap(node)) walkPairs(node.items)
+  }
+  const walkPairs = (pairs: readonly Pair<unknown, unknown>[]): void => {
+    const seen = new Set<string>()
+    for (const { key, value } of pairs) {
+      const name = isScalar(key) ? String(key.value) : null
+      if (name !== null && seen.has(name)) found.push({ message: `the key ${name} is given twice`, offset: startOf(key) })
+      if (name !== null) seen.add(name)
+      walk(key)
+      walk(value)
+    }
+  }
+  walk(root)
+  return found
+}
+
 function sentence(error: YAMLError): string {
+  if (error.message.includes('call stack')) return 'is nested too deeply'
   switch (error.code) {
-    case 'DUPLICATE_KEY':
-      return 'the same key is given twice'
     case 'TAB_AS_INDENT':
       return 'a tab cannot indent YAML: use spaces'
     case 'TAG_RESOLVE_FAILED':

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { GROUP, KINDS } from '../../crds/kinds.ts'
+import { readDefinition } from '../../crds/load.ts'
+import { field, objectsOf } from '../../crds/schema/load.ts'
 import type { Schema } from '../../crds/schema/types.ts'
 
 /** What a cluster would refuse in a definition, or what would make `kubectl explain` a poor manual. */
@@ -20,7 +22,16 @@ const FIELDS = KINDS.flatMap(({ kind, group, schema }) => (group === GROUP ? fie
 const wrong = (is: (field: Field) => boolean): readonly string[] => FIELDS.filter(is).map(({ at }) => at)
 
 test('every field is described in a sentence', () => {
-  expect(wrong(({ schema }) => !/^["A-Z0-9].{7,}[.:]?$/s.test(schema.description))).toEqual([])
+  expect(wrong(({ at, schema }) => !at.endsWith('.metadata') && !/^["A-Z0-9].{7,}[.:]?$/s.test(schema.description))).toEqual([])
+})
+
+test('metadata says nothing but the bounds of the name: a cluster refuses a definition that says more', () => {
+  for (const { kind } of KINDS.filter(({ group }) => group === GROUP)) {
+    const [version] = objectsOf(field(readDefinition(kind), 'spec', 'versions'))
+    const said = field(version, 'schema', 'openAPIV3Schema', 'properties', 'metadata')
+    expect(Object.keys(said as object)).toEqual(['type', 'properties'])
+    expect(Object.keys(field(said, 'properties') as object)).toEqual(['name'])
+  }
 })
 
 test('every text has a greatest length', () => {
@@ -33,7 +44,8 @@ test('every list has a greatest size and says how it merges', () => {
 })
 
 test('the keys of list maps are required fields of one plain type', () => {
-  const keysOf = ({ schema }: Field) => schema.listMapKeys.map((key) => ({ required: schema.items?.required.includes(key), type: schema.items?.properties.get(key)?.type }))
+  const keysOf = ({ schema }: Field) =>
+    schema.listMapKeys.map((key) => ({ required: schema.items?.required.includes(key), type: schema.items?.properties.get(key)?.type }))
   expect(wrong((field) => keysOf(field).some(({ required, type }) => !required || type !== 'string'))).toEqual([])
 })
 

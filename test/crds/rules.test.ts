@@ -37,7 +37,8 @@ const ALL = KINDS.filter(({ group }) => group === GROUP).flatMap(({ kind, schema
 const valuesAt = (value: unknown, path: readonly string[]): readonly unknown[] => {
   const [name, ...rest] = path
   if (name === undefined) return [value]
-  if (name === '*') return (Array.isArray(value) ? value : isJsonObject(value) ? Object.values(value) : []).flatMap((item) => valuesAt(item, rest))
+  if (name === '*')
+    return (Array.isArray(value) ? value : isJsonObject(value) ? Object.values(value) : []).flatMap((item) => valuesAt(item, rest))
   return isJsonObject(value) && Object.hasOwn(value, name) ? valuesAt(value[name], rest) : []
 }
 
@@ -52,10 +53,14 @@ test.each(ALL)('$kind $path: the rule "$rule.rule" is accepted once and refused 
 
 test.each(ALL)('$kind $path: the rule "$rule.rule" says what is wrong, and where', ({ rule, schema }) => {
   expect(rule.message).toMatch(/^\S.{3,}/)
-  const target = (rule.fieldPath ?? '').split('.').filter(Boolean).reduce<Schema | undefined>((at, name) => at?.properties.get(name), schema)
+  const target = (rule.fieldPath ?? '')
+    .split('.')
+    .filter(Boolean)
+    .reduce<Schema | undefined>((at, name) => at?.properties.get(name), schema)
   expect(target).toBeDefined()
   // A rule about several fields must point at one of them.
-  if (schema.type === 'object' && rule.rule !== 'self == oldSelf' && !rule.rule.includes('exists_one')) expect(rule.fieldPath).not.toBeNull()
+  if (schema.type === 'object' && rule.rule !== 'self == oldSelf' && !rule.rule.includes('exists_one'))
+    expect(rule.fieldPath).not.toBeNull()
 })
 
 test.each(ALL)('$kind $path: the rule "$rule.rule" fits the types of its fields', ({ rule, schema }) => {

@@ -29,7 +29,9 @@ const invalidText = (message: string) => INVALID('string', message)
 const invalidObject = (message: string) => INVALID('object', message)
 
 const PATH = invalidText("must be relative and must not lead upwards with '..'")
-const WEEKLY = invalidText("must be minute, hour, '* *' and days of the week, such as '0 9 * * 1-5'; day of the month and month must be '*'")
+const WEEKLY = invalidText(
+  "must be minute, hour, '* *' and days of the week, such as '0 9 * * 1-5'; day of the month and month must be '*'",
+)
 const MINUTE = invalidText('the minute must be 0 to 59, a list, a range or a step: 0, 0,30, 0-10, */15')
 const HOUR = invalidText('the hour must be 0 to 23, a list, a range or a step: 9, 8,20, 8-10, */4')
 const DAYS = invalidText('the days of the week must be 0 to 7 or Mon to Sun, a list or a range: 1-5, Mon,Wed, *')
@@ -81,9 +83,19 @@ export const RULE_CASES: readonly RuleCase[] = [
     object: variable({}),
     ...no('spec.variables[0].value', invalidObject('exactly one of value and valueFrom must be set')),
   },
-  { name: 'a variable from two places', kind: T, object: variable({ valueFrom: { env: 'BOTHY_VAR_A', file: 'a' } }), ...no('spec.variables[0].valueFrom', ONE_OF) },
+  {
+    name: 'a variable from two places',
+    kind: T,
+    object: variable({ valueFrom: { env: 'BOTHY_VAR_A', file: 'a' } }),
+    ...no('spec.variables[0].valueFrom', ONE_OF),
+  },
   { name: 'a variable from an empty place', kind: T, object: variable({ valueFrom: {} }), ...no('spec.variables[0].valueFrom', ONE_OF) },
-  { name: 'a variable from a file above', kind: T, object: variable({ valueFrom: { file: '../key' } }), ...no('spec.variables[0].valueFrom.file', PATH) },
+  {
+    name: 'a variable from a file above',
+    kind: T,
+    object: variable({ valueFrom: { file: '../key' } }),
+    ...no('spec.variables[0].valueFrom.file', PATH),
+  },
   { name: 'a pinned version', kind: T, object: template({ version: { policy: 'Pinned', digest: DIGEST } }) },
   {
     name: 'pinned to nothing',
@@ -112,9 +124,24 @@ export const RULE_CASES: readonly RuleCase[] = [
   },
   { name: 'a ttl of 31 days', kind: T, object: schedule({ ttl: '31d' }), ...no(`${SCHEDULE}.ttl`, invalidText('must be at most 30d')) },
   { name: 'a ttl of 721 hours', kind: T, object: schedule({ ttl: '721h' }), ...no(`${SCHEDULE}.ttl`, invalidText('must be at most 30d')) },
-  { name: 'a ttl of 30 seconds', kind: T, object: schedule({ ttl: '30s' }), ...no(`${SCHEDULE}.ttl`, invalidText('must be 0s (never) or at least 1m')) },
-  { name: 'a ttl of 90 seconds', kind: T, object: schedule({ ttl: '90s' }), ...no(`${SCHEDULE}.ttl`, invalidText('must be whole minutes')) },
-  { name: 'a bump of 25 hours', kind: T, object: schedule({ activityBump: '25h' }), ...no(`${SCHEDULE}.activityBump`, invalidText('must be at most 24h')) },
+  {
+    name: 'a ttl of 30 seconds',
+    kind: T,
+    object: schedule({ ttl: '30s' }),
+    ...no(`${SCHEDULE}.ttl`, invalidText('must be 0s (never) or at least 1m')),
+  },
+  {
+    name: 'a ttl of 90 seconds',
+    kind: T,
+    object: schedule({ ttl: '90s' }),
+    ...no(`${SCHEDULE}.ttl`, invalidText('must be whole minutes')),
+  },
+  {
+    name: 'a bump of 25 hours',
+    kind: T,
+    object: schedule({ activityBump: '25h' }),
+    ...no(`${SCHEDULE}.activityBump`, invalidText('must be at most 24h')),
+  },
   {
     name: 'idle sooner than the least',
     kind: T,
@@ -133,17 +160,42 @@ export const RULE_CASES: readonly RuleCase[] = [
     object: schedule({ idleAfter: { default: '10m', min: '15m', max: '10m' } }),
     ...no(`${SCHEDULE}.idleAfter.max`, invalidObject('must be 0s (no bound) or at least min')),
   },
-  { name: 'idle after two months', kind: T, object: schedule({ idleAfter: { default: '1440h' } }), ...no(`${SCHEDULE}.idleAfter.default`, invalidText('must be at most 720h')) },
-  { name: 'at least two months idle', kind: T, object: schedule({ idleAfter: { min: '1440h' } }), ...no(`${SCHEDULE}.idleAfter.min`, invalidText('must be at most 720h')) },
+  {
+    name: 'idle after two months',
+    kind: T,
+    object: schedule({ idleAfter: { default: '1440h' } }),
+    ...no(`${SCHEDULE}.idleAfter.default`, invalidText('must be at most 720h')),
+  },
+  {
+    name: 'at least two months idle',
+    kind: T,
+    object: schedule({ idleAfter: { min: '1440h' } }),
+    ...no(`${SCHEDULE}.idleAfter.min`, invalidText('must be at most 720h')),
+  },
   {
     name: 'at most two months idle',
     kind: T,
     object: schedule({ idleAfter: { default: '1h', max: '1440h' } }),
     ...no(`${SCHEDULE}.idleAfter.max`, invalidText('must be at most 720h')),
   },
-  { name: 'a hold of two months', kind: T, object: schedule({ maxHold: '1440h' }), ...no(`${SCHEDULE}.maxHold`, invalidText('must be at most 720h')) },
-  { name: 'cleaning up after two years', kind: T, object: schedule({ failureTtl: '730d' }), ...no(`${SCHEDULE}.failureTtl`, invalidText('must be at most 365d')) },
-  { name: 'dormant after eleven years', kind: T, object: schedule({ dormantAfter: '4000d' }), ...no(`${SCHEDULE}.dormantAfter`, invalidText('must be at most 3650d')) },
+  {
+    name: 'a hold of two months',
+    kind: T,
+    object: schedule({ maxHold: '1440h' }),
+    ...no(`${SCHEDULE}.maxHold`, invalidText('must be at most 720h')),
+  },
+  {
+    name: 'cleaning up after two years',
+    kind: T,
+    object: schedule({ failureTtl: '730d' }),
+    ...no(`${SCHEDULE}.failureTtl`, invalidText('must be at most 365d')),
+  },
+  {
+    name: 'dormant after eleven years',
+    kind: T,
+    object: schedule({ dormantAfter: '4000d' }),
+    ...no(`${SCHEDULE}.dormantAfter`, invalidText('must be at most 3650d')),
+  },
   {
     name: 'destroyed after eleven years',
     kind: T,
@@ -151,7 +203,12 @@ export const RULE_CASES: readonly RuleCase[] = [
     ...no(`${SCHEDULE}.deleteDormantAfter`, invalidText('must be at most 3650d')),
   },
   { name: 'drift once a day', kind: T, object: template({ drift: { interval: '1d' } }) },
-  { name: 'drift every other year', kind: T, object: template({ drift: { interval: '700d' } }), ...no('spec.drift.interval', invalidText('must be at most 365d')) },
+  {
+    name: 'drift every other year',
+    kind: T,
+    object: template({ drift: { interval: '700d' } }),
+    ...no('spec.drift.interval', invalidText('must be at most 365d')),
+  },
 
   { name: 'the same owner', kind: W, object: workspace({ owner: 'ada' }), old: workspace({ owner: 'ada' }) },
   { name: 'an owner where there was none', kind: W, object: workspace({ owner: 'ada' }), old: workspace() },
@@ -169,7 +226,11 @@ export const RULE_CASES: readonly RuleCase[] = [
     old: workspace({ owner: 'ada' }),
     ...no('spec.owner', 'Forbidden: owner is immutable once set'),
   },
-  { name: 'nine on working days in Berlin', kind: W, object: own({ autostart: 'CRON_TZ=Europe/Berlin 0 9 * * 1-5', ttl: '8h', idleAfter: '2h' }) },
+  {
+    name: 'nine on working days in Berlin',
+    kind: W,
+    object: own({ autostart: 'CRON_TZ=Europe/Berlin 0 9 * * 1-5', ttl: '8h', idleAfter: '2h' }),
+  },
   { name: 'every quarter of two hours', kind: W, object: own({ autostart: '*/15 8,20-22 * * Mon,Wed-Fri', ttl: '0s' }) },
   { name: 'the first of the month', kind: W, object: own({ autostart: '0 9 1 * 1-5' }), ...no(`${SCHEDULE}.autostart`, WEEKLY) },
   { name: 'four fields', kind: W, object: own({ autostart: '30 9 * 1-5' }), ...no(`${SCHEDULE}.autostart`, WEEKLY) },
@@ -177,9 +238,19 @@ export const RULE_CASES: readonly RuleCase[] = [
   { name: 'hour 24', kind: W, object: own({ autostart: '0 24 * * 1-5' }), ...no(`${SCHEDULE}.autostart`, HOUR) },
   { name: 'Funday', kind: W, object: own({ autostart: '0 9 * * Funday' }), ...no(`${SCHEDULE}.autostart`, DAYS) },
   { name: 'own ttl of 31 days', kind: W, object: own({ ttl: '31d' }), ...no(`${SCHEDULE}.ttl`, invalidText('must be at most 30d')) },
-  { name: 'own ttl of 59 seconds', kind: W, object: own({ ttl: '59s' }), ...no(`${SCHEDULE}.ttl`, invalidText('must be 0s (never) or at least 1m')) },
+  {
+    name: 'own ttl of 59 seconds',
+    kind: W,
+    object: own({ ttl: '59s' }),
+    ...no(`${SCHEDULE}.ttl`, invalidText('must be 0s (never) or at least 1m')),
+  },
   { name: 'own ttl of 61 seconds', kind: W, object: own({ ttl: '1m1s' }), ...no(`${SCHEDULE}.ttl`, invalidText('must be whole minutes')) },
-  { name: 'own idleness of two months', kind: W, object: own({ idleAfter: '1440h' }), ...no(`${SCHEDULE}.idleAfter`, invalidText('must be at most 720h')) },
+  {
+    name: 'own idleness of two months',
+    kind: W,
+    object: own({ idleAfter: '1440h' }),
+    ...no(`${SCHEDULE}.idleAfter`, invalidText('must be at most 720h')),
+  },
 
   { name: 'a start', kind: R, object: ask({ action: 'Start' }) },
   { name: 'the same request again', kind: R, object: ask({ action: 'Start' }), old: ask({ action: 'Start' }) },
@@ -195,7 +266,12 @@ export const RULE_CASES: readonly RuleCase[] = [
     old: ask({ action: 'Start' }),
     ...no('spec', 'Forbidden: a request cannot be changed; make another one'),
   },
-  { name: 'a start until', kind: R, object: ask({ action: 'Start', until: '2026-11-21T18:30:00Z' }), ...no('spec.until', 'Forbidden: belongs to Extend') },
+  {
+    name: 'a start until',
+    kind: R,
+    object: ask({ action: 'Start', until: '2026-11-21T18:30:00Z' }),
+    ...no('spec.until', 'Forbidden: belongs to Extend'),
+  },
   { name: 'a start for', kind: R, object: ask({ action: 'Start', for: '2h' }), ...no('spec.for', 'Forbidden: belongs to Extend and Hold') },
   {
     name: 'an extension by nothing',
@@ -210,9 +286,24 @@ export const RULE_CASES: readonly RuleCase[] = [
     ...no('spec.until', 'Required value: Extend needs exactly one of until and for'),
   },
   { name: 'a hold without end', kind: R, object: ask({ action: 'Hold' }), ...no('spec.for', 'Required value: Hold needs how long') },
-  { name: 'a hold of two months', kind: R, object: ask({ action: 'Hold', for: '1440h' }), ...no('spec.for', invalidText('must be at most 720h')) },
-  { name: 'a stop with a reason', kind: R, object: ask({ action: 'Stop', reason: 'lunch' }), ...no('spec.reason', 'Forbidden: belongs to Hold') },
-  { name: 'a stop of a plan', kind: R, object: ask({ action: 'Stop', planDigest: DIGEST }), ...no('spec.planDigest', 'Forbidden: belongs to Approve') },
+  {
+    name: 'a hold of two months',
+    kind: R,
+    object: ask({ action: 'Hold', for: '1440h' }),
+    ...no('spec.for', invalidText('must be at most 720h')),
+  },
+  {
+    name: 'a stop with a reason',
+    kind: R,
+    object: ask({ action: 'Stop', reason: 'lunch' }),
+    ...no('spec.reason', 'Forbidden: belongs to Hold'),
+  },
+  {
+    name: 'a stop of a plan',
+    kind: R,
+    object: ask({ action: 'Stop', planDigest: DIGEST }),
+    ...no('spec.planDigest', 'Forbidden: belongs to Approve'),
+  },
   {
     name: 'an approval of nothing',
     kind: R,
