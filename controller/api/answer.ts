@@ -1,0 +1,65 @@
+import type { ServerResponse } from 'node:http'
+import { messageOf, Refused, Transient } from '../kernel/errors.ts'
+
+/** `metav1.Status`: the one shape of everything that is refused. */
+export interface Status {
+  readonly kind: 'Status'
+  readonly apiVersion: 'v1'
+  readonly metadata: object
+  readonly status: 'Success' | 'Failure'
+  readonly message?: string
+  readonly reason?: string
+  readonly details?: object
+  readonly code: number
+}
+
+export const success = (details: object): Status => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Success',
+  details,
+  code: 200,
+})
+
+/** Whatever was thrown, as what a client may see. A bug shows no more than where to look for it. */
+export function refusedBy(error: unknown, requestId: string): Refused {
+  if (error instanceof Refused) return error
+  if (error instanceof Transient) return new Refused('ServiceUnavailable', messageOf(error), { retryAfterSeconds: 1 })
+  return new Refused('InternalError', `an internal error occurred; the log has it under request id ${requestId}`)
+}
+
+export function failure({ reason, message, details, code }: Refused): Status {
+  const named = Object.keys(details).length > 0 ? { details } : {}
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, ...named, code }
+}
+
+export function answerJson(response: ServerResponse, code: number, body: unknown): void {
+  const text = `${JSON.stringify(body)}\n`
+  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+  response.end(text)
+}
+
+export function answerRefused(response: ServerResponse, refused: Refused): void {
+  if (refused.details.retryAfterSeconds !== undefined) response.setHeader('retry-after', refused.details.retryAfterSeconds)
+  if (refused.reason === 'Unauthorized') response.setHeader('www-authenticate', 'Bearer')
+  answerJson(response, refused.code, failure(refused))
+}
+
+/** Warnings travel in headers, as the API server sends them: not too many, and nothing that ends a header. */
+const WARNINGS_MAX = 20
+const WARNING_LENGTH_MAX = 256
+
+export function setWarnings(response: ServerResponse, warnings: ReadonlySet<string>): void {
+  const texts = [...warnings].slice(0, WARNINGS_MAX).map((warning) =>
+    warning
+      .slice(0, WARNING_LENGTH_MAX)
+      .replaceAll(/["\\]/g, '\\$&')
+      .replaceAll(/[^\x20-\x7e]/g, '?'),
+  )
+  if (texts.length > 0)
+    response.setHeader(
+      'warning',
+      texts.map((text) => `299 - "${text}"`),
+    )
+}

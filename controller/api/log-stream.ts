@@ -1,0 +1,87 @@
+import type { ServerResponse } from 'node:http'
+import { Refused } from '../kernel/errors.ts'
+import { buildsOf, jobById } from '../store/jobs.ts'
+import { readLogs } from '../store/logs.ts'
+import type { Job } from '../store/records.ts'
+import type { Call, ResourceHandler } from './ports.ts'
+import { existing } from './resources.ts'
+
+/** What a build said, one row a line. Followed, the stream ends with the build. */
+
+const ROWS_AT_ONCE = 1000
+const BUILDS_SEARCHED = 200
+/** Notifications are hints; this is how late a lost one is made up for. */
+const LOOK_EVERY_MS = 2_000
+
+export const streamLog: ResourceHandler = async (call, target) => {
+  const number = numberOf(call.query)
+  const follow = ['true', '1'].includes(call.query.get('follow') ?? '')
+  const { uid, name } = (await existing(call, target)).metadata
+  const found = await buildOf(call, uid, number)
+  if (!found && !follow) throw new Refused('NotFound', `workspace "${name}" has ${number === null ? 'no build yet' : `no build ${number}`}`)
+  call.response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  call.response.flushHeaders()
+  if (follow) await followed(call, async () => found ?? (await buildOf(call, uid, number)))
+  else if (found) await sendRows(call, found.id, null)
+  call.response.end()
+}
+
+function numberOf(query: URLSearchParams): number | null {
+  const text = query.get('build')
+  if (text === null || text === '') return null
+  if (!/^\d{1,9}$/.test(text))
+    throw new Refused('BadRequest', `build: Invalid value: ${JSON.stringify(text)}: must be the number of a build`)
+  return Number(text)
+}
+
+async function buildOf({ ports }: Call, workspaceUid: string, number: number | null): Promise<Job | null> {
+  const builds = await buildsOf(ports.db, workspaceUid, number === null ? 1 : BUILDS_SEARCHED)
+  return builds.find((build) => number === null || build.number === number) ?? null
+}
+
+async function followed(call: Call, find: () => Promise<Job | null>): Promise<void> {
+  const { ports, signal } = call
+  let wake = () => {}
+  const wakeUp = () => wake()
+  const stop = await ports.db.listen('bothy_logs', wakeUp, wakeUp)
+  signal.addEventListener('abort', wakeUp)
+  try {
+    let after: string | null = null
+    let job: Job | null = null
+    while (!signal.aborted) {
+      const hint = new AbortController()
+      wake = () => hint.abort()
+      job = job ? await jobById(ports.db, job.id) : await find()
+      // Whether it is over is asked before its rows are read: the last of them were written before its end.
+      if (job) after = await sendRows(call, job.id, after)
+      if (job && job.finishedAt !== null) return
+      await ports.clock.sleep(LOOK_EVERY_MS, hint.signal)
+    }
+  } finally {
+    signal.removeEventListener('abort', wakeUp)
+    await stop()
+  }
+}
+
+async function sendRows({ ports, response, signal }: Call, jobId: string, from: string | null): Promise<string | null> {
+  let after = from
+  while (!signal.aborted) {
+    const rows = await readLogs(ports.db, jobId, after, ROWS_AT_ONCE)
+    after = rows.at(-1)?.id ?? after
+    if (rows.length > 0 && !response.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''))) await drained(response, signal)
+    if (rows.length < ROWS_AT_ONCE) break
+  }
+  return after
+}
+
+function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    response.on('drain', done)
+    signal.addEventListener('abort', done)
+  })
+}

@@ -1,0 +1,76 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Kind } from '../../crds/kinds.ts'
+import type { Cluster } from '../cluster/port.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Log } from '../kernel/log.ts'
+import type { Metrics } from '../kernel/metrics.ts'
+import type { Db } from '../store/pool.ts'
+import type { Subject } from '../store/records.ts'
+
+export interface Check {
+  readonly name: string
+  /** null when ready, otherwise what is not. */
+  look(): Promise<string | null>
+}
+
+export interface ExecTarget {
+  readonly subject: Subject
+  /** null: the only agent it has. */
+  readonly agentName: string | null
+  readonly actor: string
+}
+
+/** What the API is given: it decides nothing itself. */
+export interface ApiPorts {
+  readonly cluster: Cluster
+  readonly db: Db
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly version: string
+  /** Whoever shows it is `user`. */
+  readonly token: string
+  readonly user: string
+  readonly checks: readonly Check[]
+  readonly why: (kind: string, namespace: string, name: string) => Promise<unknown>
+  readonly status: () => Promise<unknown>
+  readonly down: (user: string) => Promise<unknown>
+  readonly exec: (target: ExecTarget, request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  readonly connect: { readonly path: string; readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void }
+}
+
+export interface Listen {
+  readonly host: string
+  /** 0: any that is free. */
+  readonly port: number
+  readonly tls: { readonly cert: string; readonly key: string } | null
+  /** The operator knows that another address than loopback without TLS sends tokens in the clear. */
+  readonly insecure: boolean
+  /** Names under which this control plane is reached, besides those of loopback. */
+  readonly hosts: readonly string[]
+}
+
+/** What a path names. */
+export interface Target {
+  readonly kind: Kind
+  /** null: all of them, or a kind that has none. */
+  readonly namespace: string | null
+  readonly name: string | null
+  readonly subresource: string | null
+}
+
+export interface Call {
+  readonly ports: ApiPorts
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly log: Log
+  /** Aborts when the client is gone or the server ends. */
+  readonly signal: AbortSignal
+}
+
+export type Handler = (call: Call) => Promise<void>
+export type ResourceHandler = (call: Call, target: Target) => Promise<void>

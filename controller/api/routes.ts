@@ -1,0 +1,90 @@
+import { API_VERSION } from '../../crds/kinds.ts'
+import { Refused } from '../kernel/errors.ts'
+import { answerJson } from './answer.ts'
+import { coreVersions, groups, resourcesOf } from './discovery.ts'
+import { streamLog } from './log-stream.ts'
+import type { Handler, ResourceHandler, Target } from './ports.ts'
+import { targetOf } from './resource-path.ts'
+import { create, get, listOrWatch, patch, patchStatus, put, remove } from './resources.ts'
+import { down, healthz, metrics, readyz, status, version } from './system.ts'
+
+/** Everything that can be asked, as a table. */
+
+/** For those who watch over the process and have no token; they say nothing about what is declared. */
+const OPEN: readonly string[] = ['/healthz', '/readyz']
+
+export const needsToken = (path: string): boolean => !OPEN.includes(path)
+
+type Routes<H> = Readonly<Record<string, Readonly<Record<string, H>>>>
+
+const PLAIN: Routes<Handler> = {
+  '/healthz': { GET: healthz },
+  '/readyz': { GET: readyz },
+  '/version': { GET: version },
+  '/metrics': { GET: metrics },
+  '/api': { GET: coreVersions },
+  '/api/v1': { GET: resourcesOf('v1') },
+  '/apis': { GET: groups },
+  [`/apis/${API_VERSION}`]: { GET: resourcesOf(API_VERSION) },
+  '/apis/events.k8s.io/v1': { GET: resourcesOf('events.k8s.io/v1') },
+  '/bothy/v1/status': { GET: status },
+  '/bothy/v1/down': { POST: down },
+}
+
+/** By what the path names: `*` many objects, `.` one, `./x` its subresource. */
+const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
+  '*': { GET: listOrWatch(watches), POST: create },
+  '.': { GET: get, PUT: put, PATCH: patch, DELETE: remove },
+  './status': { GET: get, PATCH: patchStatus },
+  './why': { GET: why },
+  './log': { GET: streamLog },
+})
+
+const why: ResourceHandler = async ({ ports, response }, { kind, namespace, name }) =>
+  answerJson(response, 200, await ports.why(kind.kind, namespace ?? '', name ?? ''))
+
+/** Subresources that only some kinds have. */
+const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
+  './status': ({ kind }) => kind.hasStatus,
+  './why': ({ kind }) => ['Workspace', 'Template', 'WorkspaceRequest'].includes(kind.kind),
+  './log': ({ kind }) => kind.kind === 'Workspace',
+}
+
+export function createRouter(watches: Set<object>): Handler {
+  const resources = resourceRoutes(watches)
+  return async (call) => {
+    const { method, path } = call
+    if (Object.hasOwn(PLAIN, path)) return chosen(PLAIN[path] ?? {}, method)(call)
+    const target = targetOf(path)
+    const shape = target ? shapeOf(target) : ''
+    const served = ONLY[shape]
+    if (!target || !Object.hasOwn(resources, shape) || (served && !served(target))) throw notServed(path)
+    const many = target.name === null && target.namespace === null && target.kind.namespaced
+    if (many && method === 'POST')
+      throw new Refused('MethodNotAllowed', `name a namespace to create in: /namespaces/{namespace}/${target.kind.plural}`)
+    return chosen(resources[shape] ?? {}, method)(call, target)
+  }
+}
+
+const shapeOf = ({ name, subresource }: Target): string => (name === null ? '*' : subresource === null ? '.' : `./${subresource}`)
+
+function chosen<H>(methods: Readonly<Record<string, H>>, method: string): H {
+  const handler = Object.hasOwn(methods, method) ? methods[method] : undefined
+  if (handler === undefined)
+    throw new Refused('MethodNotAllowed', `the server does not allow ${method} here; it allows ${Object.keys(methods).join(', ')}`)
+  return handler
+}
+
+export const notServed = (path: string): Refused => new Refused('NotFound', `the server could not find the requested resource ${path}`)
+
+/** The metrics' label for a path: from a closed set, never an object's name. */
+export function routeOf(path: string): string {
+  if (Object.hasOwn(PLAIN, path)) return path
+  try {
+    const target = targetOf(path)
+    const shape = target ? shapeOf(target) : ''
+    return target && ['*', '.', ...Object.keys(ONLY)].includes(shape) ? `${target.kind.plural}${shape}` : 'other'
+  } catch {
+    return 'other'
+  }
+}

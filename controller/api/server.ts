@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { within } from '../kernel/clock.ts'
+import { isRefused, messageOf, Refused, Transient } from '../kernel/errors.ts'
+import { newUid } from '../kernel/names.ts'
+import { answerRefused, refusedBy } from './answer.ts'
+import { refuseOpenAddress, refuseStrangers, refuseWithoutToken } from './guard.ts'
+import type { ApiPorts, Call, Handler, Listen } from './ports.ts'
+import { createRouter, needsToken, routeOf } from './routes.ts'
+import { createUpgrades } from './upgrade.ts'
+
+/** One server for people, programs and agents. It looks at who asks, finds the route, and says what went wrong. */
+
+export interface Api {
+  readonly host: string
+  readonly port: number
+  /** Ends what is open; resolves within a third of a second. May be called again. */
+  close(): Promise<void>
+}
+
+const CONNECTIONS_MAX = 4096
+const CLOSE_LIMIT_MS = 200
+const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/
+
+/** A request that arrives byte by byte may not hold a connection for ever. */
+const LIMITS: ServerOptions = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 5_000,
+  requireHostHeader: false,
+}
+
+export async function openApi(ports: ApiPorts, listen: Listen): Promise<Api> {
+  refuseOpenAddress(listen)
+  const watches = new Set<object>()
+  const closing = new AbortController()
+  const hosts = [...listen.hosts, listen.host].map((host) => host.toLowerCase())
+  const server = await serverFor(listen)
+  server.maxConnections = CONNECTIONS_MAX
+  server.maxHeadersCount = 100
+  const route = createRouter(watches)
+  server.on('request', (request, response) => void serve(ports, hosts, route, closing.signal, request, response))
+  const upgrades = createUpgrades(ports, hosts)
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrades.handle(request, socket, head))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnreadable(error, socket))
+  ports.metrics.gauge('bothy_api_watches', 'Watches that are open now', () => watches.size)
+  const { port } = await listening(server, listen)
+  ports.log.info('the API is open', { host: listen.host, port, tls: listen.tls !== null })
+  let closed: Promise<void> | null = null
+  return {
+    host: listen.host,
+    port,
+    close: () => (closed ??= closeServer(ports, server, closing)),
+  }
+}
+
+async function serverFor({ tls }: Listen): Promise<Server> {
+  if (!tls) return createServer(LIMITS)
+  const [{ createServer: createTlsServer }, cert, key] = await Promise.all([import('node:https'), readFile(tls.cert), readFile(tls.key)])
+  return createTlsServer({ ...LIMITS, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 })
+}
+
+function listening(server: Server, { host, port }: Listen): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE'
+      reject(taken ? new Refused('Conflict', `${host}:${port} is taken by another program: give another --port (BOTHY_PORT)`) : error)
+    })
+    server.listen({ host, port, backlog: 511 }, () => {
+      const address = server.address()
+      if (address === null || typeof address === 'string') reject(new Error('the server has no port'))
+      else resolve(address)
+    })
+  })
+}
+
+/** Streams end by themselves when told; what does not is cut. Upgraded connections belong to those who took them over. */
+async function closeServer({ clock, log }: ApiPorts, server: Server, closing: AbortController): Promise<void> {
+  const done = new Promise<void>((resolve) => server.close(() => resolve()))
+  closing.abort()
+  server.closeIdleConnections()
+  try {
+    await within(clock, CLOSE_LIMIT_MS, done, () => new Transient('connections are still open'))
+  } catch {
+    server.closeAllConnections()
+  }
+  log.debug('the API is closed')
+}
+
+/** What is no HTTP, comes too slowly or has too long headers never becomes a request. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  const status = { ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout', HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large' }[
+    error.code ?? ''
+  ]
+  socket.end(`HTTP/1.1 ${status ?? '400 Bad Request'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
+}
+
+async function serve(
+  ports: ApiPorts,
+  hosts: readonly string[],
+  route: Handler,
+  closing: AbortSignal,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { clock } = ports
+  const startedAt = clock.elapsedMs()
+  const asked = request.headers['x-request-id']
+  const requestId = typeof asked === 'string' && REQUEST_ID.test(asked) ? asked : newUid()
+  const log = ports.log.with({ requestId })
+  const gone = goneSignal(response, closing)
+  response.setHeader('x-request-id', requestId)
+  response.setHeader('cache-control', 'no-store')
+  response.setHeader('x-content-type-options', 'nosniff')
+  const { path, query } = addressOf(request)
+  try {
+    refuseStrangers(request, hosts)
+    if (needsToken(path)) refuseWithoutToken(request, ports.token)
+    await route({ ports, request, response, method: request.method ?? '', path, query, log, signal: gone })
+  } catch (error) {
+    answerError(request, response, log, requestId, error)
+  }
+  const seconds = (clock.elapsedMs() - startedAt) / 1000
+  const labels = { method: methodLabel(request.method), route: routeOf(path), code: String(response.statusCode) }
+  ports.metrics.count('bothy_api_requests_total', 'Requests by route and answer', labels)
+  if (query.get('watch') === null)
+    ports.metrics.observe('bothy_api_request_seconds', 'How long requests took, watches left out', seconds, { route: labels.route })
+  log.debug('answered', { method: request.method, path, code: response.statusCode, ms: Math.round(seconds * 1000) })
+}
+
+const METHODS: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
+const methodLabel = (method = ''): string => (METHODS.includes(method) ? method : 'other')
+
+export function addressOf(request: IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {
+  const [path = '', ...rest] = (request.url ?? '').split('?')
+  return { path: path.length > 1 ? path.replace(/\/$/, '') : path, query: new URLSearchParams(rest.join('?')) }
+}
+
+/** Aborts when nobody reads the answer any more, or when the server ends. */
+function goneSignal(response: ServerResponse, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  const end = () => {
+    closing.removeEventListener('abort', end)
+    gone.abort()
+  }
+  closing.addEventListener('abort', end)
+  response.on('close', end)
+  if (closing.aborted) end()
+  return gone.signal
+}
+
+function answerError(request: IncomingMessage, response: ServerResponse, log: Call['log'], requestId: string, error: unknown): void {
+  const refused = refusedBy(error, requestId)
+  if (refused !== error && !(error instanceof Transient))
+    log.error('a request failed', { method: request.method, path: request.url, error })
+  else if (isRefused(error, 'Unauthorized', 'Forbidden'))
+    log.info('a request was refused', { method: request.method, reason: refused.reason, message: messageOf(error) })
+  if (response.headersSent) return void response.destroy()
+  // A body that was refused unread must not be taken for the next request.
+  if (!request.complete) response.setHeader('connection', 'close')
+  answerRefused(response, refused)
+}

@@ -1,0 +1,45 @@
+import { within } from '../kernel/clock.ts'
+import { messageOf, Refused } from '../kernel/errors.ts'
+import { answerJson } from './answer.ts'
+import type { Call, Check, Handler } from './ports.ts'
+
+/** What is asked about the control plane itself. */
+
+const CHECK_LIMIT_MS = 2_000
+
+export const version: Handler = async ({ ports, response }) => {
+  const [major = '0', minor = '0'] = ports.version.split('.')
+  answerJson(response, 200, { major, minor, gitVersion: `v${ports.version}`, platform: `${process.platform}/${process.arch}` })
+}
+
+/** It runs; whether it can do its work is for readyz. */
+export const healthz: Handler = async ({ response }) => answerJson(response, 200, { status: 'ok' })
+
+export const readyz: Handler = async (call) => {
+  const looked = await Promise.all(call.ports.checks.map(async (check) => ({ name: check.name, wrong: await wrongWith(call, check) })))
+  const wrong = looked.filter((check) => check.wrong !== null)
+  if (wrong.length > 0) {
+    throw new Refused('ServiceUnavailable', `not ready: ${wrong.map((check) => `${check.name} (${check.wrong})`).join(', ')}`, {
+      retryAfterSeconds: 1,
+      causes: wrong.map((check) => ({ reason: 'NotReady', field: check.name, message: check.wrong ?? '' })),
+    })
+  }
+  answerJson(call.response, 200, { status: 'ok', checks: looked.map((check) => check.name) })
+}
+
+async function wrongWith({ ports }: Call, check: Check): Promise<string | null> {
+  try {
+    return await within(ports.clock, CHECK_LIMIT_MS, check.look(), () => new Error(`no answer within ${CHECK_LIMIT_MS / 1000} s`))
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+export const metrics: Handler = async ({ ports, response }) => {
+  response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' })
+  response.end(ports.metrics.page())
+}
+
+export const status: Handler = async ({ ports, response }) => answerJson(response, 200, await ports.status())
+
+export const down: Handler = async ({ ports, response }) => answerJson(response, 202, (await ports.down(ports.user)) ?? { status: 'ok' })

@@ -1,0 +1,89 @@
+import type { ServerResponse } from 'node:http'
+import { kindOf } from '../../crds/kinds.ts'
+import type { Change, WatchOptions } from '../cluster/port.ts'
+import { within, type Clock } from '../kernel/clock.ts'
+import { Refused } from '../kernel/errors.ts'
+import { failure, refusedBy } from './answer.ts'
+import type { Call, Target } from './ports.ts'
+
+/** Changes as one JSON object a line, for as long as the client reads them. */
+
+const WATCHES_MAX = 512
+/** A client that reads nothing for so long is gone or broken; what it missed it can ask for again. */
+const STALL_LIMIT_MS = 15_000
+const DEFAULT_SECONDS = 3600
+const SECONDS_MAX = 24 * 3600
+
+export async function streamWatch(call: Call, { kind }: Target, options: WatchOptions, open: Set<object>): Promise<void> {
+  const { ports, response } = call
+  if (open.size >= WATCHES_MAX) throw new Refused('TooManyRequests', `${WATCHES_MAX} watches are open already`, { retryAfterSeconds: 10 })
+  const seconds = secondsOf(call.query)
+  const ended = new AbortController()
+  const end = () => ended.abort()
+  // Wrong selectors are refused here, before anything is answered.
+  const changes = ports.cluster.watch(kind.kind, options, ended.signal)
+  call.signal.addEventListener('abort', end, { once: true })
+  const cancel = ports.clock.after(seconds * 1000, end)
+  open.add(call)
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.flushHeaders()
+  try {
+    for await (const change of changes) await send(response, ports.clock, lineOf(change))
+    response.end()
+  } catch (error) {
+    sendError(call, kind.kind, error)
+  } finally {
+    open.delete(call)
+    cancel()
+    call.signal.removeEventListener('abort', end)
+    end()
+  }
+}
+
+class Stalled extends Error {}
+
+async function send(response: ServerResponse, clock: Clock, line: unknown): Promise<void> {
+  if (response.destroyed || response.write(`${JSON.stringify(line)}\n`)) return
+  await within(clock, STALL_LIMIT_MS, writable(response), () => new Stalled('the client does not read'))
+}
+
+function writable(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
+}
+
+/** The answer has begun, so what is wrong goes into the stream, as the API server does it. */
+function sendError({ response, log }: Call, kind: string, error: unknown): void {
+  if (error instanceof Stalled) {
+    log.warn('a watcher was dropped: it did not read', { kind })
+    response.destroy()
+    return
+  }
+  if (!(error instanceof Refused)) log.warn('a watch ended early', { kind, error })
+  const object = failure(refusedBy(error, String(response.getHeader('x-request-id'))))
+  response.end(`${JSON.stringify({ type: 'ERROR', object })}\n`)
+}
+
+function lineOf(change: Change): unknown {
+  if (change.type !== 'BOOKMARK') return change
+  const { apiVersion = '' } = kindOf(change.kind) ?? {}
+  return {
+    type: 'BOOKMARK',
+    object: { kind: change.kind, apiVersion, metadata: { resourceVersion: change.resourceVersion, creationTimestamp: null } },
+  }
+}
+
+function secondsOf(query: URLSearchParams): number {
+  const text = query.get('timeoutSeconds')
+  if (text === null || text === '') return DEFAULT_SECONDS
+  if (!/^\d{1,9}$/.test(text))
+    throw new Refused('BadRequest', `timeoutSeconds: Invalid value: ${JSON.stringify(text)}: must be a whole number of seconds`)
+  return Math.min(Number(text) || DEFAULT_SECONDS, SECONDS_MAX)
+}
