@@ -9,7 +9,8 @@ import type { Log } from './kernel/log.ts'
  */
 export interface Child {
   pid(): number | null
-  /** Asks with the signal and answers when it has ended; `still()` is told when that takes longer than a moment. */
+  signal(signal: NodeJS.Signals): void
+  /** Asks with the signal, starts it no more, and answers when it has ended. */
   end(signal: NodeJS.Signals): Promise<void>
 }
 
@@ -17,7 +18,7 @@ export interface ChildOptions {
   readonly name: string
   readonly command: string
   readonly args: readonly string[]
-  readonly env: NodeJS.ProcessEnv
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly log: Log
 }
@@ -55,6 +56,7 @@ export function keepRunning({ name, command, args, env, clock, log }: ChildOptio
 
   return {
     pid: () => child?.pid ?? null,
+    signal: (signal) => void child?.kill(signal),
     end: (signal) => {
       ending = true
       const running = child

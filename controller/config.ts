@@ -1,9 +1,12 @@
 import { availableParallelism, homedir, hostname, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { Refused } from './kernel/errors.ts'
+import { Misconfigured } from './kernel/errors.ts'
 import type { Level } from './kernel/log.ts'
 
 export const VERSION = '0.1.0'
+
+/** Set by `bothy up` in the environment of the provisioner it starts. */
+export const CHILD_MARK = 'BOTHY_PROVISIONER_CHILD'
 
 /** What the command line may say; it wins over the environment. */
 export interface Flags {
@@ -39,41 +42,49 @@ export interface Config {
     readonly terraform: string | null
     readonly isolation: 'required' | 'preferred' | 'none'
     readonly passEnvironment: readonly string[]
+    /** Started by `bothy up`: it ends when its parent does. */
+    readonly isChild: boolean
   }
+  /** The environment as it was. Who uses it picks names from a list. */
+  readonly environment: Environment
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The one reader of the controller's and provisioner's environment. Each error names its variable. */
 export function readConfig(flags: Flags = {}, env: Environment = process.env): Config {
-  const stateDir = resolve(flags.state ?? env['BOTHY_STATE'] ?? join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'bothy'))
+  const stateDir = resolve(
+    flags.state ?? (env['BOTHY_STATE'] || join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bothy')),
+  )
   const user = userInfo().username
   return Object.freeze({
     stateDir,
     folder: flags.folder ? resolve(flags.folder) : null,
     once: flags.once ?? false,
     quiet: flags.quiet ?? false,
-    host: flags.host ?? env['BOTHY_HOST'] ?? '127.0.0.1',
+    host: flags.host ?? (env['BOTHY_HOST'] || '127.0.0.1'),
     port: flags.port ?? whole(env, 'BOTHY_PORT', 7080, 0, 65_535),
     tls: tlsFiles(env),
     insecure: flags.insecure ?? flag(env, 'BOTHY_INSECURE'),
     accessUrl: url(env, 'BOTHY_ACCESS_URL', ['http:', 'https:']),
     databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
-    key: env['BOTHY_KEY'] ?? null,
-    user: env['BOTHY_USER'] ?? user,
+    key: env['BOTHY_KEY'] || null,
+    user: env['BOTHY_USER'] || user,
     logLevel: oneOf(env, 'BOTHY_LOG', ['debug', 'info', 'warn', 'error'], 'info'),
     provisioner: Object.freeze({
-      name: env['BOTHY_PROVISIONER_NAME'] ?? hostname(),
+      name: env['BOTHY_PROVISIONER_NAME'] || hostname(),
       capacity: whole(env, 'BOTHY_CAPACITY', availableParallelism(), 1, 256),
       labels: pairs(env, 'BOTHY_LABELS'),
-      terraform: env['BOTHY_TERRAFORM'] ?? null,
+      terraform: env['BOTHY_TERRAFORM'] || null,
       isolation: oneOf(env, 'BOTHY_ISOLATION', ['required', 'preferred', 'none'], 'preferred'),
       passEnvironment: names(env, 'BOTHY_PASS_ENVIRONMENT'),
+      isChild: env[CHILD_MARK] === '1',
     }),
+    environment: env,
   })
 }
 
-const wrong = (name: string, value: string, wanted: string): Refused => new Refused('BadRequest', `${name}=${value}: ${wanted}`)
+const wrong = (name: string, value: string, wanted: string): Misconfigured => new Misconfigured(`${name}=${value}: ${wanted}`)
 
 function whole(env: Environment, name: string, otherwise: number, least: number, most: number): number {
   const text = env[name]
@@ -102,7 +113,7 @@ function url(env: Environment, name: string, protocols: readonly string[]): stri
   const text = env[name]
   if (!text) return null
   if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
-    throw new Refused('BadRequest', `${name} must be a url that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`)
+    throw new Misconfigured(`${name} must be a url that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`)
   }
   return text.replace(/\/$/, '')
 }
@@ -112,7 +123,7 @@ function tlsFiles(env: Environment): Config['tls'] {
   const key = env['BOTHY_TLS_KEY']
   if (!cert && !key) return null
   if (!cert || !key)
-    throw new Refused('BadRequest', `${cert ? 'BOTHY_TLS_KEY' : 'BOTHY_TLS_CERT'} is missing: a certificate and its key go together`)
+    throw new Misconfigured(`${cert ? 'BOTHY_TLS_KEY' : 'BOTHY_TLS_CERT'} is missing: a certificate and its key go together`)
   for (const [name, file] of [
     ['BOTHY_TLS_CERT', cert],
     ['BOTHY_TLS_KEY', key],

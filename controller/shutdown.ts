@@ -16,6 +16,43 @@ export interface StepOutcome {
   readonly error: string | null
 }
 
+/**
+ * The order in which a control plane closes: no new work, no more callers, agents told to come back elsewhere, builds finished
+ * (as long as a build may take), and the database last, because everything before still writes.
+ */
+export const SHUTDOWN_ORDER = [
+  ['source', 500],
+  ['work', 1000],
+  ['http', 500],
+  ['agents', 500],
+  ['provisioner', 35 * 60_000],
+  ['watches', 100],
+  ['objects', 500],
+  ['connections to the database', 1000],
+  ['database', 5000],
+] as const satisfies readonly (readonly [string, number])[]
+
+export type StepName = (typeof SHUTDOWN_ORDER)[number][0]
+
+/** Collects what is to be closed while it is being opened. */
+export interface Closers {
+  add(name: StepName, close: Step['close']): void
+  /** In the order of the table, whatever the order of opening was. What was never opened is left out. */
+  steps(): readonly Step[]
+}
+
+export function createClosers(): Closers {
+  const closers = new Map<StepName, Step['close']>()
+  return {
+    add: (name, close) => void closers.set(name, close),
+    steps: () =>
+      SHUTDOWN_ORDER.flatMap(([name, limitMs]) => {
+        const close = closers.get(name)
+        return close ? [{ name, limitMs, close }] : []
+      }),
+  }
+}
+
 /** Closes everything in the order given, each within its limit, whatever the others did. */
 export async function closeInOrder(steps: readonly Step[], clock: Clock, log: Log): Promise<readonly StepOutcome[]> {
   const outcomes: StepOutcome[] = []

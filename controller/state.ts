@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { Refused } from './kernel/errors.ts'
+import { Misconfigured, Refused } from './kernel/errors.ts'
 import { isSame, startOf } from './kernel/pids.ts'
 
 /** The state folder of a standalone: what is in it, and that only one control plane works on it. */
@@ -104,10 +104,11 @@ function writeWhole(file: string, text: string): void {
   renameSync(`${file}.new`, file)
 }
 
-function tokenIn(file: string): string {
+/** The bearer token in this file; made when there is none yet. */
+export function tokenIn(file: string): string {
   if (existsSync(file)) {
     const token = readFileSync(file, 'utf8').trim()
-    if (token.length < 32) throw new Refused('BadRequest', `${file} holds no token: remove it and a new one is made`)
+    if (token.length < 32) throw new Misconfigured(`${file} holds no token: remove it and a new one is made`)
     chmodSync(file, 0o600)
     return token
   }

@@ -1,0 +1,99 @@
+import type { Workspace } from '../crds/types.ts'
+import type { Config } from './config.ts'
+import { workspacesOf } from './follow.ts'
+import { systemClock } from './kernel/clock.ts'
+import { Transient } from './kernel/errors.ts'
+import { isSame } from './kernel/pids.ts'
+import { logTo } from './log-file.ts'
+import { closeInOrder, createClosers } from './shutdown.ts'
+import { listenToSignals } from './signals.ts'
+import { openEverything, type Standalone } from './standalone.ts'
+import { holderOf, openState, tokenIn, type Holder } from './state.ts'
+
+/** `bothy down`: every machine of this state folder ends, by its own stop build. Homes stay; the next `bothy up` resumes. */
+
+const LOOK_MS = 50
+const LIMIT_MS = 10 * 60_000
+/** A stop that failed this often is left to a person. */
+const ANSWER_LIMIT_MS = 10_000
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+export async function runDown(config: Config): Promise<number> {
+  const holder = holderOf(config.stateDir)
+  if (holder) return askTheOneThatIsUp(config, holder)
+  const state = openState(config.stateDir)
+  const log = logTo(state.logFile, config)
+  const closers = createClosers()
+  const stopListening = listenToSignals([() => process.exit(130)])
+  try {
+    const standalone = await openEverything({
+      config,
+      state,
+      clock: systemClock,
+      log,
+      closers,
+      goingDown: true,
+      onDown: () => {},
+      onLost: (why) => {
+        process.stderr.write(`bothy: the database is gone and did not come back: ${why}\n`)
+        process.exit(1)
+      },
+    })
+    return await bringDown(standalone, say)
+  } finally {
+    await closeInOrder(closers.steps(), systemClock, log)
+    stopListening()
+    state.release()
+  }
+}
+
+/** It brings everything down itself and then ends, so its end is the answer. */
+async function askTheOneThatIsUp(config: Config, { pid, start, url }: Holder): Promise<number> {
+  const token = tokenIn(`${config.stateDir}/token`)
+  const answer = await fetch(`${url}/bothy/v1/down`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+  }).catch((error: unknown) => {
+    throw new Transient(`the control plane of pid ${pid} does not answer at ${url}`, { cause: error })
+  })
+  if (!answer.ok) throw new Transient(`the control plane of pid ${pid} refused: ${await answer.text()}`)
+  say(`asked the control plane at ${url} to bring everything down`)
+  const limitAt = systemClock.elapsedMs() + LIMIT_MS
+  while (isSame(pid, start)) {
+    if (systemClock.elapsedMs() > limitAt) {
+      process.stderr.write(`bothy: pid ${pid} is still at it; its own terminal says what it waits for\n`)
+      return 1
+    }
+    await systemClock.sleep(LOOK_MS)
+  }
+  say('everything is down')
+  return 0
+}
+
+/** Waits until nothing runs any more, and says what is left. */
+export async function bringDown({ engine, cache }: Standalone, say: (line: string) => void): Promise<number> {
+  const names = workspacesOf(cache)
+    .filter(mayRun)
+    .map(({ metadata }) => metadata.name)
+  say(names.length ? `bringing down ${names.join(', ')}` : 'nothing runs')
+  engine.lookAtAll()
+  const limitAt = systemClock.elapsedMs() + LIMIT_MS
+  while (engine.depth() > 0 || workspacesOf(cache).some(mayStillEnd)) {
+    if (systemClock.elapsedMs() > limitAt) break
+    await systemClock.sleep(LOOK_MS)
+  }
+  const left = workspacesOf(cache).filter(mayRun)
+  for (const { metadata, status } of left) say(`left: ${metadata.name} (${status?.build?.message ?? status?.state ?? 'unknown'})`)
+  if (left.length === 0 && names.length > 0) say(`down: ${names.join(', ')}`)
+  return left.length === 0 ? 0 : 1
+}
+
+const mayRun = ({ status }: Workspace): boolean => status?.power?.effective === 'Running' || buildRuns(status?.build?.phase)
+
+const buildRuns = (phase: string | undefined): boolean => phase === 'Queued' || phase === 'Running' || phase === 'Canceling'
+
+/** Not while its newest stop failed: those tries go on at the next start, and a person should know now. */
+const mayStillEnd = (workspace: Workspace): boolean =>
+  mayRun(workspace) && !(workspace.status?.build?.phase === 'Failed' && workspace.status.build.transition !== 'Start')

@@ -1,0 +1,38 @@
+import { readConfig, type Config, type Flags } from './config.ts'
+
+/**
+ * The ways this program runs. What each needs is loaded when it is asked for: a provisioner loads no reconciler, and the
+ * command line none of all this.
+ */
+
+export type { Flags } from './config.ts'
+
+/** `bothy up`: answers the exit code when it has ended. */
+export async function up(flags: Flags = {}): Promise<number> {
+  const config = readConfig(flags)
+  const { runUp } = await import('./up.ts')
+  return runUp(config)
+}
+
+/** `bothy down`: ends every machine of this state folder, whether its control plane is up or not. */
+export async function down(flags: Flags = {}): Promise<number> {
+  const config: Config = readConfig({ ...flags, port: 0 })
+  const { runDown } = await import('./down.ts')
+  return runDown(config)
+}
+
+/** `bothy provisioner`. */
+export async function provisioner(flags: Flags = {}): Promise<number> {
+  const config = readConfig(flags)
+  const { runProvisioner } = await import('./provisioner.ts')
+  return runProvisioner(config)
+}
+
+if (import.meta.main) {
+  // Only the provisioner is started as a program of its own; people start everything with cli/main.ts.
+  process.exitCode = await provisioner().catch((error: unknown) => {
+    process.stderr.write(`bothy provisioner: ${error instanceof Error ? error.message : String(error)}\n`)
+    return 1
+  })
+  process.exit()
+}

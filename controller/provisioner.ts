@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { VERSION, type Config } from './config.ts'
+import { systemClock } from './kernel/clock.ts'
+import { Misconfigured } from './kernel/errors.ts'
+import { jsonLog, type Log } from './kernel/log.ts'
+import { processMachines } from './machines/process.ts'
+import type { MachinesFor } from './provision/job.ts'
+import { createProvisioner, type Provisioner } from './provision/provisioner.ts'
+import { closeInOrder } from './shutdown.ts'
+import { openDb } from './store/pool.ts'
+import { openKey } from './store/sealed.ts'
+
+const AGENT = fileURLToPath(new URL('../agent/main.ts', import.meta.url))
+
+/** `bothy provisioner`: claims jobs from the database it is given, until it is told to end. */
+export async function runProvisioner(config: Config): Promise<number> {
+  if (!config.databaseUrl)
+    throw new Misconfigured('DATABASE_URL is missing: a provisioner works for the control plane that uses the same database')
+  const log = jsonLog(systemClock, config.logLevel, (line) => process.stderr.write(line), { process: 'provisioner' })
+  const db = openDb(config.databaseUrl, { log, clock: systemClock, max: config.provisioner.capacity + 4 })
+  try {
+    const sealer = await openKey({ file: join(config.stateDir, 'key'), env: config.key ?? undefined, db })
+    const provisioner = createProvisioner({
+      db,
+      sealer,
+      clock: systemClock,
+      log,
+      config: {
+        ...config.provisioner,
+        id: randomUUID(),
+        version: VERSION,
+        stateDir: config.stateDir,
+        environment: config.environment,
+        searchPath: config.environment['PATH'] ?? '',
+        accessUrl: () => config.accessUrl ?? announcedUrl(config),
+      },
+      machinesFor: machinesOn(config, log),
+    })
+    const told = untilTold(provisioner, config.provisioner.isChild, log)
+    await provisioner.start()
+    return await told
+  } finally {
+    await closeInOrder([{ name: 'database', limitMs: 1000, close: () => db.close() }], systemClock, log)
+  }
+}
+
+const machinesOn =
+  (config: Config, log: Log): MachinesFor =>
+  ({ workspace, owner, tokenOf }) => ({
+    process: processMachines({
+      stateDir: config.stateDir,
+      workspace: { uid: workspace.uid, name: workspace.name, owner: owner.name },
+      urlFile: join(config.stateDir, 'url'),
+      clock: systemClock,
+      log,
+      agentOf: (id) => {
+        const token = tokenOf(id)
+        return token === null ? undefined : { token }
+      },
+      command: { node: process.execPath, script: AGENT },
+      environment: config.environment,
+    }),
+  })
+
+/** Where the control plane of this state folder answers: it may have another port than last time. */
+function announcedUrl(config: Config): string {
+  try {
+    return readFileSync(join(config.stateDir, 'url'), 'utf8').trim()
+  } catch {
+    return `http://${config.host}:${config.port}`
+  }
+}
+
+/**
+ * First: take no more, and finish. Second: cancel what runs, and finish. Third: go at once. A child does not listen to the
+ * terminal, which signals the whole group: its parent speaks for it, and is gone when the standard input closes.
+ */
+function untilTold(provisioner: Provisioner, isChild: boolean, log: Log): Promise<number> {
+  return new Promise((settle) => {
+    let asked = 0
+    const leave = (code: number) => void provisioner.close().finally(() => settle(code))
+    const end = () => {
+      asked += 1
+      if (asked === 1) {
+        if (provisioner.running() > 0) log.info(`finishing ${provisioner.running()} builds; once more cancels them`)
+        void provisioner.drain().finally(() => leave(0))
+      } else if (asked === 2) provisioner.cancelRunning()
+      else leave(130)
+    }
+    process.on('SIGTERM', end)
+    process.on('SIGHUP', () => (isChild ? undefined : end()))
+    process.on('SIGINT', () => (isChild ? undefined : end()))
+    if (!isChild) return
+    process.stdin.on('end', () => leave(1)).on('error', () => leave(1))
+    process.stdin.resume()
+  })
+}

@@ -1,0 +1,209 @@
+import { statfs } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { CONNECT_PATH } from '../agent/protocol.ts'
+import { openApi } from './api/server.ts'
+import type { ApiPorts, Check } from './api/ports.ts'
+import { keepRunning, type Child } from './child.ts'
+import { createCache } from './cluster/cache.ts'
+import type { Cache, Cluster } from './cluster/port.ts'
+import { openStandalone } from './cluster/standalone.ts'
+import { CHILD_MARK, VERSION, type Config } from './config.ts'
+import { createConnections } from './connect/connections.ts'
+import { within, type Clock } from './kernel/clock.ts'
+import type { Log } from './kernel/log.ts'
+import { createMetrics, type Metrics } from './kernel/metrics.ts'
+import { keyOf, sha256 } from './kernel/names.ts'
+import { createEngine, type Engine } from './reconcile/engine.ts'
+import { KINDS } from './reconcile/kinds.ts'
+import { DOWN_SETTING, storePorts } from './reconcile/store-ports.ts'
+import type { Closers } from './shutdown.ts'
+import { startEmbedded } from './store/embedded.ts'
+import { migrate } from './store/migrate.ts'
+import { openDb, type Db } from './store/pool.ts'
+import { prune } from './store/retention.ts'
+import { openKey } from './store/sealed.ts'
+import { deleteSetting, putSetting } from './store/settings.ts'
+import type { StateFolder } from './state.ts'
+
+/** Builds every port of one control plane without a cluster, and starts every loop but the folder's. */
+export interface Standalone {
+  readonly db: Db
+  readonly cluster: Cluster
+  readonly cache: Cache
+  readonly engine: Engine
+  readonly url: string
+  /** The provisioner's process; asked by signal. */
+  readonly provisioner: Child
+}
+
+export interface StandaloneOptions {
+  readonly config: Config
+  readonly state: StateFolder
+  readonly clock: Clock
+  readonly log: Log
+  /** Told what to close, as soon as there is something: a start that fails half way leaves nothing behind. */
+  readonly closers: Closers
+  /** Every machine is to be stopped, and stays so until the next start. */
+  readonly goingDown: boolean
+  /** Somebody asked over the API for everything to be brought down. */
+  readonly onDown: () => void
+  /** The database died and could not be brought back: nothing works any more. */
+  readonly onLost: (why: string) => void
+}
+
+const PRUNE_EVERY_MS = 10 * 60_000
+const CONNECTIONS_MAX = 12
+const REPLICA = 'standalone'
+const DISK_FREE_MIN_BYTES = 100 * 1024 * 1024
+const DATABASE_ANSWER_MS = 2000
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+
+export async function openEverything(options: StandaloneOptions): Promise<Standalone> {
+  const { config, state, clock, log, closers } = options
+  const metrics = createMetrics()
+  const databaseUrl = config.databaseUrl ?? (await startDatabase(options))
+  const db = openDb(databaseUrl, { log, clock, max: CONNECTIONS_MAX })
+  closers.add('connections to the database', () => db.close())
+  await migrate(db, log)
+  // Opened here so that a wrong key is said at once, and not by the first build.
+  await openKey({ file: state.keyFile, env: config.key ?? undefined, db })
+  if (options.goingDown) await putSetting(db, DOWN_SETTING, true)
+  else await deleteSetting(db, DOWN_SETTING)
+
+  const objects = await openStandalone({ db, clock, log })
+  closers.add('objects', () => objects.close())
+  const { cluster } = objects
+  const cache = createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner', 'Namespace'])
+  const engine = createEngine({
+    kinds: KINDS,
+    ports: { cluster, cache, store: storePorts(db), localUser: localUser(config.user) },
+    clock,
+    log,
+    metrics,
+    random: Math.random,
+    onKeys: (listener, missed) => db.listen('bothy_keys', listener, missed),
+  })
+  const url = await serve(options, { db, cluster, cache, engine, metrics })
+  state.announce(url)
+  const watching = new AbortController()
+  closers.add('watches', () => watching.abort())
+  await cache.start(watching.signal)
+  const provisioner = startProvisioner(options, databaseUrl, url)
+  closers.add('work', () => engine.stop())
+  await engine.start()
+  void pruneNowAndThen(db, clock, log, watching.signal)
+  return { db, cluster, cache, engine, url, provisioner }
+}
+
+async function startDatabase({ state, clock, log, closers, onLost }: StandaloneOptions): Promise<string> {
+  const embedded = await startEmbedded({ state: state.dir, clock, log })
+  closers.add('database', () => embedded.close())
+  embedded.onExit(onLost)
+  return embedded.url
+}
+
+interface Served {
+  readonly db: Db
+  readonly cluster: Cluster
+  readonly cache: Cache
+  readonly engine: Engine
+  readonly metrics: Metrics
+}
+
+async function serve(
+  { config, state, clock, log, closers, onDown }: StandaloneOptions,
+  { db, cluster, cache, engine, metrics }: Served,
+): Promise<string> {
+  const connections = await createConnections({ db, clock, log, metrics, replica: REPLICA })
+  closers.add('agents', () => connections.close())
+  const { host, port, tls, insecure } = config
+  const hosts = config.accessUrl ? [new URL(config.accessUrl).hostname] : []
+  const ports: ApiPorts = {
+    cluster,
+    db,
+    clock,
+    log,
+    metrics,
+    version: VERSION,
+    token: state.token,
+    user: config.user,
+    checks: [databaseCheck(db, clock), diskCheck(state.dir)],
+    why: (kind, namespace, name) => engine.explain(keyOf(kind, namespace, name)),
+    status: async () => ({
+      version: VERSION,
+      pid: process.pid,
+      agents: connections.connected,
+      waiting: engine.depth(),
+      workspaces: cache.list('Workspace').map(({ metadata, status }) => ({ namespace: metadata.namespace, name: metadata.name, status })),
+    }),
+    down: async () => {
+      await putSetting(db, DOWN_SETTING, true)
+      onDown()
+      return { pid: process.pid }
+    },
+    exec: (target, request, socket, head) => connections.execUpgrade(target, request, socket, head),
+    connect: { path: CONNECT_PATH, upgrade: connections.upgrade },
+  }
+  const api = await openApi(ports, { host, port, tls, insecure, hosts })
+  closers.add('http', () => api.close())
+  return `${tls ? 'https' : 'http'}://${api.host.includes(':') ? `[${api.host}]` : api.host}:${api.port}`
+}
+
+function startProvisioner({ config, state, clock, log, closers }: StandaloneOptions, databaseUrl: string, url: string): Child {
+  const child = keepRunning({
+    name: 'provisioner',
+    command: process.execPath,
+    args: ['--disable-warning=ExperimentalWarning', MAIN, 'provisioner'],
+    env: {
+      ...config.environment,
+      DATABASE_URL: databaseUrl,
+      BOTHY_STATE: state.dir,
+      BOTHY_ACCESS_URL: config.accessUrl ?? url,
+      [CHILD_MARK]: '1',
+    },
+    clock,
+    log,
+  })
+  closers.add('provisioner', () => child.end('SIGTERM'))
+  return child
+}
+
+/** Whoever runs this owns the workspaces that name no owner. The id is the same at every start. */
+function localUser(name: string) {
+  const hex = sha256(`bothy-local-user:${name}`)
+  const id = [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-')
+  return { name, id, fullName: name, email: `${name}@localhost` }
+}
+
+const databaseCheck = (db: Db, clock: Clock): Check => ({
+  name: 'database',
+  look: async () => {
+    try {
+      await within(clock, DATABASE_ANSWER_MS, db.query('select 1'), () => new Error('it does not answer'))
+      return null
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
+  },
+})
+
+const diskCheck = (dir: string): Check => ({
+  name: 'disk',
+  look: async () => {
+    const { bavail, bsize } = await statfs(dir)
+    const free = bavail * bsize
+    return free < DISK_FREE_MIN_BYTES ? `only ${Math.round(free / 1024 / 1024)} MiB are free under ${dir}` : null
+  },
+})
+
+async function pruneNowAndThen(db: Db, clock: Clock, log: Log, over: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.sleep(PRUNE_EVERY_MS, over)
+    if (over.aborted) return
+    try {
+      log.debug('pruned', { ...(await prune(db, clock.now())) })
+    } catch (error) {
+      log.warn('pruning failed, and is tried again later', { error })
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import type { Config } from './config.ts'
+import { bringDown } from './down.ts'
+import { createFollower, workspacesOf, type Follower } from './follow.ts'
+import { systemClock } from './kernel/clock.ts'
+import type { Log } from './kernel/log.ts'
+import { logTo } from './log-file.ts'
+import { closeInOrder, createClosers, type Closers } from './shutdown.ts'
+import { listenToSignals } from './signals.ts'
+import { createFolderSource } from './source/folder.ts'
+import { openEverything, type Standalone } from './standalone.ts'
+import { openState } from './state.ts'
+import { jobsInFlight } from './store/read-jobs.ts'
+
+/** `bothy up`: the control plane of one machine, in the foreground. */
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const SETTLE_LOOK_MS = 50
+const FIRST_TABLE_MS = 60_000
+
+/** Why the control plane ends. */
+type Ending = { readonly why: 'told' | 'down' | 'settled' } | { readonly why: 'lost'; readonly message: string }
+
+export async function runUp(config: Config): Promise<number> {
+  const state = openState(config.stateDir)
+  const log = logTo(state.logFile, config)
+  const closers = createClosers()
+  const ending = Promise.withResolvers<Ending>()
+  let opened: Standalone | null = null
+  const stopListening = listenToSignals([() => ending.resolve({ why: 'told' }), () => cancelBuilds(opened), () => process.exit(130)])
+  try {
+    const standalone = await openEverything({
+      config,
+      state,
+      clock: systemClock,
+      log,
+      closers,
+      goingDown: false,
+      onDown: () => ending.resolve({ why: 'down' }),
+      onLost: (message) => ending.resolve({ why: 'lost', message }),
+    })
+    opened = standalone
+    const follower = createFollower(standalone.cache, config.quiet ? () => {} : say)
+    await begin(config, standalone, follower, closers, log)
+    void showOnceSettled(config, follower, standalone, () => ending.resolve({ why: 'settled' }))
+    return await end(await ending.promise, config, standalone, follower, closers, log)
+  } finally {
+    await closeInOrder(closers.steps(), systemClock, log)
+    stopListening()
+    state.release()
+  }
+}
+
+async function begin(config: Config, { db, cluster, url }: Standalone, follower: Follower, closers: Closers, log: Log): Promise<void> {
+  say(`bothy is up at ${url}   state: ${config.stateDir}`)
+  if (process.getuid?.() === 0)
+    say('note: running as root, so workspaces that are processes run as root too, and are not kept apart from this machine')
+  if (config.insecure && !config.tls) say('note: --insecure: tokens travel in the clear, readable for whoever can listen on the way')
+  follower.begin()
+  if (!config.folder) return
+  const source = createFolderSource({ root: config.folder, cluster, db, clock: systemClock, log, user: config.user, say })
+  closers.add('source', () => source.close())
+  await source.start()
+  const { files, objects, problems } = source.summary()
+  say(`declared by ${config.folder}: ${objects} objects in ${files} files${problems.length ? `, ${problems.length} problems` : ''}`)
+}
+
+/** The table, and how to get in, as soon as there is something to see; in any case after a minute. */
+async function showOnceSettled(config: Config, follower: Follower, { cache, engine }: Standalone, settled: () => void): Promise<void> {
+  const limitAt = systemClock.elapsedMs() + FIRST_TABLE_MS
+  while (!(follower.settled() && engine.depth() === 0)) {
+    if (!config.once && systemClock.elapsedMs() > limitAt) break
+    await systemClock.sleep(SETTLE_LOOK_MS)
+  }
+  if (workspacesOf(cache).length > 0) say(`\n${follower.table().join('\n')}\n`)
+  if (config.once) return settled()
+  const enter = workspacesOf(cache).find(({ status }) => status?.state === 'Running')
+  if (enter) {
+    const namespace = enter.metadata.namespace === 'default' ? '' : ` -n ${enter.metadata.namespace}`
+    say(`enter it:   npx bothy exec -it ${enter.metadata.name}${namespace} -- bash`)
+  }
+  say('Ctrl-C ends the control plane and leaves workspaces running; npx bothy down ends them too')
+}
+
+async function end(
+  ending: Ending,
+  config: Config,
+  standalone: Standalone,
+  follower: Follower,
+  closers: Closers,
+  log: Log,
+): Promise<number> {
+  if (ending.why === 'lost') {
+    process.stderr.write(`bothy: the database is gone and did not come back: ${ending.message}\n`)
+    process.stderr.write(`fix: ${config.stateDir}/pg/server.log says why; then start it again, nothing is lost\n`)
+    return 1
+  }
+  if (ending.why === 'settled') return follower.ready() ? 0 : 1
+  if (ending.why === 'down') return bringDown(standalone, say)
+  const running = workspacesOf(standalone.cache).filter(({ status }) => status?.power?.effective === 'Running')
+  await tellOfBuilds(standalone)
+  await closeInOrder(closers.steps(), systemClock, log)
+  const names = running.map(({ metadata }) => metadata.name)
+  say(names.length ? `bothy is down; these go on: ${names.join(', ')}   (npx bothy down ends them)` : 'bothy is down')
+  return 0
+}
+
+/** A build that runs is finished, not cut. */
+async function tellOfBuilds({ db }: Standalone): Promise<void> {
+  const jobs = await jobsInFlight(db).catch(() => [])
+  if (jobs.length === 0) return
+  const names = jobs.map(({ subject }) => subject.name).join(', ')
+  say(`finishing ${jobs.length === 1 ? 'a build' : `${jobs.length} builds`} (${names}); Ctrl-C again cancels, and once more goes at once`)
+}
+
+function cancelBuilds(standalone: Standalone | null): void {
+  if (!standalone) return
+  say('canceling: terraform saves its state and ends')
+  // The provisioner takes the second signal as this wish; the first came with the shutdown.
+  standalone.provisioner.signal('SIGTERM')
+}
