@@ -17,16 +17,3 @@ export function statusOf(agent: Seen, now: Instant): AgentStatus {
   const closed = agent.disconnectedAt !== null && agent.disconnectedAt >= agent.lastSeenAt
   return closed ? 'Disconnected' : 'Connected'
 }
-
-/** When the status changes with nobody doing anything; null: it does not. */
-export function statusChangesAt(agent: Seen, now: Instant): Instant | null {
-  const limitMs = agent.manifest.connectionTimeoutSeconds * 1000
-  switch (statusOf(agent, now)) {
-    case 'Connecting':
-      return limitMs === 0 ? null : agent.createdAt + limitMs + 1
-    case 'Connected':
-      return agent.lastSeenAt === null ? null : agent.lastSeenAt + AGENT_SILENT_MS + 1
-    default:
-      return null
-  }
-}

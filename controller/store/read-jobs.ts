@@ -16,17 +16,6 @@ export async function buildsOf(db: Db, workspaceUid: string, limit: number): Pro
   return rows.map(jobOf)
 }
 
-/** The newest build of each workspace that has one, by uid: one query for a thousand workspaces. */
-export async function newestBuildsOf(db: Db, workspaceUids: readonly string[]): Promise<ReadonlyMap<string, Job>> {
-  const rows = await db.query<JobColumns>(
-    `select newest.* from unnest($1::text[]) as wanted (uid)
-     cross join lateral (
-       select ${JOB_COLUMNS} from jobs where subject_uid = wanted.uid and kind = 'build' order by id desc limit 1) as newest`,
-    [workspaceUids],
-  )
-  return new Map(rows.map((row) => [row.subjectUid, jobOf(row)]))
-}
-
 export const newestLook = (db: Db, workspaceUid: string): Promise<Job | null> => newest(db, workspaceUid, 'look', null)
 
 export const newestImportOf = (db: Db, templateUid: string, digest: string): Promise<Job | null> =>

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { buildHistoriesOf, newestLooksOf } from '../../controller/store/build-histories.ts'
 import {
   buildsOf,
   claimJob,
@@ -7,7 +8,6 @@ import {
   jobById,
   jobsInFlight,
   lostClaims,
-  newestBuildsOf,
   newestImportOf,
   newestLook,
   queueBuild,
@@ -109,17 +109,19 @@ describe('the queue', () => {
     expect(await buildsOf(db, 'uid-dev', 10)).toEqual([])
   })
 
-  test('the newest builds of many workspaces are one query', async () => {
-    await queued(db, 'a', { number: 1 })
+  test('the newest builds and looks of many workspaces are one query each, with the newest start that succeeded', async () => {
+    const start = await queued(db, 'a', { number: 1 })
     await finishJob(db, await claimed(db), succeeded)
-    const newest = await queued(db, 'a', { number: 2 })
-    const other = await queued(db, 'b')
-    expect(await newestBuildsOf(db, ['uid-a', 'uid-b', 'uid-none'])).toEqual(
-      new Map([
-        ['uid-a', newest],
-        ['uid-b', other],
-      ]),
-    )
+    for (const number of [2, 3]) {
+      await queued(db, 'a', { number, transition: 'stop' })
+      await finishJob(db, await claimed(db), { ...succeeded, phase: 'Failed' })
+    }
+    await queued(db, 'b')
+    const histories = await buildHistoriesOf(db, ['uid-a', 'uid-b', 'uid-none'], 1)
+    const told = [...histories].map(([uid, jobs]) => [uid, jobs.map((job) => job.number)])
+    expect(Object.fromEntries(told)).toEqual({ 'uid-a': [3, start.number], 'uid-b': [1] })
+    const look = await queueLook(db, newJob('a'))
+    expect(await newestLooksOf(db, ['uid-a', 'uid-b'])).toEqual(new Map([['uid-a', look]]))
   })
 })
 
