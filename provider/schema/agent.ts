@@ -55,7 +55,7 @@ const MONITORING: Block = {
   check: (config, path) => [
     ...(given(config, 'memory') || given(config, 'volume')
       ? []
-      : [problem(path, 'Nothing to monitor', 'resources_monitoring needs a memory or a volume block.')]),
+      : [problem([...path, 'memory'], 'Nothing to monitor', 'resources_monitoring needs a memory or a volume block.')]),
     ...repeated(config, path, 'volume', 'path'),
   ],
 }

@@ -1,5 +1,5 @@
 import { computed, filled, optional, required, type Block, type Entry } from './model.ts'
-import { matching } from './rules.ts'
+import { matching, namesOfVariables } from './rules.ts'
 
 /** A name of a machine: part of folder names and of names in other systems. */
 export const MACHINE_NAME = '^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$'
@@ -18,7 +18,7 @@ const PROCESS: Block = {
       replaces: true,
       rules: [matching('^/', 'an absolute path')],
     }),
-    env: optional(['map', 'string'], 'Environment beside what the agent gives.'),
+    env: optional(['map', 'string'], 'Environment beside what the agent gives.', { rules: [namesOfVariables] }),
     shell: optional('string', 'The shell of new sessions.', { rules: [matching('^/', 'an absolute path')] }),
     pid: computed('number', 'The process that leads the group.'),
     started_at: computed('string', 'When that process started.'),

@@ -71,6 +71,13 @@ export const json: Rule = (value) => {
 
 export const ENVIRONMENT_NAME = '^[a-zA-Z_][a-zA-Z0-9_]*$'
 
+/** Keys of a map that become environment variables. */
+export const namesOfVariables: Rule = (value) => {
+  if (!isObject(value)) return null
+  const wrong = Object.keys(value).find((name) => !pattern(ENVIRONMENT_NAME).matches(name))
+  return wrong === undefined ? null : `must have names of variables (${ENVIRONMENT_NAME}), not ${shown(wrong)}`
+}
+
 /* Checks: about several values of one block. */
 
 export const problem = (path: Path, summary: string, detail = ''): Diagnostic => ({ severity: 'error', summary, detail, path })

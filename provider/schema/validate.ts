@@ -25,8 +25,13 @@ function nestedProblems(nested: Nested, value: Value, path: Path): readonly Diag
   if (!Array.isArray(value)) return []
   return value.flatMap((item: Value, i) => {
     if (!isObject(item)) return []
-    if (nested.nesting === 'list') return validate(nested.block, item, [...path, i])
-    // An element of a set has no position that a path could name: the block is where the mistake is.
-    return validate(nested.block, item, path).map(({ severity, summary, detail }) => ({ severity, summary, detail, path }))
+    if (nested.nesting === 'list' || nested.max === 1) return validate(nested.block, item, [...path, i])
+    // An element of a set has no position that a path could name: the block's name alone finds the first of them.
+    return validate(nested.block, item, path).map(({ severity, summary, detail }) => ({
+      severity,
+      summary,
+      detail,
+      path,
+    }))
   })
 }
