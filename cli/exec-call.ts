@@ -56,8 +56,9 @@ export function createExecCall(asked: Asked, ends: CallEnds): ExecCall {
   let started = false
   let size = asked.tty
   const output = { received: 0, written: 0, acknowledged: 0 }
-  const unsent: { offset: number; data: Buffer }[] = []
-  const input = { end: 0, taken: 0, over: false, held: false }
+  /** What the command was not yet given, of which `input.sent` says how much is on its way. */
+  const waiting: { offset: number; data: Buffer }[] = []
+  const input = { end: 0, taken: 0, sent: 0, over: false, overSent: false, held: false }
 
   const send = (bytes: Buffer) => wire?.send(bytes)
   const acknowledge = () => {
@@ -79,15 +80,25 @@ export function createExecCall(asked: Asked, ends: CallEnds): ExecCall {
     from?.hold(true)
     to.once('drain', () => from?.hold(false))
   }
-  const holdWhileFull = () => {
+  const sendInput = () => {
+    for (const { offset, data } of waiting) {
+      if (!wire || offset + data.length > input.taken + STDIN_WINDOW_BYTES) break
+      if (offset + data.length <= input.sent) continue
+      send(offsetFrame(FRAME.stdin, offset, data))
+      input.sent = offset + data.length
+    }
+    if (wire && input.over && !input.overSent && input.sent === input.end) {
+      input.overSent = true
+      send(frame(FRAME.eof))
+    }
     const full = input.end - input.taken >= STDIN_WINDOW_BYTES
     if (full !== input.held) ends.holdInput(full)
     input.held = full
   }
   const taken = (offset: number) => {
     input.taken = Math.max(input.taken, offset)
-    while (unsent[0] && unsent[0].offset + unsent[0].data.length <= input.taken) unsent.shift()
-    holdWhileFull()
+    while (waiting[0] && waiting[0].offset + waiting[0].data.length <= input.taken) waiting.shift()
+    sendInput()
   }
   const flushed = async () => {
     for (const stream of Object.values(ends.output)) await new Promise<void>((done) => stream.write('', () => done()))
@@ -126,8 +137,9 @@ export function createExecCall(asked: Asked, ends: CallEnds): ExecCall {
     attach(next) {
       wire = next
       send(jsonFrame(FRAME.start, { ...asked, tty: size, resume: started, offset: output.received }))
-      for (const { offset, data } of unsent) send(offsetFrame(FRAME.stdin, offset, data))
-      if (input.over) send(frame(FRAME.eof))
+      input.sent = input.taken
+      input.overSent = false
+      sendInput()
       if (size && started) send(resizeFrame(size))
       return frameReader(take)
     },
@@ -137,15 +149,14 @@ export function createExecCall(asked: Asked, ends: CallEnds): ExecCall {
     input(data) {
       for (let from = 0; from < data.length; from += DATA_BYTES_MAX) {
         const piece = data.subarray(from, from + DATA_BYTES_MAX)
-        unsent.push({ offset: input.end, data: piece })
-        send(offsetFrame(FRAME.stdin, input.end, piece))
+        waiting.push({ offset: input.end, data: piece })
         input.end += piece.length
       }
-      holdWhileFull()
+      sendInput()
     },
     endInput() {
       input.over = true
-      send(frame(FRAME.eof))
+      sendInput()
     },
     resize(next) {
       size = next

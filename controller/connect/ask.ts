@@ -8,7 +8,7 @@ export interface Answer {
 }
 
 const ANSWER_BYTES_MAX = 256 * 1024
-const ANSWER_LIMIT_MS = 10_000
+const ANSWER_LIMIT_MS = 5000
 
 /** One small question and its answer over an agent's link; what it answers is bounded in size and time. */
 export async function ask(link: Link, clock: Clock, path: string, body: unknown): Promise<Answer> {

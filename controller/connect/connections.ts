@@ -124,8 +124,10 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
       closing.abort()
       exec.close()
       const links = [...held.values()]
-      for (const { link } of links) link.closePolitely()
-      await Promise.race([Promise.all(links.map(({ link }) => link.gone)), clock.sleep(POLITE_MS)])
+      // Reports are followed for ever; whatever else is open may end.
+      const busy = links.filter(({ link }) => link.streams > 1)
+      for (const { link } of busy) link.closePolitely()
+      if (busy.length > 0) await Promise.race([Promise.all(busy.map(({ link }) => link.idle())), clock.sleep(POLITE_MS)])
       for (const { link } of links) link.cut('the control plane ends')
       await Promise.all([stopListening(), replicaGone(db, replica)])
     },

@@ -24,6 +24,8 @@ export interface Link {
   cut(why: string): void
   /** No new streams; those that are open may end. */
   closePolitely(): void
+  /** Resolves when nothing but the reports is open. */
+  idle(): Promise<void>
   readonly streams: number
   readonly gone: Promise<void>
 }
@@ -47,6 +49,7 @@ export function accepted(request: IncomingMessage, socket: Duplex, head: Buffer)
 
 export function createLink(connection: Duplex, clock: Clock): Link {
   let streams = 0
+  const waiting: (() => void)[] = []
   const session = connect('http://agent', {
     createConnection: () => connection,
     maxSessionMemory: SESSION_MEMORY_MB,
@@ -70,11 +73,15 @@ export function createLink(connection: Duplex, clock: Clock): Link {
       const stream = session.request({ ':method': 'POST', ':path': path, ...headers }, { endStream: false })
       streams += 1
       stream.on('error', () => {})
-      stream.on('close', () => (streams -= 1))
+      stream.on('close', () => {
+        streams -= 1
+        if (streams <= 1) for (const resolve of waiting.splice(0)) resolve()
+      })
       return stream
     },
     cut: (why) => session.destroy(new Error(why)),
     closePolitely: () => session.close(),
+    idle: () => (streams <= 1 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   }
 }
 

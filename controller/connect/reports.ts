@@ -2,14 +2,20 @@ import { REPORT_BYTES_MAX, SERVICES, type Report } from '../../agent/protocol.ts
 import { exponentialMs, jittered } from '../kernel/backoff.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Transient } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
 import type { Link } from './link.ts'
 import { isReport } from './messages.ts'
+
+export interface FollowPorts {
+  readonly clock: Clock
+  readonly log: Log
+}
 
 /**
  * Reads what an agent reports, keeps it, and only then says so: an agent sends again what was not acknowledged. While
  * one batch is being kept the stream is paused, so a talkative agent waits in its own memory.
  */
-export async function followReports(link: Link, clock: Clock, keep: (reports: readonly Report[]) => Promise<void>): Promise<void> {
+export async function followReports(link: Link, ports: FollowPorts, keep: (reports: readonly Report[]) => Promise<void>): Promise<void> {
   const stream = link.open(SERVICES.events)
   let rest = ''
   stream.setEncoding('utf8')
@@ -21,7 +27,7 @@ export async function followReports(link: Link, clock: Clock, keep: (reports: re
       if (rest.length > REPORT_BYTES_MAX) throw new Error('the agent sent a report without an end')
       const last = reports.at(-1)
       if (!last) continue
-      await kept(link, clock, () => keep(reports))
+      await kept(link, ports, () => keep(reports))
       stream.write(`${JSON.stringify({ ack: last.seq })}\n`)
     }
   } finally {
@@ -40,15 +46,18 @@ function reportIn(line: string): Report {
   return value
 }
 
-/** The database may be away for a while; what the agent said is not lost by that. */
-async function kept(link: Link, clock: Clock, keep: () => Promise<void>): Promise<void> {
+/**
+ * The database may be away for a while; what the agent said is not lost by that. What cannot be kept at all is given up:
+ * sent again and again it would cut the link for ever.
+ */
+async function kept(link: Link, { clock, log }: FollowPorts, keep: () => Promise<void>): Promise<void> {
   const over = new AbortController()
   void link.gone.then(() => over.abort())
   for (let failures = 1; !over.signal.aborted; failures += 1) {
     try {
       return await keep()
     } catch (error) {
-      if (!(error instanceof Transient)) throw error
+      if (!(error instanceof Transient)) return log.error('what an agent reported could not be kept', { error })
       await clock.sleep(jittered(exponentialMs(failures, 100, 5000), Math.random()), over.signal)
     }
   }

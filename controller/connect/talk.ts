@@ -62,7 +62,7 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
     looking = look()
     await Promise.all([
       looking,
-      followReports(link, clock, createKeeper(db, { agentId: agent.id, workspaceUid: agent.workspaceUid, runId })),
+      followReports(link, ports, createKeeper(db, { agentId: agent.id, workspaceUid: agent.workspaceUid, runId })),
     ])
   }
   const failed = (error: unknown) => {

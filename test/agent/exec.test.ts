@@ -1,19 +1,20 @@
-import { setMaxListeners } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
 import { afterAll, expect, test } from 'vitest'
+import { systemClock } from '../../controller/kernel/clock.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { startControlPlane } from './control-plane.ts'
 import { person, type PersonOptions } from './person.ts'
 import { makeAgent, reached, startAgent, type AgentProcess, type Made } from './world.ts'
 
-setMaxListeners(1000)
 const { db } = await withDatabase()
 const plane = await startControlPlane(db)
 afterAll(() => plane.close())
 
-async function workspace(): Promise<{ made: Made; agent: AgentProcess }> {
+async function workspace(env: Readonly<Record<string, string>> = {}): Promise<{ made: Made; agent: AgentProcess }> {
   const made = await makeAgent(db, { env: { FROM_TEMPLATE: 'yes' } })
-  const agent = startAgent(made, plane.url)
+  const agent = startAgent(made, plane.url, { env })
   await reached(db, made, 'Ready')
   return { made, agent }
 }
@@ -24,9 +25,146 @@ async function ran(made: Made, argv: readonly string[], options: PersonOptions =
   return { code, stdout: someone.stdout(), stderr: someone.stderr() }
 }
 
+const rssOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+
 test('a command gives its exit code, and its output and errors apart', async () => {
   const { made } = await workspace()
   expect(await ran(made, ['sh', '-c', 'echo out; echo err >&2; exit 7'])).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n' })
   expect(await ran(made, ['sh', '-c', 'kill -9 $$'])).toEqual({ code: 137, stdout: '', stderr: '' })
   expect(await ran(made, ['cat'], { input: 'from here\n' })).toEqual({ code: 0, stdout: 'from here\n', stderr: '' })
+})
+
+test('a command has the environment and folder it should have, and no token', async () => {
+  const { made, agent } = await workspace()
+  const show = 'echo $FROM_TEMPLATE $MINE; pwd; env | grep -c "^BOTHY_AGENT_TOKEN\\|^BOTHY_URL\\|^NODE_" || true'
+  expect(await ran(made, ['sh', '-c', show], { env: { MINE: 'mine' } })).toEqual({
+    code: 0,
+    stdout: `yes mine\n${agent.home}\n0\n`,
+    stderr: '',
+  })
+  expect(await ran(made, ['pwd'], { cwd: '/usr' })).toEqual({ code: 0, stdout: '/usr\n', stderr: '' })
+})
+
+test('a command that cannot be run is refused in a sentence, as a shell would count it', async () => {
+  const { made } = await workspace()
+  const missing = await ran(made, ['no-such-program'])
+  expect(missing).toEqual({
+    code: 127,
+    stdout: '',
+    stderr: expect.stringContaining('There is no program no-such-program in the workspace'),
+  })
+  const nowhere = await ran(made, ['pwd'], { cwd: 'no/such' })
+  expect(nowhere).toEqual({
+    code: 126,
+    stdout: '',
+    stderr: expect.stringMatching(/^bothy: There is no folder .*\/no\/such in the workspace\.\n$/),
+  })
+})
+
+test('a terminal has the size of the window, and follows it', async () => {
+  const { made } = await workspace()
+  const stdout = Object.assign(new PassThrough(), { columns: 91, rows: 17 })
+  let seen = ''
+  stdout.on('data', (data: Buffer) => (seen += data.toString()))
+  const someone = person(plane.url, made, ['sh', '-c', 'test -t 0 && stty size; read x; stty size; echo got $x'], { tty: true, stdout })
+  await until('the first size', () => seen.includes('17 91'))
+  Object.assign(stdout, { columns: 132, rows: 50 }).emit('resize')
+  someone.stdin.write('typed\r')
+  expect(await someone.code).toBe(0)
+  expect(seen).toBe('17 91\r\ntyped\r\n50 132\r\ngot typed\r\n')
+})
+
+test('the last words of a terminal arrive though its reader was slow', async () => {
+  const { made } = await workspace()
+  const stdout = new PassThrough({ highWaterMark: 1024 })
+  const someone = person(plane.url, made, ['sh', '-c', 'seq 1 400000; echo THE-END'], { tty: true, stdout })
+  await until('the reader to be full', () => stdout.writableNeedDrain)
+  let bytes = 0
+  let end = ''
+  stdout.on('data', (data: Buffer) => {
+    bytes += data.length
+    end = (end + data.toString()).slice(-20)
+  })
+  expect(await someone.code).toBe(0)
+  expect({ bytes, end }).toEqual({ bytes: 2_688_895 + 400_000 + 'THE-END\r\n'.length, end: '399999\r\n400000\r\nTHE-END\r\n'.slice(-20) })
+})
+
+test('two hundred commands leave nothing behind', async () => {
+  const { made, agent } = await workspace()
+  const descriptors = () => readdirSync(`/proc/${agent.pid}/fd`).length
+  await ran(made, ['true'])
+  const before = descriptors()
+  for (let round = 0; round < 20; round += 1) {
+    const codes = await Promise.all(Array.from({ length: 10 }, (_, i) => ran(made, ['sh', '-c', `exit ${i}`]).then(({ code }) => code)))
+    expect(codes).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  }
+  await until('descriptors to be given back', () => descriptors() <= before)
+  const audited = () =>
+    db.query<{ n: string }>(`select count(*) as n from audit where action = 'exec' and subject = $1`, [
+      `Workspace/default/${made.workspace}`,
+    ])
+  await until('every one of them in the audit', async () => (await audited())[0]?.n === '201')
+})
+
+test('a reader that does not read holds the command back, and nobody fills their memory', async () => {
+  const { made, agent } = await workspace()
+  await ran(made, ['true'])
+  const before = { agent: rssOf(agent.pid), here: process.memoryUsage.rss() / 1024 / 1024 }
+  const stdout = new PassThrough()
+  const someone = person(plane.url, made, ['sh', '-c', 'head -c 200000000 /dev/zero'], { stdout })
+  await until('the reader to be full', () => stdout.writableNeedDrain)
+  await until('the command to be held back', () => heldBack(agent.pid))
+  const grown = { agent: rssOf(agent.pid) - before.agent, here: process.memoryUsage.rss() / 1024 / 1024 - before.here }
+  expect(grown.agent).toBeLessThan(60)
+  expect(grown.here).toBeLessThan(80)
+  expect(await ran(made, ['echo', 'others', 'go', 'on'])).toEqual({ code: 0, stdout: 'others go on\n', stderr: '' })
+  let bytes = 0
+  stdout.on('data', (data: Buffer) => (bytes += data.length))
+  expect(await someone.code).toBe(0)
+  expect(bytes).toBe(200_000_000)
+})
+
+/** Below the agent runs a command that has written something, and writes no more. */
+async function heldBack(agentPid: number): Promise<boolean> {
+  const heads = readdirSync('/proc').filter(
+    (pid) => /^\d+$/.test(pid) && readQuietly(`/proc/${pid}/cmdline`).startsWith('head\0-c\x00200000000'),
+  )
+  const head = heads.find((pid) => ancestors(pid).includes(String(agentPid)))
+  if (!head) return false
+  const written = () => Number(/wchar: (\d+)/.exec(readQuietly(`/proc/${head}/io`))?.[1])
+  const before = written()
+  await systemClock.sleep(300)
+  return before > 0 && before < 200_000_000 && written() === before
+}
+
+function ancestors(pid: string): string[] {
+  const parent = /PPid:\s+(\d+)/.exec(readQuietly(`/proc/${pid}/status`))?.[1]
+  return parent && parent !== '0' ? [parent, ...ancestors(parent)] : []
+}
+
+function readQuietly(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+test('many bytes go in and out unchanged', async () => {
+  const { made } = await workspace()
+  const input = Array.from({ length: 300_000 }, (_, i) => `line ${i}\n`).join('')
+  const { code, stdout } = await ran(made, ['cat'], { input })
+  expect({ code, same: stdout === input, length: stdout.length }).toEqual({ code: 0, same: true, length: input.length })
+})
+
+test('a workspace without an agent, and an agent that is not there, are refused with what is the matter', async () => {
+  const { made } = await workspace()
+  await expect(ran({ ...made, workspace: 'none' }, ['true'])).rejects.toMatchObject({
+    code: 4,
+    text: { what: 'The workspace has no agent now: it is not running.' },
+  })
+  await expect(ran(made, ['true'], { agent: 'other' })).rejects.toMatchObject({
+    code: 3,
+    text: { what: 'The workspace has no agent other; it has main.' },
+  })
 })
