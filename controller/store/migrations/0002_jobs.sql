@@ -96,7 +96,7 @@ create unique index jobs_one_import_at_a_time on jobs (subject_uid, digest) wher
 create index jobs_waiting on jobs (class_order, queued_at, id) where claimed_at is null and finished_at is null;
 create index jobs_claimed on jobs (lease_until) where claimed_at is not null and finished_at is null;
 create index jobs_of_subject on jobs (subject_uid, kind, id);
-create index jobs_finished on jobs (finished_at);
+create index jobs_finished on jobs (finished_at) where finished_at is not null;
 create index jobs_digest on jobs (digest);
 
 -- Sealed Terraform states. The newest of a workspace counts.
