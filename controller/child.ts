@@ -9,9 +9,10 @@ import type { Log } from './kernel/log.ts'
  */
 export interface Child {
   pid(): number | null
-  signal(signal: NodeJS.Signals): void
-  /** Asks with the signal, starts it no more, and answers when it has ended. */
-  end(signal: NodeJS.Signals): Promise<void>
+  /** One line on its standard input. Signals would not do: a terminal, or a service manager, sends them to the whole group. */
+  tell(line: string): void
+  /** Tells it this, starts it no more, and answers when it has ended. */
+  end(line: string): Promise<void>
 }
 
 export interface ChildOptions {
@@ -56,14 +57,14 @@ export function keepRunning({ name, command, args, env, clock, log }: ChildOptio
 
   return {
     pid: () => child?.pid ?? null,
-    signal: (signal) => void child?.kill(signal),
-    end: (signal) => {
+    tell: (line) => void child?.stdin?.write(`${line}\n`),
+    end: (line) => {
       ending = true
       const running = child
       if (!running) return Promise.resolve()
       return new Promise((ended) => {
         running.once('exit', () => ended())
-        running.kill(signal)
+        running.stdin?.write(`${line}\n`)
       })
     },
   }

@@ -8,6 +8,10 @@ export const VERSION = '0.1.0'
 /** Set by `bothy up` in the environment of the provisioner it starts. */
 export const CHILD_MARK = 'BOTHY_PROVISIONER_CHILD'
 
+/** What it may be told on its standard input: take no more and finish; cancel what runs. */
+export const FINISH = 'finish'
+export const CANCEL = 'cancel'
+
 /** What the command line may say; it wins over the environment. */
 export interface Flags {
   readonly folder?: string

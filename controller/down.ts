@@ -1,5 +1,6 @@
 import type { Workspace } from '../crds/types.ts'
 import type { Config } from './config.ts'
+import type { Cache } from './cluster/port.ts'
 import { workspacesOf } from './follow.ts'
 import { systemClock } from './kernel/clock.ts'
 import { Transient } from './kernel/errors.ts'
@@ -14,8 +15,14 @@ import { holderOf, openState, tokenIn, type Holder } from './state.ts'
 
 const LOOK_MS = 50
 const LIMIT_MS = 10 * 60_000
-/** A stop that failed this often is left to a person. */
 const ANSWER_LIMIT_MS = 10_000
+
+/** What `POST /bothy/v1/down` answers. */
+export interface DownAnswer {
+  readonly pid: number
+  /** Workspaces that are going to be stopped. */
+  readonly running: readonly string[]
+}
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -34,7 +41,7 @@ export async function runDown(config: Config): Promise<number> {
       log,
       closers,
       goingDown: true,
-      onDown: () => {},
+      onDown: () => ({ pid: process.pid, running: [] }),
       onLost: (why) => {
         process.stderr.write(`bothy: the database is gone and did not come back: ${why}\n`)
         process.exit(1)
@@ -51,15 +58,19 @@ export async function runDown(config: Config): Promise<number> {
 /** It brings everything down itself and then ends, so its end is the answer. */
 async function askTheOneThatIsUp(config: Config, { pid, start, url }: Holder): Promise<number> {
   const token = tokenIn(`${config.stateDir}/token`)
-  const answer = await fetch(`${url}/bothy/v1/down`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-  }).catch((error: unknown) => {
-    throw new Transient(`the control plane of pid ${pid} does not answer at ${url}`, { cause: error })
-  })
-  if (!answer.ok) throw new Transient(`the control plane of pid ${pid} refused: ${await answer.text()}`)
-  say(`asked the control plane at ${url} to bring everything down`)
+  const ask = async (method: string, path: string): Promise<unknown> => {
+    const answer = await fetch(url + path, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    }).catch((error: unknown) => {
+      throw new Transient(`the control plane of pid ${pid} does not answer at ${url}`, { cause: error })
+    })
+    if (!answer.ok) throw new Transient(`the control plane of pid ${pid} refused: ${await answer.text()}`)
+    return answer.json()
+  }
+  const { running } = (await ask('POST', '/bothy/v1/down')) as DownAnswer
+  say(running.length ? `bringing down ${running.join(', ')}` : 'nothing runs')
   const limitAt = systemClock.elapsedMs() + LIMIT_MS
   while (isSame(pid, start)) {
     if (systemClock.elapsedMs() > limitAt) {
@@ -68,7 +79,7 @@ async function askTheOneThatIsUp(config: Config, { pid, start, url }: Holder): P
     }
     await systemClock.sleep(LOOK_MS)
   }
-  say('everything is down')
+  say(running.length ? `down: ${running.join(', ')}` : 'the control plane has ended')
   return 0
 }
 
@@ -89,6 +100,11 @@ export async function bringDown({ engine, cache }: Standalone, say: (line: strin
   if (left.length === 0 && names.length > 0) say(`down: ${names.join(', ')}`)
   return left.length === 0 ? 0 : 1
 }
+
+export const runningNames = (cache: Cache): string[] =>
+  workspacesOf(cache)
+    .filter(mayRun)
+    .map(({ metadata }) => metadata.name)
 
 const mayRun = ({ status }: Workspace): boolean => status?.power?.effective === 'Running' || buildRuns(status?.build?.phase)
 

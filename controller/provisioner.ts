@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { VERSION, type Config } from './config.ts'
+import { CANCEL, FINISH, VERSION, type Config } from './config.ts'
 import { systemClock } from './kernel/clock.ts'
 import { Misconfigured } from './kernel/errors.ts'
 import { jsonLog, type Log } from './kernel/log.ts'
@@ -10,6 +11,7 @@ import { processMachines } from './machines/process.ts'
 import type { MachinesFor } from './provision/job.ts'
 import { createProvisioner, type Provisioner } from './provision/provisioner.ts'
 import { closeInOrder } from './shutdown.ts'
+import { listenToSignals } from './signals.ts'
 import { openDb } from './store/pool.ts'
 import { openKey } from './store/sealed.ts'
 
@@ -74,27 +76,19 @@ function announcedUrl(config: Config): string {
   }
 }
 
-/**
- * First: take no more, and finish. Second: cancel what runs, and finish. Third: go at once. A child does not listen to the
- * terminal, which signals the whole group: its parent speaks for it, and is gone when the standard input closes.
- */
+/** Ends when it is asked to: by signals, or as a child by its parent, which it also notices to be gone. */
 function untilTold(provisioner: Provisioner, isChild: boolean, log: Log): Promise<number> {
   return new Promise((settle) => {
-    let asked = 0
     const leave = (code: number) => void provisioner.close().finally(() => settle(code))
-    const end = () => {
-      asked += 1
-      if (asked === 1) {
-        if (provisioner.running() > 0) log.info(`finishing ${provisioner.running()} builds; once more cancels them`)
-        void provisioner.drain().finally(() => leave(0))
-      } else if (asked === 2) provisioner.cancelRunning()
-      else leave(130)
+    const finish = () => {
+      if (provisioner.running() > 0) log.info(`finishing ${provisioner.running()} builds; once more cancels them`)
+      void provisioner.drain().finally(() => leave(0))
     }
-    process.on('SIGTERM', end)
-    process.on('SIGHUP', () => (isChild ? undefined : end()))
-    process.on('SIGINT', () => (isChild ? undefined : end()))
-    if (!isChild) return
-    process.stdin.on('end', () => leave(1)).on('error', () => leave(1))
-    process.stdin.resume()
+    if (!isChild) return void listenToSignals([finish, () => provisioner.cancelRunning(), () => leave(130)])
+    // The terminal signals the whole group, but only the parent knows what the person means.
+    listenToSignals([() => {}])
+    const told = createInterface({ input: process.stdin })
+    told.on('line', (line) => (line === FINISH ? finish() : line === CANCEL ? provisioner.cancelRunning() : undefined))
+    told.on('close', () => leave(1))
   })
 }

@@ -2,7 +2,7 @@ import { within, type Clock } from './kernel/clock.ts'
 import { messageOf } from './kernel/errors.ts'
 import type { Log } from './kernel/log.ts'
 
-/** One thing to close. Closing twice must be harmless. */
+/** One thing to close. */
 export interface Step {
   readonly name: string
   /** After this long the next step begins all the same: nothing may keep the database from closing. */
@@ -37,14 +37,17 @@ export type StepName = (typeof SHUTDOWN_ORDER)[number][0]
 /** Collects what is to be closed while it is being opened. */
 export interface Closers {
   add(name: StepName, close: Step['close']): void
-  /** In the order of the table, whatever the order of opening was. What was never opened is left out. */
+  /** In the order of the table, whatever the order of opening was. What was never opened is left out, and nothing closes twice. */
   steps(): readonly Step[]
 }
 
 export function createClosers(): Closers {
   const closers = new Map<StepName, Step['close']>()
   return {
-    add: (name, close) => void closers.set(name, close),
+    add(name, close) {
+      let closed: Promise<void> | null = null
+      closers.set(name, () => (closed ??= Promise.resolve(close())))
+    },
     steps: () =>
       SHUTDOWN_ORDER.flatMap(([name, limitMs]) => {
         const close = closers.get(name)

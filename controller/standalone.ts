@@ -7,8 +7,9 @@ import { keepRunning, type Child } from './child.ts'
 import { createCache } from './cluster/cache.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
 import { openStandalone } from './cluster/standalone.ts'
-import { CHILD_MARK, VERSION, type Config } from './config.ts'
+import { CHILD_MARK, FINISH, VERSION, type Config } from './config.ts'
 import { createConnections } from './connect/connections.ts'
+import type { DownAnswer } from './down.ts'
 import { within, type Clock } from './kernel/clock.ts'
 import type { Log } from './kernel/log.ts'
 import { createMetrics, type Metrics } from './kernel/metrics.ts'
@@ -32,7 +33,7 @@ export interface Standalone {
   readonly cache: Cache
   readonly engine: Engine
   readonly url: string
-  /** The provisioner's process; asked by signal. */
+  /** The provisioner's process. */
   readonly provisioner: Child
 }
 
@@ -45,8 +46,8 @@ export interface StandaloneOptions {
   readonly closers: Closers
   /** Every machine is to be stopped, and stays so until the next start. */
   readonly goingDown: boolean
-  /** Somebody asked over the API for everything to be brought down. */
-  readonly onDown: () => void
+  /** Somebody asked over the API for everything to be brought down. Answers what they are told. */
+  readonly onDown: () => DownAnswer
   /** The database died and could not be brought back: nothing works any more. */
   readonly onLost: (why: string) => void
 }
@@ -138,8 +139,7 @@ async function serve(
     }),
     down: async () => {
       await putSetting(db, DOWN_SETTING, true)
-      onDown()
-      return { pid: process.pid }
+      return onDown()
     },
     exec: (target, request, socket, head) => connections.execUpgrade(target, request, socket, head),
     connect: { path: CONNECT_PATH, upgrade: connections.upgrade },
@@ -164,7 +164,7 @@ function startProvisioner({ config, state, clock, log, closers }: StandaloneOpti
     clock,
     log,
   })
-  closers.add('provisioner', () => child.end('SIGTERM'))
+  closers.add('provisioner', () => child.end(FINISH))
   return child
 }
 

@@ -1,5 +1,5 @@
-import type { Config } from './config.ts'
-import { bringDown } from './down.ts'
+import { CANCEL, type Config } from './config.ts'
+import { bringDown, runningNames } from './down.ts'
 import { createFollower, workspacesOf, type Follower } from './follow.ts'
 import { systemClock } from './kernel/clock.ts'
 import type { Log } from './kernel/log.ts'
@@ -35,7 +35,10 @@ export async function runUp(config: Config): Promise<number> {
       log,
       closers,
       goingDown: false,
-      onDown: () => ending.resolve({ why: 'down' }),
+      onDown: () => {
+        ending.resolve({ why: 'down' })
+        return { pid: process.pid, running: opened ? runningNames(opened.cache) : [] }
+      },
       onLost: (message) => ending.resolve({ why: 'lost', message }),
     })
     opened = standalone
@@ -115,6 +118,5 @@ async function tellOfBuilds({ db }: Standalone): Promise<void> {
 function cancelBuilds(standalone: Standalone | null): void {
   if (!standalone) return
   say('canceling: terraform saves its state and ends')
-  // The provisioner takes the second signal as this wish; the first came with the shutdown.
-  standalone.provisioner.signal('SIGTERM')
+  standalone.provisioner.tell(CANCEL)
 }

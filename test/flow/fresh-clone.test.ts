@@ -21,7 +21,10 @@ test('npm start in a fresh clone with a fresh home gives a workspace that can be
   const home = join(base, 'home')
   mkdirSync(home)
   // Not the pinned Node that runs this test: the one a newcomer has.
-  const path = (process.env['PATH'] ?? '').split(delimiter).filter((each) => !each.includes('node_modules')).join(delimiter)
+  const path = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((each) => !each.includes('node_modules'))
+    .join(delimiter)
   const env = { PATH: path, HOME: home, BOTHY_PORT: '0', LANG: 'C.UTF-8', NO_COLOR: '1' }
   await run('git', ['clone', '--quiet', root, clone])
 

@@ -7,7 +7,7 @@ import { until } from '../support/until.ts'
 /** SIGKILL of each process in turn, at rest and in the middle of a build: it converges by itself, with one machine. */
 
 const matching = (home: Home, pattern: RegExp) => home.processes().filter(({ command }) => pattern.test(command))
-const AGENT = /agent\/main\.ts/
+const AGENT = /^(?!.*supervise\.sh).*agent\/main\.ts/
 const SUPERVISOR = /agent\/supervise\.sh/
 const PROVISIONER = /controller\/main\.ts provisioner/
 const POSTGRES = /\/postgres -D|\/postgres .*-D/

@@ -28,7 +28,7 @@ const inside = async (home: Home, script: string): Promise<string> =>
   (await home.run(['exec', 'dev', '--', 'sh', '-c', script])).stdout.trim()
 
 /** Pids of the agent's program, which carry the machine's marker. */
-const agents = (home: Home) => home.processes().filter(({ command }) => /agent\/main\.ts/.test(command))
+const agents = (home: Home) => home.processes().filter(({ command }) => /agent\/main\.ts/.test(command) && !/supervise\.sh/.test(command))
 /** The control plane's own processes: everything of this home but the machines and the command lines that ask. */
 const own = (home: Home) => home.processes().filter(({ command }) => !/agent\/(main\.ts|supervise\.sh)/.test(command))
 
