@@ -1,4 +1,4 @@
-import { Environment, EvaluationError, type ParseResult } from '@marcbachmann/cel-js'
+import { Environment, EvaluationError, Optional, type ParseResult } from '@marcbachmann/cel-js'
 import { CEL_FUNCTIONS } from './cel-functions.ts'
 import { isJsonObject, own, type JsonObject, type Schema } from './types.ts'
 
@@ -6,9 +6,16 @@ import { isJsonObject, own, type JsonObject, type Schema } from './types.ts'
 
 export type Answer = { readonly value: unknown } | { readonly error: string }
 
+export interface Variables {
+  readonly self: CelValue
+  /** Absent: there was nothing before. */
+  readonly oldSelf?: CelValue
+}
+
 export interface Compiled {
   readonly usesOldSelf: boolean
-  evaluate(variables: { readonly self: CelValue; readonly oldSelf?: CelValue | null }): Answer
+  /** With `optionalOldSelf`, the rule sees an optional in place of `oldSelf`, so that it can be asked without one. */
+  evaluate(variables: Variables, options?: { readonly optionalOldSelf: boolean }): Answer
 }
 
 /** What rules compute with: BigInt for integers, Map for objects, Date for instants. */
@@ -29,9 +36,10 @@ export function compile(rule: string): Compiled {
   const parsed: ParseResult = shared.parse(rewritten(rule))
   return {
     usesOldSelf: withoutStrings(rule).some((part) => /\boldSelf\b/.test(part)),
-    evaluate(variables) {
+    evaluate({ self, oldSelf }, options) {
+      const before = options?.optionalOldSelf ? { oldSelf: oldSelf === undefined ? Optional.none() : Optional.of(oldSelf) } : { oldSelf }
       try {
-        const value: unknown = parsed(variables)
+        const value: unknown = parsed({ self, ...before })
         return { value }
       } catch (error) {
         // The engine's message draws the place in the rule over several lines; a cause has one.

@@ -1,5 +1,5 @@
 import { duplicate, forbidden, invalid, required, sentenceOf, type Issue } from './causes.ts'
-import { celValue, compile, type CelValue, type Compiled } from './cel.ts'
+import { celValue, compile, type CelValue, type Compiled, type Variables } from './cel.ts'
 import { joined } from './decode.ts'
 import { equal } from './equal.ts'
 import { itemBefore } from './lists.ts'
@@ -83,7 +83,7 @@ interface Broken {
 
 function ask(rule: Rule, compiled: Compiled, at: Visit, self: CelValue, oldSelf: CelValue | undefined): Broken | null {
   const variables = oldSelf === undefined ? { self } : { self, oldSelf }
-  const answer = compiled.evaluate(rule.optionalOldSelf ? { self, oldSelf: oldSelf ?? null } : variables)
+  const answer = compiled.evaluate(variables, { optionalOldSelf: rule.optionalOldSelf })
   const what = rule.message?.trim() ?? rule.rule.trim()
   if ('error' in answer) {
     return { issue: invalid(at.path, typeOf(at.schema), `${answer.error} evaluating rule: ${what}`), failed: true }
@@ -93,7 +93,7 @@ function ask(rule: Rule, compiled: Compiled, at: Visit, self: CelValue, oldSelf:
   return { issue: issueFor(rule, path, typeOf(at.schema), detailOf(rule, variables)), failed: false }
 }
 
-function detailOf(rule: Rule, variables: { readonly self: CelValue; readonly oldSelf?: CelValue }): string {
+function detailOf(rule: Rule, variables: Variables): string {
   if (rule.messageExpression !== null) {
     const said = compiledRule(rule.messageExpression).evaluate(variables)
     if ('value' in said && typeof said.value === 'string' && said.value.trim() !== '') return said.value.trim()

@@ -9,11 +9,14 @@ import { kindNamed } from './support/objects.ts'
 const OURS = KINDS.filter(({ group }) => group === GROUP)
 const pageOf = (kind: string): string => readFileSync(new URL(`../../docs/kinds/${kind.toLowerCase()}.md`, import.meta.url), 'utf8')
 
-const pathsOf = (schema: Schema | undefined, path = ''): readonly string[] =>
-  [...(schema?.properties ?? [])].flatMap(([name, child]) => {
+function pathsOf(schema: Schema | undefined, path = ''): readonly string[] {
+  const found: string[] = []
+  for (const [name, child] of schema?.properties ?? []) {
     const at = path ? `${path}.${name}` : name
-    return [at, ...pathsOf(child, at), ...pathsOf(child.items ?? undefined, `${at}[]`)]
-  })
+    found.push(at, ...pathsOf(child, at), ...pathsOf(child.items ?? undefined, `${at}[]`))
+  }
+  return found
+}
 
 test.each(OURS)('the page of $kind names every field', ({ kind, schema }) => {
   const page = pageOf(kind)
