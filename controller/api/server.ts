@@ -27,7 +27,7 @@ const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/
 /** A request that arrives byte by byte may not hold a connection for ever. */
 const LIMITS: ServerOptions = {
   maxHeaderSize: 16 * 1024,
-  headersTimeout: 10_000,
+  headersTimeout: 5_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 5_000,
