@@ -5,7 +5,7 @@ import { finishJob } from '../store/finish-job.ts'
 import { intentOf, jobById } from '../store/read-jobs.ts'
 import type { Claim, Intent, Job } from '../store/records.ts'
 import { newestState } from '../store/states.ts'
-import { folderOf, foldersLeft, markInterrupted, removePath, stateIn, wasInterrupted } from './folder.ts'
+import { folderOf, foldersLeft, mayInterrupt, removePath, stateIn } from './folder.ts'
 import { holdClaim } from './hold.ts'
 import type { Ending, Tools } from './job.ts'
 import { orphansIn } from './machines-left.ts'
@@ -47,13 +47,16 @@ export function createClassifier(tools: Tools, options: ClassifierOptions): Clas
       const jobs = (await lostClaims(tools.db, null)).filter(({ id }) => !running.has(id))
       const ids = new Set(jobs.map(({ id }) => id))
       for (const id of lostSinceMs.keys()) if (!ids.has(id)) lostSinceMs.delete(id)
-      for (const job of jobs) {
-        const intent = await intentOf(tools.db, job.id)
-        const since = lostSinceMs.get(job.id) ?? tools.clock.elapsedMs()
-        lostSinceMs.set(job.id, since)
-        if (intent && !isHere(tools, intent) && tools.clock.elapsedMs() - since < options.elsewhereMs) continue
-        await settle(tools, options, job, intent)
-      }
+      // Together: waiting for one terraform to end must not keep the others waiting.
+      await Promise.all(
+        jobs.map(async (job) => {
+          const intent = await intentOf(tools.db, job.id)
+          const since = lostSinceMs.get(job.id) ?? tools.clock.elapsedMs()
+          lostSinceMs.set(job.id, since)
+          if (intent && !isHere(tools, intent) && tools.clock.elapsedMs() - since < options.elsewhereMs) return
+          await settle(tools, options, job, intent)
+        }),
+      )
     },
     async sweep(running) {
       for (const id of await foldersLeft(tools.stateDir)) {
@@ -88,7 +91,7 @@ async function settle(tools: Tools, options: ClassifierOptions, job: Job, intent
 async function endOf({ clock, graceMs }: Tools, { folder, pid, pidStartedAt }: Intent): Promise<boolean> {
   if (pid === undefined || pidStartedAt === undefined) return false
   const process = { pid, startedAt: pidStartedAt }
-  interruptOnce(folder, process)
+  if (mayInterrupt(folder)) send(process, 'SIGINT', true)
   const since = clock.elapsedMs()
   while (isSame(pid, pidStartedAt)) {
     if (clock.elapsedMs() - since > graceMs) {
@@ -98,12 +101,6 @@ async function endOf({ clock, graceMs }: Tools, { folder, pid, pidStartedAt }: I
     await clock.sleep(LOOK_AGAIN_MS)
   }
   return false
-}
-
-function interruptOnce(folder: string, process: { readonly pid: number; readonly startedAt: string }): void {
-  if (wasInterrupted(folder)) return
-  markInterrupted(folder)
-  send(process, 'SIGINT', true)
 }
 
 interface Found {
@@ -152,7 +149,8 @@ async function sweepFolder(tools: Tools, id: string): Promise<void> {
   const folder = folderOf(tools.stateDir, id)
   const intent = await intentOf(tools.db, id)
   if (intent?.pid !== undefined && intent.pidStartedAt !== undefined && isSame(intent.pid, intent.pidStartedAt)) {
-    return interruptOnce(folder, { pid: intent.pid, startedAt: intent.pidStartedAt })
+    if (mayInterrupt(folder)) send({ pid: intent.pid, startedAt: intent.pidStartedAt }, 'SIGINT', true)
+    return
   }
   await removePath(folder)
 }

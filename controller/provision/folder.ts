@@ -1,4 +1,4 @@
-import { constants, existsSync, writeFileSync } from 'node:fs'
+import { constants, writeFileSync } from 'node:fs'
 import { chown, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -129,9 +129,18 @@ async function ownFile(path: string): Promise<Buffer | null> {
 
 const INTERRUPTED_MARK = 'interrupted'
 
-/** Written before a SIGINT is sent, and read by whoever comes later: a second one makes terraform forget what it is making. */
-export const markInterrupted = (path: string): void => writeFileSync(join(path, INTERRUPTED_MARK), '')
-export const wasInterrupted = (path: string): boolean => existsSync(join(path, INTERRUPTED_MARK))
+/**
+ * Whether the one SIGINT of this build is ours to send: a second one makes terraform forget what it is making. Asked before
+ * each, by its provisioner and by whoever comes later; only the first is told yes.
+ */
+export function mayInterrupt(path: string): boolean {
+  try {
+    writeFileSync(join(path, INTERRUPTED_MARK), '', { flag: 'wx' })
+    return true
+  } catch {
+    return false
+  }
+}
 
 export const removePath = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 2 })
 

@@ -14,6 +14,8 @@ export interface Journal {
   /** From now on this text is never written. */
   conceal(secret: string): void
   redacted(text: string): string
+  /** Whether an error of this text was written. */
+  hasSaid(error: string): boolean
   /** How long each stage took so far, in milliseconds. */
   stages(): Readonly<Record<string, number>>
   /** Writes what is left. */
@@ -30,12 +32,14 @@ const BATCH_ROWS = 100
 const BATCH_MS = 250
 /** While the database is away rows wait here; beyond this they are counted and dropped. */
 const WAITING_ROWS_MAX = 5000
+const ERRORS_MAX = 1000
 const TEXT_CHARACTERS_MAX = 16 * 1024
 /** Shorter values are words that a log would lose everywhere. */
 const SECRET_CHARACTERS_MIN = 6
 
 export function createJournal({ clock, log, append }: JournalOptions): Journal {
   const waiting: Row[] = []
+  const errors: string[] = []
   const secrets = new Set<string>()
   const took: Record<string, number> = {}
   let current: { readonly stage: Stage; readonly since: number } = { stage: 'Preparing', since: clock.elapsedMs() }
@@ -48,9 +52,9 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
     for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]')
     return clean.length > TEXT_CHARACTERS_MAX ? `${clean.slice(0, TEXT_CHARACTERS_MAX)}…` : clean
   }
-  const rest = (): void => {
+  const enter = (stage: Stage): void => {
     took[current.stage] = Math.round((took[current.stage] ?? 0) + clock.elapsedMs() - current.since)
-    current = { ...current, since: clock.elapsedMs() }
+    current = { stage, since: clock.elapsedMs() }
   }
   const writeBatch = async (): Promise<void> => {
     const rows = waiting.splice(0, BATCH_ROWS)
@@ -76,17 +80,16 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
 
   return {
     redacted,
-    stage(stage) {
-      if (stage === current.stage) return
-      rest()
-      current = { stage, since: clock.elapsedMs() }
-    },
+    hasSaid: (error) => errors.join('\n').includes(error),
+    stage: enter,
     write(level, text) {
       if (waiting.length >= WAITING_ROWS_MAX) {
         dropped += 1
         return
       }
-      waiting.push({ at: clock.now(), stage: current.stage, level, text: redacted(text) })
+      const clean = redacted(text)
+      if (level === 'error' && errors.length < ERRORS_MAX) errors.push(clean)
+      waiting.push({ at: clock.now(), stage: current.stage, level, text: clean })
       if (waiting.length >= BATCH_ROWS) void flush()
       else timer ??= clock.after(BATCH_MS, () => void flush())
     },
@@ -94,7 +97,7 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
       if (secret.length >= SECRET_CHARACTERS_MIN) secrets.add(secret)
     },
     stages() {
-      rest()
+      enter(current.stage)
       return { ...took }
     },
     async close() {

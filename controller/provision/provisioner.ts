@@ -47,9 +47,11 @@ export interface Limits {
   readonly graceMs: number
   /** For the machine that holds what a dead provisioner left, before somebody else calls it lost. */
   readonly elsewhereMs: number
+  /** Between two looks around, whoever calls or not. */
+  readonly lookMs: number
 }
 
-const LIMITS: Limits = { leaseMs: 10_000, buildMs: 30 * 60_000, graceMs: 3 * 60_000, elsewhereMs: 60_000 }
+const LIMITS: Limits = { leaseMs: 10_000, buildMs: 30 * 60_000, graceMs: 3 * 60_000, elsewhereMs: 60_000, lookMs: 5_000 }
 
 export interface ProvisionerOptions {
   readonly db: Db
@@ -73,7 +75,6 @@ export interface Provisioner {
   running(): number
 }
 
-const LOOK_MS = 5_000
 const HEARTBEAT_MS = 60_000
 /** Long enough for the signals to be sent, and for most to end. */
 const CLOSE_MS = 500
@@ -131,8 +132,8 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
       const classifier = createClassifier(ready, { provisionerId: config.id, limitMs: limits.buildMs, ...limits })
       loops.push(
         every(clock, HEARTBEAT_MS, over.signal, log, heartbeat),
-        every(clock, LOOK_MS, over.signal, log, () => jobs.claimMore()),
-        every(clock, LOOK_MS, over.signal, log, () => lookAround(options, classifier, jobs.running)),
+        every(clock, limits.lookMs, over.signal, log, () => jobs.claimMore()),
+        every(clock, limits.lookMs, over.signal, log, () => lookAround(options, classifier, jobs.running)),
       )
     },
     async drain() {

@@ -1,5 +1,5 @@
 import type { AgentSeen, Host, Machines } from '../../provider/port.ts'
-import { Stalled } from '../kernel/errors.ts'
+import { messageOf, Stalled } from '../kernel/errors.ts'
 import { sha256 } from '../kernel/names.ts'
 import { agentMade } from '../store/agents.ts'
 import { startJob } from '../store/claim-jobs.ts'
@@ -88,10 +88,9 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
   const state = (left && parseState(left)) ?? apply.known
   const agents = state ? agentsIn(state) : []
   const sound = typeof agents === 'string' ? null : agents
-  const verdict = judge(work, { ended, heard, problem: typeof agents === 'string' ? agents : null })
-  if (verdict.phase === 'Succeeded' && state) {
-    await sweepMachines(tools, claim.job, apply.machines.process, state)
-  }
+  const judged = judge(work, { ended, heard, problem: typeof agents === 'string' ? agents : null })
+  const unswept = judged.phase === 'Succeeded' ? await sweep(tools, claim.job, apply.machines, state) : null
+  const verdict: Verdict = unswept === null ? judged : { phase: 'Failed', reason: 'InternalError', error: unswept }
   const changed = left !== null && !(apply.before && left.equals(apply.before))
   return {
     ...verdict,
@@ -104,6 +103,16 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
       resources: state?.instances.length ?? 0,
       ...(ended.killed ? { orphans: orphansIn(intents.creates(), state) } : {}),
     }),
+  }
+}
+
+/** The message of what went wrong: the state of a build is kept all the same. */
+async function sweep(tools: Tools, job: Job, machines: Machines, state: State | null): Promise<string | null> {
+  try {
+    await sweepMachines(tools, job, machines.process, state)
+    return null
+  } catch (error) {
+    return `a machine that an interrupted build had left was not removed: ${messageOf(error)}`
   }
 }
 

@@ -1,11 +1,10 @@
-import { rm } from 'node:fs/promises'
 import { messageOf, never, Stalled, Transient } from '../kernel/errors.ts'
 import type { Reason } from '../kernel/reasons.ts'
 import { releaseClaim } from '../store/claim-jobs.ts'
 import { finishJob } from '../store/finish-job.ts'
 import { appendLogs } from '../store/logs.ts'
 import type { Claim } from '../store/records.ts'
-import { folderOf } from './folder.ts'
+import { folderOf, removePath, stateIn } from './folder.ts'
 import type { Hold } from './hold.ts'
 import { stopReasonOf, type Ending, type Tools, type Work } from './job.ts'
 import { createJournal } from './journal.ts'
@@ -31,10 +30,10 @@ export async function runJob(tools: Tools, claim: Claim, hold: Hold): Promise<En
     ending = await dispatched(tools, work)
   } catch (error) {
     if (error instanceof Transient) return await givenBack(tools, claim, error)
-    log.error('a job failed in a way nobody expected', { error })
-    ending = failed(work, reasonOf(error), messageOf(error))
+    if (!(error instanceof Stalled)) log.error('a job failed in a way nobody expected', { error })
+    ending = { ...failed(work, reasonOf(error), messageOf(error)), state: await stateSaved(tools, claim) }
   }
-  if (ending.error !== null) journal.write('error', ending.error)
+  if (ending.error !== null && !journal.hasSaid(ending.error)) journal.write('error', ending.error)
   await journal.close()
   // What is in the folder is told apart by whoever looks next: here by the next start, elsewhere by who took over.
   if (hold.lost() || stopReasonOf(hold.stop) === 'closing') return null
@@ -55,6 +54,12 @@ function dispatched(tools: Tools, work: Work): Promise<Ending> {
   }
 }
 
+/** Whatever went wrong with us, what terraform left is kept. */
+async function stateSaved({ stateDir, sealer }: Tools, { job }: Claim): Promise<Buffer | null> {
+  const bytes = job.kind === 'build' ? await stateIn(folderOf(stateDir, job.id)) : null
+  return bytes && sealer.seal(bytes, job.subject.uid)
+}
+
 const reasonOf = (error: unknown): Reason => (error instanceof Stalled ? error.reason : 'InternalError')
 
 /** Before terraform was about to start, another one may have it; afterwards its claim runs out and is looked into. */
@@ -69,7 +74,7 @@ async function finished({ db, clock, log, stateDir }: Tools, claim: Claim, hold:
   for (;;) {
     try {
       const kept = await finishJob(db, claim, ending)
-      if (kept) await rm(folderOf(stateDir, claim.job.id), { recursive: true, force: true })
+      if (kept) await removePath(folderOf(stateDir, claim.job.id))
       return kept
     } catch (error) {
       if (!(error instanceof Transient) || hold.lost()) throw error

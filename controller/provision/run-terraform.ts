@@ -4,7 +4,7 @@ import type { Host } from '../../provider/port.ts'
 import { serveProvider } from '../../provider/serve.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { environmentOf } from './environment.ts'
-import { markInterrupted, type WorkFolder } from './folder.ts'
+import { mayInterrupt, type WorkFolder } from './folder.ts'
 import type { Sandbox } from './sandbox.ts'
 import { startTerraform, type Ended, type Process, type Terraform } from './terraform.ts'
 
@@ -73,8 +73,7 @@ async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: Terraf
   const grace = new AbortController()
   let killed = false
   const stop = () => {
-    markInterrupted(run.folder.path)
-    running.interrupt()
+    if (mayInterrupt(run.folder.path)) running.interrupt()
     const cancel = clock.after(graceMs, () => {
       killed = true
       running.kill()

@@ -1,6 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { isSame } from '../../controller/kernel/pids.ts'
 import { agentsOf } from '../../controller/store/agents.ts'
 import { intentOf } from '../../controller/store/read-jobs.ts'
@@ -8,20 +7,11 @@ import type { Job } from '../../controller/store/records.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
+import { another } from './another.ts'
 import { PROCESS } from './templates.ts'
-import { createWorld, KEY, pidsWith, workspace, type World } from './world.ts'
+import { createWorld, pidsWith, workspace } from './world.ts'
 
 const { db, url } = await withDatabase()
-
-/** A provisioner in a process of its own, ready. */
-async function another(world: World, how: 'slow' | 'fast'): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [`${import.meta.dirname}/crashing-provisioner.ts`, url, world.stateDir, KEY, how], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  await new Promise((resolve) => child.stdout?.once('data', resolve))
-  return child
-}
 
 const inTheMiddle = (job: Job) =>
   until('it to be in the middle of making a machine', async () => {
@@ -31,13 +21,13 @@ const inTheMiddle = (job: Job) =>
 
 test('a build whose provisioner was killed is Interrupted, keeps what terraform saved, and is built anew with one machine', async () => {
   const world = await createWorld(db)
-  const child = await another(world, 'slow')
+  const child = await another({ world, url, how: 'slow' })
   const dev = workspace()
   const digest = await world.template(PROCESS)
   const job = await world.build(dev, digest)
   const intent = await inTheMiddle(job)
   child.kill('SIGKILL')
-  await world.provisioner({ limits: { leaseMs: 1500 } })
+  await world.provisioner({ limits: { leaseMs: 1500, lookMs: 200 } })
   const ended = await world.ended(job, 20_000)
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'Interrupted'])
   expect(isSame(intent.pid ?? 0, intent.pidStartedAt ?? '')).toBe(false)
@@ -59,7 +49,7 @@ test('a build that was claimed by a provisioner that died before it began goes b
      provisioner_id = 'dead', epoch = 1 where id = $1`,
     [job.id],
   )
-  await world.provisioner()
+  await world.provisioner({ limits: { lookMs: 200 } })
   expect((await world.ended(job)).phase).toBe('Succeeded')
 })
 
@@ -71,7 +61,7 @@ test('a build that was left on another machine is ProvisionerLost', async () => 
      provisioner_id = 'dead', epoch = 1, intent = $2 where id = $1`,
     [job.id, JSON.stringify({ host: 'elsewhere', folder: '/nowhere', creates: [] })],
   )
-  await world.provisioner({ limits: { elsewhereMs: 100 } })
+  await world.provisioner({ limits: { elsewhereMs: 100, lookMs: 200 } })
   const ended = await world.ended(job)
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'ProvisionerLost'])
 })

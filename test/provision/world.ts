@@ -55,8 +55,8 @@ export const INPUT: BuildInput = {
   preset: null,
 }
 
-export async function createWorld(db: Db): Promise<World> {
-  const stateDir = temporaryFolder('bothy-provision-')
+export async function createWorld(db: Db, below = ''): Promise<World> {
+  const stateDir = join(temporaryFolder('bothy-provision-'), below)
   onTestFinished(() => endMachines(stateDir))
   mkdirSync(stateDir, { recursive: true })
   writeFileSync(join(stateDir, 'url'), 'http://127.0.0.1:1\n')
