@@ -36,9 +36,10 @@ while :; do
   echo "bothy: the agent ended with $code and is started again in $delay s" >&2
   sleep "$delay" &
   child=$!
-  [ -z "$ending" ] || kill -TERM "$child" 2>/dev/null
-  await
+  # Not awaited like the program: nobody needs the rest of a pause.
+  [ -n "$ending" ] || wait "$child"
   [ -z "$ending" ] || exit 0
+  child=
   delay=$((delay * 2))
   [ "$delay" -le 10 ] || delay=10
 done

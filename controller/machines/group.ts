@@ -32,10 +32,9 @@ export async function leaderOf(place: Place, supervisor: string, list: ListProce
   }
   for (const listed of await list()) {
     if (listed.pid !== listed.group) continue
-    const environment = await environmentOf(listed.pid)
+    const environment = environmentOf(listed.pid)
     // A shell that the agent opened leads a group too, and has the mark; only the supervisor runs this script.
-    if (environment?.get(MARK) === place.machine && (await argumentsOf(listed.pid))[1] === supervisor)
-      return { listed, record: null, environment }
+    if (environment?.get(MARK) === place.machine && argumentsOf(listed.pid)[1] === supervisor) return { listed, record: null, environment }
   }
   return null
 }
@@ -44,7 +43,7 @@ export async function leaderOf(place: Place, supervisor: string, list: ListProce
 async function membersOf(place: Place, record: MachineRecord | null, list: ListProcesses): Promise<readonly ProcessListed[]> {
   const listed = await list()
   const marked = new Set<number>()
-  for (const { pid } of listed) if ((await environmentOf(pid))?.get(MARK) === place.machine) marked.add(pid)
+  for (const { pid } of listed) if (environmentOf(pid)?.get(MARK) === place.machine) marked.add(pid)
   const groups = ownGroups(record, listed, marked)
   return listed.filter(({ pid, group }) => pid !== process.pid && (marked.has(pid) || groups.has(group)))
 }

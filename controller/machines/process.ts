@@ -75,7 +75,7 @@ export function processMachines(options: ProcessMachinesOptions): ProcessMachine
     await writeRecord(at, record)
     const env = environmentFor(options, at, wanted, home, agent.name)
     const leader = await launch(at, options.command, env, home)
-    const startedAt = toIso(clock.now() - ((await ageMs(leader)) ?? 0))
+    const startedAt = toIso(clock.now() - (ageMs(leader) ?? 0))
     await writeRecord(at, { ...record, process: { pid: leader.pid, start: leader.start, startedAt } })
     log.info('machine started', { machine: at.machine, pid: leader.pid })
     return { pid: leader.pid, startedAt, home }
@@ -112,7 +112,7 @@ export function processMachines(options: ProcessMachinesOptions): ProcessMachine
         const leader = await leaderOf(at, SUPERVISOR, listProcesses)
         const home = homeOf(options, wanted)
         if (!leader || !runs(leader, wanted, home)) return replace(wanted)
-        const seen = await seenOf(leader, clock)
+        const seen = seenOf(leader, clock)
         const { pid, start: startOfLeader } = leader.listed
         await writeRecord(at, {
           workspace,
@@ -136,7 +136,7 @@ export function processMachines(options: ProcessMachinesOptions): ProcessMachine
 }
 
 /** What the workspace kept across its stops. Its machines must have ended. */
-export const forgetWorkspace = (stateDir: string, workspaceUid: string): Promise<void> =>
+const forgetWorkspace = (stateDir: string, workspaceUid: string): Promise<void> =>
   rm(workspaceFolder(stateDir, workspaceUid), { recursive: true, force: true })
 
 export interface MachineListed {
@@ -152,7 +152,7 @@ export async function listMachines(stateDir: string, clock: Clock): Promise<read
     (await machinesIn(stateDir)).map(async (at) => {
       const leader = await leaderOf(at, SUPERVISOR, listProcesses)
       if (!leader) return []
-      const { pid, startedAt } = await seenOf(leader, clock)
+      const { pid, startedAt } = seenOf(leader, clock)
       return [{ machine: at.machine, workspace: leader.record?.workspace ?? null, pid, startedAt }]
     }),
   )
@@ -182,11 +182,11 @@ function runs({ record, environment }: Leader, wanted: ProcessWanted, home: stri
   return Object.entries(wants).every(([name, value]) => environment?.get(name) === value)
 }
 
-async function seenOf({ listed, record, environment }: Leader, clock: Clock): Promise<ProcessSeen> {
+function seenOf({ listed, record, environment }: Leader, clock: Clock): ProcessSeen {
   return {
     pid: listed.pid,
     home: record?.home ?? environment?.get('HOME') ?? '',
-    startedAt: record?.process?.startedAt ?? toIso(clock.now() - ((await ageMs(listed)) ?? 0)),
+    startedAt: record?.process?.startedAt ?? toIso(clock.now() - (ageMs(listed) ?? 0)),
   }
 }
 

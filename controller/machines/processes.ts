@@ -1,7 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
 import { startOf } from '../kernel/pids.ts'
 
-/** The processes of this machine as the kernel lists them. */
+/**
+ * The processes of this machine as the kernel lists them. Read without waiting: /proc is memory, and hundreds of small reads
+ * through the thread pool take ten times as long.
+ */
 
 export interface ProcessListed {
   readonly pid: number
@@ -11,8 +14,8 @@ export interface ProcessListed {
 }
 
 /** null where the process is gone or belongs to somebody else. */
-export async function environmentOf(pid: number): Promise<ReadonlyMap<string, string> | null> {
-  const text = await readOrNull(`/proc/${pid}/environ`)
+export function environmentOf(pid: number): ReadonlyMap<string, string> | null {
+  const text = readOrNull(`/proc/${pid}/environ`)
   if (text === null) return null
   return new Map(
     text.split('\0').flatMap((entry) => {
@@ -22,25 +25,21 @@ export async function environmentOf(pid: number): Promise<ReadonlyMap<string, st
   )
 }
 
-export async function argumentsOf(pid: number): Promise<readonly string[]> {
-  return ((await readOrNull(`/proc/${pid}/cmdline`)) ?? '').split('\0')
-}
+export const argumentsOf = (pid: number): readonly string[] => (readOrNull(`/proc/${pid}/cmdline`) ?? '').split('\0')
 
 /** Whoever exited and was not yet waited for is not listed. */
-export async function fromProc(): Promise<readonly ProcessListed[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-  const listed = await Promise.all(
-    pids.map(async (pid) => {
-      const group = await groupOf(pid)
+export const fromProc = (): readonly ProcessListed[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const pid = Number(name)
+      const group = groupOf(pid)
       const start = startOf(pid)
       return group === null || start === null ? [] : [{ pid, group, start }]
-    }),
-  )
-  return listed.flat()
-}
+    })
 
-async function groupOf(pid: number): Promise<number | null> {
-  const stat = await readOrNull(`/proc/${pid}/stat`)
+function groupOf(pid: number): number | null {
+  const stat = readOrNull(`/proc/${pid}/stat`)
   if (stat === null) return null
   const group = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2])
   return Number.isSafeInteger(group) ? group : null
@@ -60,15 +59,15 @@ export function fromPs(text: string): readonly ProcessListed[] {
 const TICK_MS = 10
 
 /** Milliseconds since that process started; null where the kernel does not say. */
-export async function ageMs({ start }: ProcessListed): Promise<number | null> {
-  const uptime = Number((await readOrNull('/proc/uptime'))?.split(' ')[0])
+export function ageMs({ start }: ProcessListed): number | null {
+  const uptime = Number(readOrNull('/proc/uptime')?.split(' ')[0])
   const ticks = Number(start.split(':')[1])
   return Number.isFinite(uptime) && Number.isFinite(ticks) ? Math.max(0, uptime * 1000 - ticks * TICK_MS) : null
 }
 
-async function readOrNull(file: string): Promise<string | null> {
+function readOrNull(file: string): string | null {
   try {
-    return await readFile(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch {
     return null
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { startOf } from '../../controller/kernel/pids.ts'
-import { endMachine, forgetWorkspace, listMachines } from '../../controller/machines/process.ts'
+import { endMachine, listMachines } from '../../controller/machines/process.ts'
 import { ENV, ENV_MACHINE } from '../../agent/protocol.ts'
 import { until } from '../support/until.ts'
 import { agentPids, hurriedClock, wanted, world, type World } from './machine.ts'
@@ -210,12 +210,12 @@ test('a long log is cut while the machine runs', async () => {
   expect((await stat(join(here.folder(), 'agent.log.1'))).size).toEqual(5_000_000)
 })
 
-test('machines are ended by name without their build, and what a workspace kept can be forgotten', async () => {
+test('machines are ended by name without their build, and their homes stay', async () => {
   const { pid, home } = await here.machines().create(wanted())
   await endMachine(here.stateDir, here.machine(), systemClock)
   expect(startOf(pid)).toBeNull()
   expect(await listMachines(here.stateDir, systemClock)).toEqual([])
   expect((await stat(home)).isDirectory()).toEqual(true)
-  await forgetWorkspace(here.stateDir, here.uid)
+  await here.machines().destroy('main', { removeHome: true })
   await expect(stat(home)).rejects.toThrow('ENOENT')
 })
