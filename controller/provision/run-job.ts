@@ -12,7 +12,7 @@ import { runBuild } from './run-build.ts'
 import { failed, runImport } from './run-import.ts'
 import { runLook } from './run-look.ts'
 
-const FINISH_AGAIN_MS = 500
+const AGAIN_MS = 500
 
 /** One claimed job from its beginning to its outcome. Answers its phase; null where the outcome is not ours to tell. */
 export async function runJob(tools: Tools, claim: Claim, hold: Hold): Promise<Ending['phase'] | null> {
@@ -21,7 +21,7 @@ export async function runJob(tools: Tools, claim: Claim, hold: Hold): Promise<En
     clock: tools.clock,
     log,
     append: async (rows) => {
-      if (!(await appendLogs(tools.db, claim, rows))) hold.abort('lease lost')
+      if (!(await whileHeld(tools, hold, () => appendLogs(tools.db, claim, rows)))) hold.abort('lease lost')
     },
   })
   const work: Work = { claim, journal, stop: hold.stop, progressed: hold.progressed }
@@ -70,16 +70,22 @@ async function givenBack({ db, log }: Tools, claim: Claim, error: Transient): Pr
 }
 
 /** The outcome is worth trying for as long as it is ours: without the database nothing is lost but time. */
-async function finished({ db, clock, log, stateDir }: Tools, claim: Claim, hold: Hold, ending: Ending): Promise<boolean> {
+async function finished(tools: Tools, claim: Claim, hold: Hold, ending: Ending): Promise<boolean> {
+  const kept = await whileHeld(tools, hold, () => finishJob(tools.db, claim, ending))
+  if (kept) await removePath(folderOf(tools.stateDir, claim.job.id))
+  return kept
+}
+
+/** Again and again while the database is away. false: the claim is lost. */
+async function whileHeld({ clock, log }: Tools, hold: Hold, write: () => Promise<boolean>): Promise<boolean> {
   for (;;) {
+    if (hold.lost()) return false
     try {
-      const kept = await finishJob(db, claim, ending)
-      if (kept) await removePath(folderOf(stateDir, claim.job.id))
-      return kept
+      return await write()
     } catch (error) {
-      if (!(error instanceof Transient) || hold.lost()) throw error
-      log.warn('an outcome could not be written yet', { job: claim.job.id, error: error.message })
-      await clock.sleep(FINISH_AGAIN_MS)
+      if (!(error instanceof Transient)) throw error
+      log.warn('not written yet', { error: error.message })
+      await clock.sleep(AGAIN_MS)
     }
   }
 }

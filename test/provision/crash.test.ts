@@ -8,6 +8,8 @@ import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { another } from './another.ts'
+import { realMachines } from './machines.ts'
+import { slowMachines } from './slow-machines.ts'
 import { PROCESS } from './templates.ts'
 import { createWorld, pidsWith, workspace } from './world.ts'
 
@@ -39,6 +41,23 @@ test('a build whose provisioner was killed is Interrupted, keeps what terraform 
   const again = await world.ended(await world.build(dev, digest))
   expect([again.phase, again.error]).toEqual(['Succeeded', null])
   expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
+})
+
+test('a provisioner that is closed in the middle of a build leaves it to the next one', async () => {
+  const world = await createWorld(db)
+  const slow = slowMachines(realMachines(world.stateDir))
+  const first = await world.provisioner({ machinesFor: slow.machinesFor, limits: { leaseMs: 1500 } })
+  const dev = workspace()
+  const job = await world.build(dev, await world.template(PROCESS))
+  const intent = await inTheMiddle(job)
+  await first.close()
+  expect(existsSync(`${intent.folder}/interrupted`)).toBe(true)
+  slow.release()
+  await until('terraform to end', () => !isSame(intent.pid ?? 0, intent.pidStartedAt ?? ''))
+  await world.provisioner({ limits: { lookMs: 200 } })
+  const ended = await world.ended(job)
+  expect([ended.phase, ended.errorReason, ended.result?.resources]).toEqual(['Failed', 'Interrupted', 2])
+  expect(await agentsOf(db, dev.uid)).toMatchObject([{ name: 'main', confirmed: true }])
 })
 
 test('a build that was claimed by a provisioner that died before it began goes back into the queue', async () => {

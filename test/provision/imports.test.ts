@@ -58,16 +58,28 @@ const WRONG: readonly {
   },
 ]
 
-test.each(WRONG)('refuses $what', async ({ files, says, reason }) => {
+test('refuses what cannot be imported, each with its reason and its place', async () => {
   const world = await createWorld(db)
   await world.provisioner()
-  const digest = await world.template(files)
-  const job = await world.ended(await world.importOf(digest))
-  expect([job.phase, job.errorReason]).toEqual(['Failed', reason])
-  for (const part of says) expect(job.error).toContain(part)
-  const version = await versionOf(db, INPUT.template.uid, digest)
-  expect(version?.importedAt).toBeNull()
-  expect(version?.error).toBe(job.error)
+  for (const { what, files, reason, says } of WRONG) {
+    const digest = await world.template(files)
+    const job = await world.ended(await world.importOf(digest))
+    expect([what, job.phase, job.errorReason]).toEqual([what, 'Failed', reason])
+    for (const part of says) expect(job.error).toContain(part)
+    const version = await versionOf(db, INPUT.template.uid, digest)
+    expect([version?.importedAt, version?.error]).toEqual([null, job.error])
+  }
+})
+
+test('reads a template with the variables it is given, and says which one it misses', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const digest = await world.template({ 'main.tf': 'variable "region" {}\noutput "region" { value = var.region }\n' })
+  const without = await world.ended(await world.importOf(digest))
+  expect([without.phase, without.errorReason]).toEqual(['Failed', 'ImportFailed'])
+  expect(without.error).toContain('main.tf:1:1: No value for required variable')
+  const given = await world.ended(await world.importOf(digest, { ...INPUT, variables: { region: 'eu-1' } }))
+  expect([given.phase, given.error]).toEqual(['Succeeded', null])
 })
 
 test('learns what a template asks', async () => {

@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
-import { jsonLog, silentLog, type Log } from '../../controller/kernel/log.ts'
+import { silentLog, type Log } from '../../controller/kernel/log.ts'
 import { newUid } from '../../controller/kernel/names.ts'
 import type { MachinesFor } from '../../controller/provision/job.ts'
 import { createProvisioner, type Limits, type Provisioner } from '../../controller/provision/provisioner.ts'
@@ -27,7 +26,7 @@ export interface World {
   provisioner(options?: ProvisionerOptions): Promise<Provisioner>
   template(files: Readonly<Record<string, string>>): Promise<string>
   build(workspace: Subject, digest: string, more?: Partial<NewBuild>): Promise<Job>
-  importOf(digest: string): Promise<Job>
+  importOf(digest: string, input?: BuildInput): Promise<Job>
   look(workspace: Subject, digest: string): Promise<Job>
   ended(job: Job, limitMs?: number): Promise<Job>
   logOf(job: Job): Promise<string>
@@ -60,9 +59,8 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
   onTestFinished(() => endMachines(stateDir))
   mkdirSync(stateDir, { recursive: true })
   writeFileSync(join(stateDir, 'url'), 'http://127.0.0.1:1\n')
-  const sealer = await openKey({ file: sharedKey(), env: process.env['BOTHY_TEST_KEY'] ?? KEY, db })
+  const sealer = await openKey({ file: '/nonexistent', env: KEY, db })
   let number = 0
-  const log = process.env['BOTHY_TEST_LOG'] ? jsonLog(systemClock, 'debug', (line) => process.stderr.write(line)) : silentLog
 
   const world: World = {
     db,
@@ -73,7 +71,7 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
         db,
         sealer,
         clock: systemClock,
-        log: options.log ?? log,
+        log: options.log ?? silentLog,
         machinesFor: options.machinesFor ?? realMachines(stateDir),
         config: {
           id: options.id ?? newUid(),
@@ -119,7 +117,7 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
       if (!answer.queued) throw new Error(answer.why)
       return answer.job
     },
-    async importOf(digest) {
+    async importOf(digest, input) {
       const job = await queueImport(db, {
         subject: { uid: INPUT.template.uid, namespace: 'default', name: 'node' },
         digest,
@@ -127,6 +125,7 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
         initiator: 'ada',
         class: 'person',
         labels: {},
+        ...(input ? { input } : {}),
       })
       if (!job) throw new Error('not queued')
       return job
@@ -153,7 +152,6 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
 }
 
 export const KEY = Buffer.alloc(32, 7).toString('base64')
-const sharedKey = (): string => '/nonexistent'
 
 /** Every machine of a world runs under its state folder; none outlives its test. */
 function endMachines(stateDir: string): void {
@@ -166,19 +164,18 @@ function endMachines(stateDir: string): void {
   }
 }
 
-/** The leaders of groups whose environment names this folder. */
+/** The processes that lead a group and whose environment names this text. */
 export function pidsWith(text: string): number[] {
-  const listed = execFileSync('ps', ['-axo', 'pid=,pgid='], { encoding: 'utf8' })
-  return listed
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .filter(([pid, group]) => pid !== undefined && pid === group && environmentOf(pid).includes(text))
-    .flatMap(([pid]) => pid ?? [])
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && groupOf(pid) === pid && readOr(`/proc/${pid}/environ`).includes(text))
 }
 
-function environmentOf(pid: number): string {
+const groupOf = (pid: number): number => Number(readOr(`/proc/${pid}/stat`).split(') ')[1]?.split(' ')[2])
+
+function readOr(path: string): string {
   try {
-    return execFileSync('cat', [`/proc/${pid}/environ`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    return readFileSync(path, 'utf8')
   } catch {
     return ''
   }
