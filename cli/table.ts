@@ -14,7 +14,7 @@ export interface Heading {
 }
 
 const GAP = '  '
-const CELL_LEAST = 8
+const CELL_LEAST = 4
 
 export function tableLines(headings: readonly Heading[], rows: readonly (readonly string[])[], width: number): string[] {
   const widths = fitted(headings, rows, width)
@@ -26,31 +26,24 @@ export function tableLines(headings: readonly Heading[], rows: readonly (readonl
   return [line(headings.map(({ name }) => name)), ...rows.map(line)]
 }
 
-/** The widest column that may be cut gives way until all fit. */
+/** The widest column that may be cut gives way until all fit: first down to its heading, and only then further. */
 function fitted(headings: readonly Heading[], rows: readonly (readonly string[])[], width: number): number[] {
   const widths = headings.map(({ name }, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? '').length)))
   const total = () => widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1))
-  for (let over = total() - width; over > 0; over = total() - width) {
-    const widest = widths.reduce(
-      (best, each, i) => (headings[i]?.whole !== true && each > (widths[best] ?? 0) ? i : best),
-      indexToCut(headings),
-    )
-    const now = widths[widest] ?? 0
-    if (headings[widest]?.whole === true || now <= CELL_LEAST) break
-    widths[widest] = Math.max(CELL_LEAST, now - over, secondWidest(headings, widths, widest))
-    if (widths[widest] === now) widths[widest] = now - 1
+  for (const floor of [({ name }: Heading) => name.length, () => CELL_LEAST]) {
+    while (total() > width) {
+      const widest = widestAbove(headings, widths, floor)
+      if (widest === null) break
+      widths[widest] = (widths[widest] ?? 0) - 1
+    }
   }
   return widths
 }
 
-const indexToCut = (headings: readonly Heading[]): number =>
-  Math.max(
-    0,
-    headings.findIndex(({ whole }) => whole !== true),
-  )
-
-const secondWidest = (headings: readonly Heading[], widths: readonly number[], widest: number): number =>
-  Math.max(0, ...widths.filter((_, i) => i !== widest && headings[i]?.whole !== true))
+function widestAbove(headings: readonly Heading[], widths: readonly number[], floor: (heading: Heading) => number): number | null {
+  const open = headings.flatMap((heading, i) => (heading.whole !== true && (widths[i] ?? 0) > floor(heading) ? [i] : []))
+  return open.reduce<number | null>((best, i) => (best === null || (widths[i] ?? 0) > (widths[best] ?? 0) ? i : best), null)
+}
 
 const cut = (text: string, width: number): string => (text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text)
 

@@ -154,7 +154,8 @@ function refusedAt(error: Refused, declared: Declared): Problem {
   if (error.reason === 'Forbidden' || error.reason === 'Conflict') {
     return { reason: 'DeclaredElsewhere', path, line: declared.line, column: declared.column, message: error.message, about: declared.key }
   }
-  const causes = error.details.causes ?? []
+  // That rules were not looked at because of the other causes is nothing to mend.
+  const causes = (error.details.causes ?? []).filter(({ field }, _, all) => field !== '<nil>' || all.length === 1)
   const field = causes[0]?.field ?? /unknown field "([^"]+)"|duplicate field "([^"]+)"/.exec(error.message)?.slice(1).find(Boolean) ?? ''
   const message = causes[0] ? `${field}: ${causes[0].message}${causes.length > 1 ? ` (and ${causes.length - 1} more)` : ''}` : error.message
   return { reason: 'InvalidObject', path, ...declared.positionOf(field), message }

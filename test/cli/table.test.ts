@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, assert, constantFrom, property, string, tuple } from 'fast-check'
 import { expect, test } from 'vitest'
 import { lineDiff } from '../../cli/line-diff.ts'
 import { ageOf, tableLines } from '../../cli/table.ts'
@@ -18,9 +18,9 @@ test('a table keeps names whole and cuts the widest column until it fits', () =>
 })
 
 test('no line of a table is wider than it may be, as long as the names leave room', () => {
-  const cell = fc.string({ maxLength: 120 }).map((text) => text.replaceAll(/\s/g, '-'))
-  fc.assert(
-    fc.property(fc.array(fc.tuple(fc.string({ maxLength: 20 }), cell, cell, cell), { maxLength: 5 }), (rows) => {
+  const cell = string({ maxLength: 120 }).map((text) => text.replaceAll(/\s/g, '-'))
+  assert(
+    property(array(tuple(string({ maxLength: 20 }), cell, cell, cell), { maxLength: 5 }), (rows) => {
       const lines = tableLines([{ name: 'NAME', whole: true }, { name: 'A' }, { name: 'B' }, { name: 'C' }], rows, 80)
       expect(lines.filter((line) => line.length > 80)).toEqual([])
     }),
@@ -52,9 +52,9 @@ test('a diff shows what changed with a little around it', () => {
 })
 
 test('a diff, read forwards or backwards, is both texts', () => {
-  const text = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 12 })
-  fc.assert(
-    fc.property(text, text, (before, after) => {
+  const text = array(constantFrom('a', 'b', 'c'), { maxLength: 12 })
+  assert(
+    property(text, text, (before, after) => {
       const lines = lineDiff(before, after)
       const changed = (mark: string) => lines.filter((line) => line.startsWith(mark)).length
       expect(changed('+') - changed('-')).toBe(after.length - before.length)

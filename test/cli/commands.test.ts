@@ -1,0 +1,308 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import type { Cluster, Resource } from '../../controller/cluster/port.ts'
+import { randomSuffix } from '../../controller/kernel/names.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { until } from '../support/until.ts'
+import { withControlPlane, type ControlPlane } from './control-plane.ts'
+import { INVALID } from './invalid.ts'
+
+/** The command line as a process, against the API of a real cluster. The test plays the reconciler. */
+
+let plane: ControlPlane
+let cluster: Cluster
+
+beforeAll(async () => {
+  plane = await withControlPlane()
+  cluster = plane.cluster
+})
+
+const CONTROLLER = { manager: 'bothy-controller', user: 'bothy' }
+const workspace = (name: string, more = '') =>
+  `apiVersion: bothy.dev/v1alpha1\nkind: Workspace\nmetadata: {name: ${name}}\nspec:\n  template: {name: hello}\n${more}`
+
+async function newNamespace(): Promise<string> {
+  const name = `ns-${randomSuffix()}`
+  await cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, CONTROLLER)
+  return name
+}
+
+async function given(namespace: string, name: string, status?: object): Promise<Resource> {
+  const object = await cluster.create(
+    { apiVersion: 'bothy.dev/v1alpha1', kind: 'Workspace', metadata: { name, namespace }, spec: { template: { name: 'hello' } } },
+    { manager: 'test', user: 'ada' },
+  )
+  return status ? cluster.patchStatus('Workspace', namespace, name, { status }, CONTROLLER) : object
+}
+
+const condition = (type: string, status: string, reason: string, message: string) => ({
+  type,
+  status,
+  reason,
+  message,
+  lastTransitionTime: '2026-11-21T08:00:00Z',
+})
+
+test('apply creates, configures, leaves alone, and tries on request only', async () => {
+  const ns = await newNamespace()
+  const apply = (text: string, ...more: string[]) => plane.bothy(['apply', '-f', '-', '-n', ns, ...more], text)
+  expect(await apply(workspace('dev'), '--dry-run')).toEqual({ code: 0, stdout: `workspace/dev in ${ns} created (dry run)\n`, stderr: '' })
+  expect(await cluster.get('Workspace', ns, 'dev')).toBe(null)
+  expect(await apply(workspace('dev'))).toEqual({ code: 0, stdout: `workspace/dev in ${ns} created\n`, stderr: '' })
+  expect((await apply(workspace('dev'))).stdout).toBe(`workspace/dev in ${ns} unchanged\n`)
+  expect((await apply(workspace('dev', '  power: Running\n'))).stdout).toBe(`workspace/dev in ${ns} configured\n`)
+  expect((await cluster.get('Workspace', ns, 'dev'))?.spec).toMatchObject({ power: 'Running' })
+  expect((await apply(workspace('dev'))).stdout).toBe(`workspace/dev in ${ns} configured\n`)
+  expect((await cluster.get('Workspace', ns, 'dev'))?.spec).toMatchObject({ power: 'Auto' })
+})
+
+test('apply of a folder goes through all of it; what is wrong is told with file, line and column', async () => {
+  const ns = await newNamespace()
+  const folder = temporaryFolder()
+  mkdirSync(join(folder, 'more'))
+  writeFileSync(join(folder, 'a.yaml'), `${workspace('one')}---\n${workspace('two', '  power: Never\n')}`)
+  writeFileSync(join(folder, 'b.yaml'), 'apiVersion: [unclosed\n')
+  writeFileSync(join(folder, 'more', 'c.yml'), workspace('three'))
+  const { code, stdout, stderr } = await plane.bothy(['apply', '-f', folder, '-n', ns])
+  expect(code).toBe(4)
+  expect(stdout).toBe(`workspace/one in ${ns} created\nworkspace/three in ${ns} created\n`)
+  expect(stderr.split('\n')).toEqual([
+    expect.stringMatching(new RegExp(`^${folder}/b\\.yaml:\\d+:\\d+: `)),
+    expect.stringMatching(new RegExp(`^${folder}/a\\.yaml:12:3: workspace/two in ${ns}: spec\\.power: `)),
+    'bothy: 2 of 4 documents refused',
+    '',
+  ])
+})
+
+test(`${INVALID.length} invalid objects are each refused at the right field, and nothing is stored`, async () => {
+  const ns = await newNamespace()
+  const documents = INVALID.map(({ yaml }, i) => yaml.replace('NAME', `invalid-${i}`))
+  const starts = documents.map((_, i) => 1 + documents.slice(0, i).reduce((lines, text) => lines + text.split('\n').length, 0))
+  const { code, stdout, stderr } = await plane.bothy(['apply', '-f', '-', '-n', ns], documents.join('---\n'))
+  const told = stderr.split('\n')
+  const findings = INVALID.map(({ at }, i) => {
+    const end = starts[i + 1] ?? Number.POSITIVE_INFINITY
+    const mine = told.flatMap((line) => {
+      const [, number = '', rest = ''] = /^stdin:(\d+):(.*)$/.exec(line) ?? []
+      const within = Number(number) - (starts[i] ?? 0) + 1
+      return number !== '' && Number(number) >= (starts[i] ?? 0) && Number(number) < end ? [`${within}:${rest}`] : []
+    })
+    return mine.some((line) => at.test(line)) ? 'refused at its field' : { expected: String(at), told: mine }
+  })
+  expect(findings).toEqual(INVALID.map(() => 'refused at its field'))
+  expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
+  expect((await cluster.list('Workspace', { namespace: ns })).items).toEqual([])
+  expect((await cluster.list('Template', { namespace: ns })).items).toEqual([])
+})
+
+test('get prints the printer columns within 80 columns, and every other form', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev', {
+    state: 'Running',
+    owner: 'ada',
+    schedule: { stops: '2026-11-21T18:30:00Z Deadline' },
+    conditions: [condition('Ready', 'True', 'Running', 'It runs.')],
+  })
+  await given(ns, 'a-workspace-with-a-long-name')
+  const table = await plane.bothy(['get', 'workspaces', '-n', ns])
+  const [heading = '', ...rows] = table.stdout.trimEnd().split('\n')
+  expect(heading.split(/ {2,}/)).toEqual(['NAME', 'STATE', 'READY', 'TEMPLATE', 'OWNER', 'STOPS', 'AGE'])
+  expect(rows.map((row) => row.split(/ +/)[0])).toEqual(['a-workspace-with-a-long-name', 'dev'])
+  expect(rows[1]).toMatch(/Running +True +hello/)
+  expect(table.stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+  expect((await plane.bothy(['get', 'ws', '-n', ns, '-o', 'name'])).stdout).toBe(
+    'workspace/a-workspace-with-a-long-name\nworkspace/dev\n',
+  )
+  const one = await plane.bothy(['get', 'workspace/dev', '-n', ns, '-o', 'json'])
+  expect(JSON.parse(one.stdout)).toMatchObject({ kind: 'Workspace', metadata: { name: 'dev' }, status: { state: 'Running' } })
+  expect((await plane.bothy(['get', 'ws', 'dev', '-n', ns, '-o', 'yaml'])).stdout).toMatch(
+    /^apiVersion: bothy\.dev\/v1alpha1\nkind: Workspace\n/,
+  )
+  expect((await plane.bothy(['get', 'workspaces', '-A', '-o', 'wide'])).stdout).toMatch(/^NAMESPACE +NAME .*REASON/)
+  expect(await plane.bothy(['get', 'templates', '-n', ns])).toEqual({ code: 0, stdout: '', stderr: `No templates in namespace ${ns}.\n` })
+})
+
+test('what is not there exits 3, also as JSON; a wrong token exits 4', async () => {
+  const missing = await plane.bothy(['get', 'workspace', 'nobody'])
+  expect(missing).toEqual({
+    code: 3,
+    stdout: '',
+    stderr: 'bothy: there is no workspace/nobody\n  where:  namespace default\n  to do:  bothy get workspaces -A lists what there is\n',
+  })
+  const asJson = await plane.bothy(['get', 'workspace', 'nobody', '-o', 'json'])
+  expect(JSON.parse(asJson.stderr)).toMatchObject({ error: { code: 3, reason: 'NotFound' } })
+  for (const args of [
+    ['start', 'nobody'],
+    ['delete', 'workspace/nobody'],
+    ['logs', 'nobody'],
+    ['create', 'x', '-t', 'nothing'],
+  ]) {
+    expect(`${args.join(' ')}: ${(await plane.bothy(args)).code}`).toBe(`${args.join(' ')}: 3`)
+  }
+  const stranger = await plane.bothy(['get', 'workspaces', '--token', 'wrong'])
+  expect(stranger.code).toBe(4)
+  expect(stranger.stderr).toMatch(/to do: {2}give the token of this control plane/)
+})
+
+test('wait sees a condition come, a deletion finish, and time pass', async () => {
+  const ns = await newNamespace()
+  const early = plane.begin(['wait', 'workspace/dev', '-n', ns, '--for', 'condition=Running'])
+  await until('the wait to say where it stands', () => early.output().includes('it does not exist yet'))
+  await given(ns, 'dev')
+  await cluster.patchStatus(
+    'Workspace',
+    ns,
+    'dev',
+    { status: { observedGeneration: 1, conditions: [condition('Running', 'True', 'Running', 'It runs.')] } },
+    CONTROLLER,
+  )
+  await until('the wait to end', () => early.output().includes('condition Running is True'))
+
+  const late = await plane.bothy(['wait', 'workspace/dev', '-n', ns, '--for', 'condition=Ready', '--timeout', '200ms'])
+  expect(late.code).toBe(1)
+  expect(late.stderr).toMatch(
+    /bothy: workspace\/dev in ns-\w+ did not become so in time: condition Ready is True\n {2}where: {2}last seen: .*\n {2}to do: {2}bothy why workspace\/dev -n ns-/,
+  )
+
+  const gone = plane.begin(['wait', 'workspace/dev', '-n', ns, '--for', 'delete'])
+  await until('the wait to say where it stands', () => gone.output().includes('still there'))
+  await cluster.delete('Workspace', ns, 'dev', CONTROLLER)
+  await until('the wait to end', () => gone.output().includes(': deleted'))
+
+  const detached = plane.begin(['wait', 'workspace/dev', '-n', ns])
+  await until('the wait to say where it stands', () => detached.output().includes('it does not exist yet'))
+  expect(await detached.end('SIGINT')).toBe(1)
+  expect(detached.output()).toMatch(/detached; the work goes on\n {2}to do: {2}come back with bothy get workspace dev -n ns-\w+ -w/)
+})
+
+test('get -w prints a row for each change', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev')
+  const watching = plane.begin(['get', 'workspaces', '-n', ns, '-w'])
+  await until('the first row', () => /^NAME .*\ndev /.test(watching.output()))
+  await cluster.patchStatus('Workspace', ns, 'dev', { status: { state: 'Starting' } }, CONTROLLER)
+  await until('the second row', () => /\ndev +Starting/.test(watching.output()))
+  await given(ns, 'other')
+  await until('the third row', () => /\nother /.test(watching.output()))
+  expect(watching.output().match(/NAME/g)).toHaveLength(1)
+  expect(await watching.end('SIGINT')).toBe(0)
+})
+
+async function answer(ns: string, status: 'True' | 'False', reason: string, message: string): Promise<Resource> {
+  const request = await until('a request', async () => {
+    const { items } = await cluster.list('WorkspaceRequest', { namespace: ns })
+    return items.find(({ status: given }) => given === undefined || !('conditions' in (given as object)))
+  })
+  const { name } = request.metadata
+  return cluster.patchStatus(
+    'WorkspaceRequest',
+    ns,
+    name,
+    { status: { conditions: [condition('Succeeded', status, reason, message)] } },
+    CONTROLLER,
+  )
+}
+
+test('start, stop and restart ask once and follow to the answer', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev')
+  for (const [command, action, sentence] of [
+    ['start', 'Start', 'is running'],
+    ['stop', 'Stop', 'is stopped'],
+    ['restart', 'Restart', 'is running again'],
+  ] as const) {
+    const asked = plane.bothy([command, 'dev', '-n', ns])
+    const request = await answer(ns, 'True', 'Handled', 'Done.')
+    expect(request.spec).toMatchObject({ workspace: 'dev', action })
+    expect(await asked).toMatchObject({ code: 0, stdout: `workspace/dev in ${ns} ${sentence}\n` })
+  }
+  const refused = plane.bothy(['start', 'dev', '-n', ns])
+  await answer(ns, 'False', 'PowerStopped', 'The spec says power: Stopped.')
+  expect(await refused).toMatchObject({ code: 4, stderr: expect.stringContaining('bothy: The spec says power: Stopped.\n') })
+  const failed = plane.bothy(['start', 'dev', '-n', ns, '-o', 'json'])
+  await answer(ns, 'False', 'StartFailed', 'The build failed three times.')
+  expect(await failed).toMatchObject({ code: 1 })
+  const unanswered = await plane.bothy(['cancel', 'dev', '-n', ns, '--timeout', '100ms'])
+  expect(unanswered).toMatchObject({ code: 1, stderr: expect.stringContaining('was not answered in time') })
+  const asked = await plane.bothy(['stop', 'dev', '-n', ns, '--no-wait'])
+  expect(asked).toMatchObject({ code: 0, stdout: 'asked: stopping dev\n' })
+})
+
+test('create asks the template what it needs, and makes a workspace', async () => {
+  const ns = await newNamespace()
+  await cluster.create(
+    {
+      apiVersion: 'bothy.dev/v1alpha1',
+      kind: 'Template',
+      metadata: { name: 'hello', namespace: ns },
+      spec: { source: { type: 'Folder', folder: { path: './x' } } },
+    },
+    { manager: 'test', user: 'ada' },
+  )
+  const parameter = { type: 'string', mutable: true, description: '' }
+  const parameters = [
+    { name: 'size', required: true, ...parameter },
+    { name: 'greeting', required: false, default: 'hi', ...parameter },
+  ]
+  await cluster.patchStatus('Template', ns, 'hello', { status: { parameters } }, CONTROLLER)
+  const lacking = await plane.bothy(['create', 'dev', '-t', 'hello', '-n', ns])
+  expect(lacking).toMatchObject({ code: 2, stderr: 'bothy: the template needs size\n  to do:  give --param size=…\n' })
+  expect(await plane.bothy(['create', 'dev', '-t', 'hello', '-p', 'size=big', '-n', ns, '--no-wait'])).toMatchObject({
+    code: 0,
+    stdout: 'workspace/dev created\n',
+  })
+  expect((await cluster.get('Workspace', ns, 'dev'))?.spec).toMatchObject({ template: { name: 'hello' }, parameters: { size: 'big' } })
+  expect(await plane.bothy(['create', 'dev', '-t', 'hello', '-p', 'size=big', '-n', ns])).toMatchObject({ code: 4 })
+})
+
+test('delete waits until it is gone; diff shows what apply would do', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev')
+  const file = join(temporaryFolder(), 'dev.yaml')
+  writeFileSync(file, workspace('dev', '  power: Stopped\n'))
+  const changed = await plane.bothy(['diff', '-f', file, '-n', ns])
+  expect(changed).toMatchObject({ code: 1, stderr: '', stdout: expect.stringMatching(/-\s+power: Auto\n\+\s+power: Stopped/) })
+  writeFileSync(file, workspace('dev'))
+  expect(await plane.bothy(['diff', '-f', file, '-n', ns])).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(await plane.bothy(['delete', '-f', file, '-n', ns, '--dry-run'])).toMatchObject({
+    code: 0,
+    stdout: `workspace/dev in ${ns} would be deleted\n`,
+  })
+  expect(await plane.bothy(['delete', 'workspace/dev', '-n', ns])).toMatchObject({ code: 0, stdout: `workspace/dev in ${ns} deleted\n` })
+  expect(await cluster.get('Workspace', ns, 'dev')).toBe(null)
+})
+
+test('why prints the chain of rules, and events what happened', async () => {
+  const ns = await newNamespace()
+  const { metadata } = await given(ns, 'dev')
+  expect((await plane.bothy(['why', 'workspace/dev', '-n', ns])).stdout).toBe(
+    [
+      `workspace/dev in ${ns}: wants to run; a build is running.`,
+      '  wants    running (Created)',
+      '  held by  build 1 is running',
+      '  changes  the end of the build',
+      '',
+      '    deleted: nothing',
+      '  → never built: running',
+      '',
+    ].join('\n'),
+  )
+  await cluster.emit({
+    regarding: { kind: 'Workspace', namespace: ns, name: 'dev', uid: metadata.uid },
+    type: 'Normal',
+    reason: 'Started',
+    action: 'Start',
+    note: 'Build 1 succeeded.',
+  })
+  const events = await until('the event', async () => {
+    const { stdout } = await plane.bothy(['events', 'workspace/dev', '-n', ns])
+    return stdout.includes('Started') ? stdout : null
+  })
+  expect(events).toMatch(/^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\d+s +Normal +Started +workspace\/dev +Build 1 succeeded\.\n$/)
+})
+
+test('version says which control plane it talks to, and how it found it', async () => {
+  const { stdout } = await plane.bothy(['version'])
+  expect(stdout).toMatch(new RegExp(`\\ncontrol plane: ${plane.url}, BOTHY_URL: .*0\\.0\\.0-test`))
+})
