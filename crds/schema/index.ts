@@ -1,9 +1,9 @@
-import { isDeepStrictEqual } from 'node:util'
 import { Refused } from '../../controller/kernel/errors.ts'
 import type { Kind } from '../kinds.ts'
 import type { DraftMeta, ObjectMeta } from '../meta.ts'
 import { blocksRules, refusedInvalid, RULES_SKIPPED, type Issue } from './causes.ts'
 import { decode } from './decode.ts'
+import { equal } from './equal.ts'
 import { listIssues } from './lists.ts'
 import { decodeMeta, metaIssues } from './metadata.ts'
 import { ruleIssues } from './rules.ts'
@@ -149,7 +149,7 @@ function statusIssues(schema: Schema, object: JsonObject, before: Before | null)
 
 /** Repeats that were stored already are tolerated, all of them: an object must stay changeable. */
 function changedListIssues(schema: Schema, object: JsonObject, before: Before | null): readonly Issue[] {
-  if (before && (isDeepStrictEqual(before.value, object) || listIssues(schema, before.value).length > 0)) return []
+  if (before && (equal(before.value, object) || listIssues(schema, before.value).length > 0)) return []
   return listIssues(schema, object)
 }
 
