@@ -97,8 +97,7 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
         look()
       })
       await Promise.race([taken, clock.sleep(LAST_REPORT_LIMIT_MS)])
-      scripts.endAll()
-      await calls.endAll(END_GRACE_MS)
+      await Promise.all([scripts.endAll(END_GRACE_MS), calls.endAll(END_GRACE_MS)])
       for (const session of links) session.destroy()
     },
   }

@@ -5,19 +5,21 @@ import type { Manifest } from './protocol.ts'
 import type { Reports } from './reports.ts'
 import { workingFolder } from './resolve-command.ts'
 import { runScript, type ScriptEnd, type ScriptPorts } from './scripts.ts'
-import type { Running } from './spawn.ts'
+import { groupLives, signalGroup } from './spawn.ts'
 
 /** The scripts of one run of the agent's program: start scripts once, whatever happens to the link; stop scripts once. */
 export interface ScriptRuns {
   start(): void
   /** Resolves when the stop scripts have ended; called again it answers the same. */
   stop(limitMs: number): Promise<void>
-  /** Ends what scripts left running. */
-  endAll(): void
+  /** Ends what scripts left running: TERM, and KILL after `graceMs`. */
+  endAll(graceMs: number): Promise<void>
 }
 
 /** A script without a limit of its own still has one. */
 const LIMIT_MS = 24 * 3_600_000
+const FORGET_EVERY_MS = 5000
+const LOOK_EVERY_MS = 20
 
 export interface ScriptRunsPorts {
   readonly environment: AgentEnvironment
@@ -28,7 +30,16 @@ export interface ScriptRunsPorts {
 }
 
 export function createScriptRuns({ environment, manifest, lifecycle, reports, clock }: ScriptRunsPorts): ScriptRuns {
-  const started = new Set<Running>()
+  /** A number of a group is nobody else's while it has members; so those that are empty are forgotten soon. */
+  const groups = new Set<number>()
+  const forgetEmpty = () => {
+    for (const group of groups) if (!groupLives(group)) groups.delete(group)
+  }
+  const forgetNowAndThen = () => {
+    forgetEmpty()
+    clock.after(FORGET_EVERY_MS, forgetNowAndThen)
+  }
+  forgetNowAndThen()
   let stopping: Promise<void> | null = null
   const ports: ScriptPorts = {
     cwd: () => workingFolder(manifest(), environment),
@@ -36,8 +47,7 @@ export function createScriptRuns({ environment, manifest, lifecycle, reports, cl
     reports,
     clock,
     onStarted: (running) => {
-      started.add(running)
-      void running.ended.then((how) => how.pipesLeftOpen || started.delete(running))
+      groups.add(running.pid)
     },
   }
 
@@ -72,8 +82,11 @@ export function createScriptRuns({ environment, manifest, lifecycle, reports, cl
       stopping ??= runStop(limitMs)
       return stopping
     },
-    endAll() {
-      for (const running of started) running.signal('SIGTERM')
+    async endAll(graceMs) {
+      const limitAt = clock.elapsedMs() + graceMs
+      for (const group of groups) signalGroup(group, 'SIGTERM')
+      for (forgetEmpty(); groups.size > 0 && clock.elapsedMs() < limitAt; forgetEmpty()) await clock.sleep(LOOK_EVERY_MS)
+      for (const group of groups) signalGroup(group, 'SIGKILL')
     },
   }
 }

@@ -83,6 +83,14 @@ export function signalGroup(pid: number | undefined, name: NodeJS.Signals): void
   }
 }
 
+export function groupLives(pid: number): boolean {
+  try {
+    return process.kill(-pid, 0)
+  } catch {
+    return false
+  }
+}
+
 function endOf(child: ChildProcess, pipesLimit: Spawn['pipesLimit']): Promise<Ended> {
   return new Promise((resolve) => {
     let exit: ExecExit = { code: 127, signal: null }

@@ -44,6 +44,9 @@ export function accepted(request: IncomingMessage, socket: Duplex, head: Buffer)
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${RAW_UPGRADE}\r\n\r\n`)
   if (socket instanceof Socket) socket.setNoDelay(true)
   if (head.length > 0) socket.unshift(head)
+  // Sockets of an HTTP server stay half open: without this an agent that was killed would be missed until a ping fails.
+  socket.allowHalfOpen = false
+  socket.on('end', () => socket.destroy(new Error('the agent hung up')))
   return Promise.resolve(socket)
 }
 
