@@ -1,4 +1,5 @@
 import type { Value } from '../wire/values.ts'
+import { parseCron } from './cron.ts'
 import { computed, optional, required, type Block, type Diagnostic, type Entry, type Path } from './model.ts'
 import { between, given, problem, warning, whole } from './rules.ts'
 
@@ -34,19 +35,13 @@ const SCRIPT: Block = {
 
 const maybeTrue = (value: Value | undefined): boolean => value === true || (typeof value === 'object' && value !== null)
 
-const FIELD = /^(\*|\?|[0-9A-Za-z*/,-]+)$/
-
-function fields(value: Value | undefined): number {
-  if (typeof value !== 'string') return 0
-  const parts = value.trim().split(/\s+/)
-  return parts.every((part) => FIELD.test(part)) ? parts.length : 0
-}
-
 function sixFields(value: Value): string | null {
-  return typeof value !== 'string' || fields(value) === 6 ? null : `must have six fields, seconds first, not ${JSON.stringify(value)}`
+  return typeof value !== 'string' || parseCron(value, 6) ? null : `must have six fields, seconds first, not ${JSON.stringify(value)}`
 }
 
 const fiveFields = (value: Value | undefined, path: Path): readonly Diagnostic[] =>
-  fields(value) === 5 ? [warning(path, 'A schedule without seconds', `Put a field for seconds first: "0 ${String(value)}".`)] : []
+  typeof value === 'string' && parseCron(value, 5)
+    ? [warning(path, 'A schedule without seconds', `Put a field for seconds first: "0 ${value}".`)]
+    : []
 
 export const SCRIPT_ENTRY: Entry = { name: 'script', kind: 'resource', prefixes: 'both', block: SCRIPT }

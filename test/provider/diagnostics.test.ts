@@ -51,6 +51,13 @@ const SCRIPT = (inside: string) => `resource "coder_script" "s" {\n  agent_id = 
 const PARAMETER = (inside: string) => `data "coder_parameter" "p" {\n  name = "p"\n${inside}\n}`
 const OPTION = (name: string, value: string) => `  option {\n    name = "${name}"\n    value = "${value}"\n  }`
 
+const PREBUILDS = (inside: string) =>
+  `data "coder_workspace_preset" "p" {\n  name = "p"\n  prebuilds {\n    instances = 1\n${inside}\n  }\n}`
+const SCHEDULING = (timezone: string, ...crons: readonly string[]) => {
+  const schedules = crons.map((cron) => `      schedule {\n        cron = "${cron}"\n        instances = 2\n      }`)
+  return `    scheduling {\n      timezone = "${timezone}"\n${schedules.join('\n')}\n    }`
+}
+
 test.each<[string, string, string, string]>([
   [
     'an architecture',
@@ -239,6 +246,30 @@ test.each<[string, string, string, string]>([
     'parameters = { a = "" }',
     '"parameters" must give every parameter a value, "a" too.',
   ],
+  [
+    'a life of a prebuilt workspace',
+    PREBUILDS('    expiration_policy {\n      ttl = 60\n    }'),
+    'ttl = 60',
+    '"ttl" must be between 3600 and 31536000, not 60.',
+  ],
+  [
+    'a time zone',
+    PREBUILDS(SCHEDULING('Mars/Base', '* 8-18 * * 1-5')),
+    'timezone = "Mars/Base"',
+    '"timezone" must be a time zone such as Europe/Berlin, not "Mars/Base".',
+  ],
+  [
+    'a schedule of minutes',
+    PREBUILDS(SCHEDULING('UTC', '0 8 * * 1-5')),
+    'cron = "0 8 * * 1-5"',
+    '"cron" must have five fields, of which the first is *, not "0 8 * * 1-5".',
+  ],
+  [
+    'overlapping schedules',
+    PREBUILDS(SCHEDULING('UTC', '* 8-18 * * 1-5', '* 18 1 * fri')),
+    'cron = "* 18 1 * fri"',
+    '"* 18 1 * fri" names hours that "* 8-18 * * 1-5" names too.',
+  ],
   ['the url of the provider', 'provider "coder" {\n  url = ""\n}\ndata "coder_workspace" "me" {}', 'url = ""', '"url" must not be empty.'],
 ])('%s that is wrong is told with its line', async (_, main, at, detail) => {
   expect(await told(main)).toEqual([{ severity: 'error', summary: expect.any(String), detail, at }])
@@ -267,6 +298,11 @@ test('a schedule of five fields is refused, and told how to mend it', async () =
       at: 'cron = "0 9 * * 1"',
     },
   ])
+})
+
+test('schedules that do not meet are fine, and so is everything else of a preset', async () => {
+  const inside = `    expiration_policy {\n      ttl = 86400\n    }\n${SCHEDULING('Europe/Berlin', '* 8-18 * * 1-5', '* 8-18 * * 0,6', '* 19-23 * * *')}`
+  expect(await told(PREBUILDS(inside))).toEqual([])
 })
 
 test('what is not known yet is not judged', async () => {

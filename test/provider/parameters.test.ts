@@ -179,7 +179,7 @@ test('the host is told everything about a parameter', async () => {
 test('a preset is told with its values', async () => {
   const host = recordingHost()
   const session = openSession(host, { clock: systemClock, held: new Set() })
-  const config = { name: 'small', default: true, description: 'Little', icon: null, parameters: { cpu: '1' } }
+  const config = { name: 'small', default: true, description: 'Little', icon: null, parameters: { cpu: '1' }, prebuilds: [] }
   const { state, diagnostics } = await readData('bothy_workspace_preset', config, session)
   expect({ state, diagnostics }).toEqual({ state: { ...config, id: 'small' }, diagnostics: [] })
   expect(host.presets).toEqual([{ name: 'small', default: true, description: 'Little', parameters: { cpu: '1' } }])
