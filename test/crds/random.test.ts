@@ -62,7 +62,7 @@ test.each(OURS)('whatever a $kind looks like, it is admitted or refused, never a
       admitted(kind, one, other)
       admitted(kind, one, other, { subresource: 'status' })
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   )
 })
 
@@ -74,7 +74,7 @@ test.each(OURS)('a $kind that was admitted is admitted again as it is', (kind) =
       expect(admitted(kind, first, null)).toEqual(first)
       expect(admitted(kind, first, first)).toEqual(first)
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   )
 })
 
@@ -85,6 +85,6 @@ test.each(OURS)('reading a $kind twice is reading it once', (kind) => {
       const once = decode(kind.schema, body)
       expect(decode(kind.schema, once.value)).toEqual({ value: once.value, unknown: [] })
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   )
 })
