@@ -25,7 +25,6 @@ const attributeMessage = (name: string, attribute: Attribute) => ({
   optional: attribute.mode === 'optional' || attribute.mode === 'filled',
   computed: attribute.mode === 'computed' || attribute.mode === 'filled',
   sensitive: attribute.sensitive ?? false,
-  deprecated: attribute.deprecated ?? false,
 })
 
 const schemaOf = (block: Block) => ({ version: 0, block: blockBytes(block) })

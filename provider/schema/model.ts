@@ -37,7 +37,6 @@ export interface Attribute {
   readonly replaces?: true
   /** Computed from its siblings as they are configured, so a plan knows it already. */
   readonly derive?: (siblings: ObjectValue) => Value
-  readonly deprecated?: true
 }
 
 export interface Nested {
@@ -47,7 +46,6 @@ export interface Nested {
   /** Absent: as many as somebody likes. */
   readonly max?: number
   readonly replaces?: true
-  readonly deprecated?: true
 }
 
 export interface Block {

@@ -1,6 +1,6 @@
 import { isObject, isUnknown, type ObjectValue, type Value } from '../wire/values.ts'
 import type { Attribute, Block, Diagnostic, Nested, Path } from './model.ts'
-import { problem, warning } from './rules.ts'
+import { problem } from './rules.ts'
 
 /** Everything that is wrong with a configuration as far as it is known. Terraform itself checks types and what is required. */
 export function validate(block: Block, config: ObjectValue, path: Path = []): readonly Diagnostic[] {
@@ -14,11 +14,8 @@ export function validate(block: Block, config: ObjectValue, path: Path = []): re
 function attributeProblems(attribute: Attribute, value: Value, path: Path): readonly Diagnostic[] {
   if (value === null || isUnknown(value)) return []
   const name = String(path.at(-1))
-  const wrong = (attribute.rules ?? []).map((rule) => rule(value)).filter((text) => text !== null)
-  return [
-    ...wrong.slice(0, 1).map((text) => problem(path, `Invalid ${name}`, `"${name}" ${text}.`)),
-    ...(attribute.deprecated ? [warning(path, `${name} is deprecated`)] : []),
-  ]
+  const wrong = (attribute.rules ?? []).map((rule) => rule(value)).find((text) => text !== null)
+  return wrong === undefined || wrong === null ? [] : [problem(path, `Invalid ${name}`, `"${name}" ${wrong}.`)]
 }
 
 function nestedProblems(nested: Nested, value: Value, path: Path): readonly Diagnostic[] {

@@ -1,7 +1,7 @@
 import type { Diagnostic, Path } from '../schema/model.ts'
 import { SEVERITY, type AttributePath, type WireDiagnostic } from './tfplugin6.ts'
 
-const NONE = { attributeName: null, elementKeyString: null, elementKeyInt: null }
+const NONE = { attributeName: null, elementKeyInt: null }
 
 export const pathMessage = (path: Path): AttributePath => ({
   steps: path.map((step) => (typeof step === 'number' ? { ...NONE, elementKeyInt: step } : { ...NONE, attributeName: step })),

@@ -34,6 +34,7 @@ export async function serveGrpc<Session>(options: {
   readonly closed: (session: Session) => void
 }): Promise<GrpcServer> {
   const sessions = new Map<ServerHttp2Session, Session>()
+  const running = new Set<Promise<void>>()
   const server = createServer({ settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: 1000 } })
   server.on('session', (connection) => {
     // Without a listener an error of one connection would end the process.
@@ -50,7 +51,9 @@ export async function serveGrpc<Session>(options: {
     stream.on('error', () => {})
     const session = stream.session && sessions.get(stream.session as ServerHttp2Session)
     if (session === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
-    void answer(stream, headers, options.methods, session)
+    const call = answer(stream, headers, options.methods, session)
+    running.add(call)
+    void call.finally(() => running.delete(call))
   })
   // Until chmod the umask keeps others from connecting: that needs write permission.
   await rm(options.socketPath, { force: true })
@@ -68,6 +71,8 @@ export async function serveGrpc<Session>(options: {
       const ended = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const connection of sessions.keys()) connection.destroy()
       await ended
+      // Whoever asked may be gone; what is being made is made to its end all the same.
+      await Promise.all(running)
       await rm(options.socketPath, { force: true })
     },
   }

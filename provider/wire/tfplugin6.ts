@@ -7,8 +7,8 @@ export const SERVICE = 'tfplugin6.Provider'
 export const dynamicValue = message({ msgpack: one(1, bytes), json: one(2, bytes) })
 export type DynamicValue = MessageOf<typeof dynamicValue>
 
-/** Exactly one of the three is set. */
-const step = message({ attributeName: maybe(1, string), elementKeyString: maybe(2, string), elementKeyInt: maybe(3, int) })
+/** One of the two is set. Keys of maps are never named: a map's own name is. */
+const step = message({ attributeName: maybe(1, string), elementKeyInt: maybe(3, int) })
 const attributePath = message({ steps: many(1, step) })
 export type AttributePath = MessageOf<typeof attributePath>
 
@@ -26,7 +26,6 @@ const attribute = message({
   optional: one(5, bool),
   computed: one(6, bool),
   sensitive: one(7, bool),
-  deprecated: one(9, bool),
 })
 const nestedBlock = message({
   typeName: one(1, string),
@@ -41,7 +40,6 @@ export const schemaBlock = message({
   attributes: many(2, attribute),
   blockTypes: many(3, nestedBlock),
   description: one(4, string),
-  deprecated: one(6, bool),
 })
 export const schema = message({ version: one(1, int), block: one(2, bytes) })
 
@@ -52,7 +50,6 @@ export const getProviderSchema = {
     provider: maybe(1, schema),
     resourceSchemas: mapOf(2, schema),
     dataSourceSchemas: mapOf(3, schema),
-    diagnostics: diagnostics(4),
     serverCapabilities: maybe(6, serverCapabilities),
   }),
 }
@@ -69,12 +66,12 @@ export const validateConfig = {
 }
 
 export const upgradeResourceState = {
-  request: message({ typeName: one(1, string), version: one(2, int), rawState: maybe(3, message({ json: one(1, bytes) })) }),
+  request: message({ typeName: one(1, string), rawState: maybe(3, message({ json: one(1, bytes) })) }),
   response: message({ upgradedState: maybe(1, dynamicValue), diagnostics: diagnostics(2) }),
 }
 
 export const configureProvider = {
-  request: message({ terraformVersion: one(1, string), config: maybe(2, dynamicValue) }),
+  request: message({ config: maybe(2, dynamicValue) }),
   response: message({ diagnostics: diagnostics(1) }),
 }
 
@@ -117,7 +114,7 @@ export const applyResourceChange = {
 }
 
 export const importResourceState = {
-  request: message({ typeName: one(1, string), id: one(2, string) }),
+  request: message({ typeName: one(1, string) }),
   response: message({ diagnostics: diagnostics(2) }),
 }
 

@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import type { ProcessWanted } from '../../provider/port.ts'
 import { until } from '../support/until.ts'
 import { IDENTITY, recordingHost, type RecordingHost } from './host.ts'
 import { terraformWith, type Terraform } from './terraform.ts'
@@ -315,4 +316,73 @@ test('the socket is for its owner alone and goes with the server', async () => {
   expect((await stat(socket)).mode & 0o777).toEqual(0o600)
   await terraform.rehost(recordingHost())
   await expect(stat(socket)).rejects.toThrow('ENOENT')
+})
+
+test('what is being made is made to its end, though terraform was killed', async () => {
+  const host = recordingHost()
+  const gate = Promise.withResolvers<void>()
+  const slow = {
+    ...host,
+    machines: {
+      process: {
+        ...host.machines.process,
+        async create(wanted: ProcessWanted) {
+          await gate.promise
+          return host.machines.process.create(wanted)
+        },
+      },
+    },
+  }
+  const terraform = await start(host, TEMPLATE)
+  await terraform.rehost(slow)
+  const { child, ended } = terraform.start('apply', '-auto-approve', '-input=false', '-no-color')
+  await until('the machine to be intended', () => host.done.length === 1)
+  child.kill('SIGKILL')
+  await ended
+  const closing = terraform.rehost(recordingHost()).then(() => host.done.push('closed'))
+  gate.resolve()
+  await closing
+  expect(host.done).toEqual(['intent main', 'create main', 'closed'])
+})
+
+test('a template may name versions of the provider, configure it, and take our types from either name', async () => {
+  const terraform = await terraformWith(recordingHost())
+  open.push(terraform)
+  await writeFile(
+    join(terraform.folder, 'main.tf'),
+    `
+terraform {
+  required_providers {
+    coder = {
+      source  = "coder/coder"
+      version = "~> 2.1"
+    }
+  }
+}
+provider "coder" {}
+provider "coder" {
+  alias = "elsewhere"
+  url   = "https://bothy.example"
+}
+data "coder_workspace" "here" {}
+data "coder_workspace" "elsewhere" {
+  provider = coder.elsewhere
+}
+resource "coder_agent" "main" {
+  provider = coder.elsewhere
+  os       = "linux"
+  arch     = "amd64"
+}
+resource "bothy_process" "main" {
+  provider = coder
+  agent_id = coder_agent.main.id
+}
+`,
+  )
+  await terraform.apply()
+  const state = await terraform.state()
+  expect(state.get('data.coder_workspace.here')).toMatchObject({ access_url: 'http://127.0.0.1:7080', access_port: 7080 })
+  expect(state.get('data.coder_workspace.elsewhere')).toMatchObject({ access_url: 'https://bothy.example', access_port: 443 })
+  expect(state.get('coder_agent.main')!['init_script']).toContain("BOTHY_URL='https://bothy.example'")
+  expect(state.has('bothy_process.main')).toEqual(true)
 })
