@@ -8,9 +8,9 @@ import type { Listen } from './ports.ts'
  * that resolves to loopback, so the name it was asked by and the page that asks are looked at, besides the token.
  */
 
-const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-export const isLoopback = (host: string): boolean => LOOPBACK.includes(host) || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 
 /** An address other people reach needs TLS, or somebody who says that they know what goes over the wire. */
 export function refuseOpenAddress({ host, tls, insecure }: Listen): void {
@@ -38,7 +38,7 @@ const hostNameOf = (header: string): string =>
 /** An address that the connection itself arrived at cannot be the name of somebody else's page. */
 function isOurs(host: string, hosts: readonly string[], localAddress: string): boolean {
   const local = localAddress.replace(/^::ffff:/, '')
-  return LOOPBACK.includes(host) || hosts.includes(host) || (host !== '' && (host === local || host === `[${local}]`))
+  return LOOPBACK.has(host) || hosts.includes(host) || (host !== '' && (host === local || host === `[${local}]`))
 }
 
 const isSameOrigin = (origin: string, host: string): boolean => URL.canParse(origin) && new URL(origin).host === host.toLowerCase()

@@ -41,16 +41,15 @@ async function buildOf({ ports }: Call, workspaceUid: string, number: number | n
 
 async function followed(call: Call, find: () => Promise<Job | null>): Promise<void> {
   const { ports, signal } = call
-  let wake = () => {}
-  const wakeUp = () => wake()
+  let hint = new AbortController()
+  const wakeUp = () => hint.abort()
   const stop = await ports.db.listen('bothy_logs', wakeUp, wakeUp)
   signal.addEventListener('abort', wakeUp)
   try {
     let after: string | null = null
     let job: Job | null = null
     while (!signal.aborted) {
-      const hint = new AbortController()
-      wake = () => hint.abort()
+      hint = new AbortController()
       job = job ? await jobById(ports.db, job.id) : await find()
       // Whether it is over is asked before its rows are read: the last of them were written before its end.
       if (job) after = await sendRows(call, job.id, after)

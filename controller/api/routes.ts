@@ -11,9 +11,9 @@ import { down, healthz, metrics, readyz, status, version } from './system.ts'
 /** Everything that can be asked, as a table. */
 
 /** For those who watch over the process and have no token; they say nothing about what is declared. */
-const OPEN: readonly string[] = ['/healthz', '/readyz']
+const OPEN: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 
-export const needsToken = (path: string): boolean => !OPEN.includes(path)
+export const needsToken = (path: string): boolean => !OPEN.has(path)
 
 type Routes<H> = Readonly<Record<string, Readonly<Record<string, H>>>>
 

@@ -133,8 +133,8 @@ async function serve(
   log.debug('answered', { method: request.method, path, code: response.statusCode, ms: Math.round(seconds * 1000) })
 }
 
-const METHODS: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
-const methodLabel = (method = ''): string => (METHODS.includes(method) ? method : 'other')
+const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'])
+const methodLabel = (method = ''): string => (METHODS.has(method) ? method : 'other')
 
 export function addressOf(request: IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {
   const [path = '', ...rest] = (request.url ?? '').split('?')

@@ -14,13 +14,14 @@ export interface Upgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
 }
 
+const ignore = () => {}
+
 const EXEC_PATH = /\/workspaces\/[^/]+\/exec$/
 
 export function createUpgrades(ports: ApiPorts, hosts: readonly string[]): Upgrades {
   return {
     async handle(request, socket, head) {
       // The connection may break while we look at it; whoever takes it over listens for itself.
-      const ignore = () => {}
       socket.on('error', ignore)
       try {
         await passOn(ports, hosts, request, socket, head)

@@ -111,6 +111,12 @@ function createShelf(kind: string, tell: Told): Shelf {
   const find = (object: Resource) => namespaces.get(object.metadata.namespace ?? '')?.get(object.metadata.name)
   const keyFor = ({ metadata }: Resource) => keyOf(kind, metadata.namespace ?? '', metadata.name)
 
+  const all = (): Resource[] => {
+    const objects: Resource[] = []
+    for (const each of namespaces.values()) objects.push(...each.values())
+    return objects
+  }
+
   const remove = (object: Resource): void => {
     const namespace = object.metadata.namespace ?? ''
     const names = namespaces.get(namespace)
@@ -123,7 +129,7 @@ function createShelf(kind: string, tell: Told): Shelf {
     get: (namespace, name) => namespaces.get(namespace)?.get(name),
     list(namespace) {
       if (namespace) return [...(namespaces.get(namespace)?.values() ?? [])]
-      return [...namespaces.values()].flatMap((names) => [...names.values()])
+      return all()
     },
     put(object, type) {
       const known = find(object)
@@ -140,7 +146,7 @@ function createShelf(kind: string, tell: Told): Shelf {
       if (known && versionOf(known) <= versionOf(object)) remove(object)
     },
     keepOnly(present) {
-      for (const object of [...namespaces.values()].flatMap((names) => [...names.values()])) if (!present.has(idOf(object))) remove(object)
+      for (const object of all()) if (!present.has(idOf(object))) remove(object)
     },
   }
 }

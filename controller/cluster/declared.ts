@@ -16,9 +16,9 @@ type Strings = Readonly<Record<string, string>>
 export const DECLARED_BY = 'bothy.dev/declared-by'
 
 /** Set by sources, never by people. */
-const OF_SOURCES: readonly string[] = [DECLARED_BY, 'bothy.dev/source-digest', 'bothy.dev/source-error']
+const OF_SOURCES: ReadonlySet<string> = new Set([DECLARED_BY, 'bothy.dev/source-digest', 'bothy.dev/source-error'])
 /** Asked by anybody, whoever declares the object. */
-const FREE: readonly string[] = ['bothy.dev/reconcile', 'bothy.dev/paused', 'bothy.dev/abandon']
+const FREE: ReadonlySet<string> = new Set(['bothy.dev/reconcile', 'bothy.dev/paused', 'bothy.dev/abandon'])
 const RESERVED = 'bothy.dev/'
 
 export interface Declaration {
@@ -70,11 +70,11 @@ export function refuseForeignChange(kind: Kind, old: Resource | null, next: Reso
   const adopted = declared !== null && next.metadata.annotations?.[DECLARED_BY] === undefined
   if (declared && !equal(old?.spec, next.spec)) throw foreignSpec(kind, name, declared)
   if (adopted) return
-  const mark = changed.find((annotation) => OF_SOURCES.includes(annotation))
+  const mark = changed.find((annotation) => OF_SOURCES.has(annotation))
   if (mark) throw forbidden(kind, name, `annotation ${mark} is set by the source that declares an object, never by hand`)
   if (!declared) return
   const labels = changedNames(old?.metadata.labels, next.metadata.labels)
-  const reserved = [...changed, ...labels].find((each) => each.startsWith(RESERVED) && !FREE.includes(each))
+  const reserved = [...changed, ...labels].find((each) => each.startsWith(RESERVED) && !FREE.has(each))
   if (reserved) throw forbidden(kind, name, `${reserved} is declared by ${describeDeclaration(declared)}: edit that file`)
 }
 
@@ -94,7 +94,7 @@ function changedNames(old: Strings = {}, next: Strings = {}): string[] {
 /** Somebody who writes a whole object and does not know the marks of its source leaves them as they are. */
 export function withMarksOf(old: Resource, given: Metadata, writer: Writer): Metadata {
   if (writer.declarer !== undefined) return given
-  const marks = Object.entries(old.metadata.annotations ?? {}).filter(([name]) => OF_SOURCES.includes(name))
+  const marks = Object.entries(old.metadata.annotations ?? {}).filter(([name]) => OF_SOURCES.has(name))
   return marks.length === 0 ? given : { ...given, annotations: { ...Object.fromEntries(marks), ...given.annotations } }
 }
 
@@ -102,5 +102,5 @@ export function withMarksOf(old: Resource, given: Metadata, writer: Writer): Met
 export function withoutOrphanedMarks(old: Resource, given: Metadata): Metadata {
   const adopted = old.metadata.annotations?.[DECLARED_BY] !== undefined && given.annotations?.[DECLARED_BY] === undefined
   if (!adopted || !given.annotations) return given
-  return { ...given, annotations: Object.fromEntries(Object.entries(given.annotations).filter(([name]) => !OF_SOURCES.includes(name))) }
+  return { ...given, annotations: Object.fromEntries(Object.entries(given.annotations).filter(([name]) => !OF_SOURCES.has(name))) }
 }

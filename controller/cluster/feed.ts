@@ -1,24 +1,15 @@
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
-import { changesAfter, newestVersion, OBJECTS_CHANNEL, type StoredChange } from '../store/objects.ts'
+import { changesAfter, newestVersion, OBJECTS_CHANNEL } from '../store/objects.ts'
 import type { Db } from '../store/pool.ts'
-import type { Resource } from './port.ts'
 import { expired } from './refusals.ts'
-import { decode, selectableFrom, type Selectable } from './stored.ts'
+import { createRing, decoded, type FeedChange } from './ring.ts'
 
 /**
  * One reader of changes for all watchers of this process. The newest changes stay in memory; who is further behind reads
  * from the database until it has caught up, so a slow watcher costs memory to nobody and loses nothing.
  */
-
-export interface FeedChange {
-  readonly version: number
-  readonly kind: string
-  readonly type: StoredChange['type']
-  readonly object: Resource
-  readonly before: Selectable | null
-}
 
 export interface Feed {
   /** Changes of a kind after a position, and the position they lead to. `Refused('Expired')` when they are gone. */
@@ -37,68 +28,29 @@ interface Ports {
 
 const READ_MAX = 500
 const CATCH_UP_MAX = 200
-const KEPT_CHANGES_MAX = 2048
-const KEPT_BYTES_MAX = 16 * 1024 * 1024
 /** A notification is a hint and may be lost with its connection. */
 const LOOK_EVERY_MS = 5_000
 
 export function createFeed({ db, clock, log }: Ports): Feed {
-  const kept = createRing()
-  const waiting = new Set<() => void>()
   const over = new AbortController()
-  let head = 0
-  let started: Promise<void> | null = null
-  let unlisten: (() => Promise<void>) | null = null
-  let reading: Promise<void> | null = null
-  let again = false
-  let ready = false
-
-  const wakeAll = () => {
+  const waiting = new Set<() => void>()
+  const reader = createReader(db, log, over.signal, () => {
     for (const wake of waiting) wake()
-  }
+  })
+  let started: Promise<() => Promise<void>> | null = null
 
-  const readOn = async (): Promise<void> => {
-    for (let full = true; full && !over.signal.aborted;) {
-      const { version, oldest, changes } = await changesAfter(db, head, READ_MAX, null)
-      full = changes.length === READ_MAX
-      if (head < oldest) kept.forget(version)
-      else for (const change of changes) kept.add(change)
-      const next = head < oldest || !full ? version : (changes.at(-1)?.version ?? version)
-      if (next === head) continue
-      head = next
-      wakeAll()
-    }
-  }
-
-  /** One reader at a time; a hint that comes while it reads makes it read once more. */
-  const look = (): void => {
-    again = true
-    if (!ready || reading || over.signal.aborted) return
-    reading = (async () => {
-      while (again) {
-        again = false
-        await readOn()
-      }
-    })()
-      .catch((error: unknown) => log.debug('changes of objects cannot be read now', { error: messageOf(error) }))
-      .finally(() => {
-        reading = null
-      })
+  const start = async (): Promise<() => Promise<void>> => {
+    const unlisten = await db.listen(OBJECTS_CHANNEL, reader.look, reader.look)
+    reader.begin(await newestVersion(db))
+    void lookForEver()
+    return unlisten
   }
 
   const lookForEver = async (): Promise<void> => {
     while (!over.signal.aborted) {
       await clock.sleep(LOOK_EVERY_MS, over.signal)
-      look()
+      reader.look()
     }
-  }
-
-  const start = async (): Promise<void> => {
-    unlisten = await db.listen(OBJECTS_CHANNEL, look, look)
-    head = await newestVersion(db)
-    kept.forget(head)
-    ready = true
-    void lookForEver()
   }
 
   return {
@@ -106,20 +58,16 @@ export function createFeed({ db, clock, log }: Ports): Feed {
       return over.signal.aborted
     },
     async after(kind, position) {
-      await (started ??= start().catch((error: unknown) => {
+      started ??= start().catch((error: unknown) => {
         started = null
         throw error
-      }))
-      if (position >= kept.floor())
-        return { changes: kept.after(position).filter((change) => change.kind === kind), position: Math.max(position, head) }
-      const { version, oldest, changes } = await changesAfter(db, position, CATCH_UP_MAX, kind)
-      if (position < oldest) throw expired(String(position), oldest)
-      const full = changes.length === CATCH_UP_MAX
-      return { changes: changes.map(decoded), position: full ? (changes.at(-1)?.version ?? version) : version }
+      })
+      await started
+      return reader.recent(kind, position) ?? (await catchUp(db, kind, position))
     },
     moved: (position, ms, signal) =>
       new Promise((resolve) => {
-        if (head > position || signal.aborted || over.signal.aborted) return resolve()
+        if (reader.head() > position || signal.aborted || over.signal.aborted) return resolve()
         const done = () => {
           waiting.delete(done)
           cancel()
@@ -132,49 +80,83 @@ export function createFeed({ db, clock, log }: Ports): Feed {
       }),
     async close() {
       over.abort()
-      wakeAll()
-      await reading
+      for (const wake of waiting) wake()
+      const unlisten = await started?.catch(() => null)
+      await reader.rest()
       await unlisten?.().catch(() => {})
     },
   }
 }
 
-interface Kept {
-  readonly change: FeedChange
-  readonly bytes: number
+type Read = Awaited<ReturnType<Feed['after']>>
+
+/** For who is behind what is kept in memory. */
+async function catchUp(db: Db, kind: string, position: number): Promise<Read> {
+  const { version, oldest, changes } = await changesAfter(db, position, CATCH_UP_MAX, kind)
+  if (position < oldest) throw expired(String(position), oldest)
+  const full = changes.length === CATCH_UP_MAX
+  return { changes: changes.map(decoded), position: full ? (changes.at(-1)?.version ?? version) : version }
 }
 
-/** The newest changes, all of those after `floor`. */
-function createRing() {
-  let entries: Kept[] = []
-  let bytes = 0
-  let floor = 0
+interface Reader {
+  head(): number
+  begin(version: number): void
+  look(): void
+  /** What is in memory after a position; null: it is too far back. */
+  recent(kind: string, position: number): Read | null
+  /** Resolves when nothing is being read any more. */
+  rest(): Promise<void>
+}
+
+/** Reads on from the newest version it knows, one reading at a time; a hint that comes meanwhile makes it read once more. */
+function createReader(db: Db, log: Log, over: AbortSignal, onMoved: () => void): Reader {
+  const ring = createRing()
+  let head: number | null = null
+  let reading: Promise<void> | null = null
+  let again = false
+
+  const readOn = async (from: number): Promise<void> => {
+    const { version, oldest, changes } = await changesAfter(db, from, READ_MAX, null)
+    const full = changes.length === READ_MAX
+    if (from < oldest) ring.forget(version)
+    else for (const change of changes) ring.add(change)
+    head = from >= oldest && full ? (changes.at(-1)?.version ?? version) : version
+    if (head !== from) onMoved()
+    if (full) again = true
+  }
+
+  const readAll = async (): Promise<void> => {
+    while (again && head !== null && !over.aborted) {
+      again = false
+      await readOn(head)
+    }
+  }
+
+  const look = (): void => {
+    again = true
+    if (reading || over.aborted) return
+    reading = readAll()
+      .catch((error: unknown) => log.debug('changes of objects cannot be read now', { error: messageOf(error) }))
+      .finally(() => {
+        reading = null
+        // A hint may have come after the last look at `again`.
+        if (again && head !== null) look()
+      })
+  }
+
   return {
-    floor: () => floor,
-    add(stored: StoredChange): void {
-      entries.push({ change: decoded(stored), bytes: stored.body.length })
-      bytes += stored.body.length
-      if (entries.length <= KEPT_CHANGES_MAX && bytes <= KEPT_BYTES_MAX) return
-      const gone = entries.splice(0, Math.ceil(entries.length / 2))
-      bytes -= gone.reduce((sum, entry) => sum + entry.bytes, 0)
-      floor = gone.at(-1)?.change.version ?? floor
+    look,
+    head: () => head ?? 0,
+    begin(version) {
+      head = version
+      ring.forget(version)
     },
-    after(position: number): FeedChange[] {
-      const first = entries.findLastIndex(({ change }) => change.version <= position) + 1
-      return entries.slice(first).map(({ change }) => change)
-    },
-    forget(version: number): void {
-      entries = []
-      bytes = 0
-      floor = version
+    recent: (kind, position) =>
+      position < ring.floor()
+        ? null
+        : { changes: ring.after(position).filter((change) => change.kind === kind), position: Math.max(position, head ?? 0) },
+    rest: async () => {
+      await reading
     },
   }
 }
-
-const decoded = ({ version, kind, type, body, before }: StoredChange): FeedChange => ({
-  version,
-  kind,
-  type,
-  object: decode(body, version),
-  before: selectableFrom(before),
-})

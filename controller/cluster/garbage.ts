@@ -38,15 +38,12 @@ const RETRY_MS = 1_000
 export function createGarbage(ports: Ports): Garbage {
   const { clock, log } = ports
   const over = new AbortController()
-  let wake = () => {}
+  let awake = new AbortController()
   let wanted = true
 
   const rest = async (ms: number): Promise<void> => {
-    const awake = new AbortController()
-    wake = () => awake.abort()
-    over.signal.addEventListener('abort', wake, { once: true })
-    if (!wanted) await clock.sleep(ms, awake.signal)
-    over.signal.removeEventListener('abort', wake)
+    awake = new AbortController()
+    if (!wanted) await clock.sleep(ms, AbortSignal.any([over.signal, awake.signal]))
   }
 
   const run = async (): Promise<void> => {
@@ -66,7 +63,7 @@ export function createGarbage(ports: Ports): Garbage {
   return {
     look() {
       wanted = true
-      wake()
+      awake.abort()
     },
     async close() {
       over.abort()

@@ -1,8 +1,9 @@
 import type { Kind } from '../../crds/kinds.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Refused } from '../kernel/errors.ts'
-import type { Feed, FeedChange } from './feed.ts'
+import type { Feed } from './feed.ts'
 import type { Change, ListOptions, Page, WatchOptions } from './port.ts'
+import type { FeedChange } from './ring.ts'
 import { selectionOf, type Selection } from './selection.ts'
 import { namespaceOf, selectableOf } from './stored.ts'
 

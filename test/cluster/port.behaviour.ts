@@ -48,7 +48,7 @@ const said = async (work: Promise<unknown>) => {
   return { code, reason, message }
 }
 
-const specOf = (object: Resource | null): Readonly<Record<string, unknown>> => ({ ...(object?.spec ?? {}) })
+const specOf = (object: Resource | null): Readonly<Record<string, unknown>> => ({ ...(object?.spec as object | undefined) })
 const names = (items: readonly Resource[]) => items.map(({ metadata }) => metadata.name)
 const fresh = (prefix: string) => `${prefix}-${randomSuffix(6)}`
 
