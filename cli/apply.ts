@@ -2,7 +2,7 @@ import { writeYaml } from '../crds/documents.ts'
 import { declareObject, type DeclaredObject } from './declare.ts'
 import { placedCauses, readGiven, refOfDocument, shownPlace, type Given, type PlacedCause } from './documents.ts'
 import { EXIT, Failure } from './failure.ts'
-import { shownRef, type Ref } from './objects.ts'
+import { inOrder, shownRef, type Ref } from './objects.ts'
 import type { Run, Session } from './session.ts'
 
 interface RefusedDocument {
@@ -54,7 +54,7 @@ async function applyOne(
 
 function report(session: Session, applied: readonly DeclaredObject[], refused: readonly RefusedDocument[], total: number): number {
   const { terminal, output } = session
-  const objects = applied.map(({ after }) => after)
+  const objects = applied.map(({ after }) => inOrder(after))
   if (output === 'json') terminal.out(JSON.stringify({ applied: objects, refused: refused.map(refusedJson) }, null, 2))
   else {
     if (output === 'yaml') for (const object of objects) terminal.write(`---\n${writeYaml(object)}`)

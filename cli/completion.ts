@@ -1,6 +1,7 @@
 import { KINDS } from '../crds/kinds.ts'
 import { EXIT, usage } from './failure.ts'
-import { COMMANDS, COMMON_OPTIONS, type CommandSpec } from './grammar.ts'
+import { COMMON_OPTIONS, type CommandSpec } from './command-spec.ts'
+import { COMMANDS } from './grammar.ts'
 import type { Run } from './session.ts'
 
 /** Scripts for shells, written from the table of commands. */

@@ -2,7 +2,7 @@ import { writeYaml } from '../crds/documents.ts'
 import { getOrNull } from './declare.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { field, isRecord, listOf, textOf, type JsonRecord } from './json.ts'
-import { getObject, kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
+import { getObject, inOrder, kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
 import type { Run, Session } from './session.ts'
 import { goalOf, waitFor } from './wait.ts'
 
@@ -111,8 +111,8 @@ function workspaceDocument(workspace: Ref, template: Ref, preset: string | null,
 
 function printed({ terminal, output }: Session, object: ApiObject, sentence: string): number {
   const name = `workspace/${object.metadata.name}`
-  if (output === 'json') terminal.out(JSON.stringify(object))
-  else if (output === 'yaml') terminal.write(writeYaml(object))
+  if (output === 'json') terminal.out(JSON.stringify(inOrder(object)))
+  else if (output === 'yaml') terminal.write(writeYaml(inOrder(object)))
   else terminal.out(output === 'name' ? name : `${name} ${sentence}`)
   return EXIT.done
 }

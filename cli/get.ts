@@ -2,7 +2,7 @@ import { writeYaml } from '../crds/documents.ts'
 import type { Kind } from '../crds/kinds.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { textOf } from './json.ts'
-import { getObject, kindNamed, listObjects, shownRef, type ApiObject, type Selection } from './objects.ts'
+import { getObject, inOrder, kindNamed, listObjects, shownRef, type ApiObject, type Selection } from './objects.ts'
 import type { Options } from './options.ts'
 import type { Run, Session } from './session.ts'
 import { columnsOf, headingsOf, rowOf, tableLines } from './table.ts'
@@ -35,7 +35,7 @@ export const run: Run = async (session, args, options) => {
     }
   }
   const [only] = found
-  if (only && wanted.names.length === 1 && isData(session.output)) printData(session, only)
+  if (only && wanted.names.length === 1 && isData(session.output)) printData(session, inOrder(only))
   else if (found.length > 0) printList(session, wanted, found, '')
   if (missing) throw missing
   return EXIT.done
@@ -81,7 +81,8 @@ function printData({ output, terminal }: Session, value: unknown): void {
 
 function printList(session: Session, wanted: Wanted, items: readonly ApiObject[], resourceVersion: string): void {
   const { output, terminal } = session
-  if (isData(output)) return printData(session, { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion }, items })
+  if (isData(output))
+    return printData(session, { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion }, items: items.map(inOrder) })
   if (output === 'name') return items.forEach((item) => terminal.out(`${wanted.kind.singular}/${item.metadata.name}`))
   if (items.length === 0) return terminal.err(nothingFound(wanted))
   for (const line of table(session, wanted, items)) terminal.out(line)
@@ -109,8 +110,8 @@ async function watch(session: Session, wanted: Wanted): Promise<number> {
     const objects = seen.type === 'LISTED' ? seen.items.filter((item) => !shown.has(versionOf(item))) : [seen.object]
     for (const object of objects) shown.add(versionOf(object))
     if (shown.size > REMEMBERED_MAX) shown.clear()
-    if (output === 'json') for (const object of objects) terminal.out(JSON.stringify(object))
-    else if (output === 'yaml') for (const object of objects) terminal.write(`---\n${writeYaml(object)}`)
+    if (output === 'json') for (const object of objects) terminal.out(JSON.stringify(inOrder(object)))
+    else if (output === 'yaml') for (const object of objects) terminal.write(`---\n${writeYaml(inOrder(object))}`)
     else if (output === 'name') for (const object of objects) terminal.out(`${wanted.kind.singular}/${object.metadata.name}`)
     else if (objects.length > 0) {
       for (const line of table(session, wanted, objects).slice(headed ? 1 : 0)) terminal.out(line)

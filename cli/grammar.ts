@@ -1,54 +1,6 @@
-import type { Run } from './session.ts'
+import { DRY_RUN, FILES, JSON_OUTPUT, NAMESPACE, output, PORT, SELECTOR, STATE, TIMEOUT, type CommandSpec } from './command-spec.ts'
 
 /** Every command as data: the help, the parser and the shells' completion all read this table. */
-
-export interface OptionSpec {
-  /** As commander takes it: `-f, --file <file>`. */
-  readonly flags: string
-  readonly help: string
-  readonly default?: string
-  readonly repeats?: boolean
-  readonly choices?: readonly string[]
-}
-
-export interface CommandSpec {
-  readonly name: string
-  /** As commander takes it: `<name>` must be there, `[name]` may. */
-  readonly arguments: string
-  readonly group: Group
-  readonly summary: string
-  readonly more?: string
-  readonly options: readonly OptionSpec[]
-  /** Without the program's name in front. */
-  readonly examples: readonly string[]
-  load(): Promise<{ readonly run: Run }>
-}
-
-export const GROUPS = [
-  'Run a control plane:',
-  'Declare what should be:',
-  'Look at what is:',
-  'Ask for something once:',
-  'Enter a workspace:',
-  'This program:',
-] as const
-export type Group = (typeof GROUPS)[number]
-
-const NAMESPACE: OptionSpec = { flags: '-n, --namespace <name>', help: 'the namespace to work in', default: 'default' }
-const DRY_RUN: OptionSpec = { flags: '--dry-run', help: 'say what would be done, and do nothing' }
-const FILES: OptionSpec = { flags: '-f, --file <path>', help: 'a file, a folder, or - for what is piped in', repeats: true }
-const SELECTOR: OptionSpec = { flags: '-l, --selector <labels>', help: 'only objects with these labels, as in team=a,tier!=dev' }
-const TIMEOUT = (help: string, otherwise: string): OptionSpec => ({ flags: '--timeout <duration>', help, default: otherwise })
-const output = (choices: readonly string[], help: string, otherwise?: string): OptionSpec => ({
-  flags: '-o, --output <form>',
-  help,
-  choices,
-  ...(otherwise === undefined ? {} : { default: otherwise }),
-})
-const JSON_OUTPUT = output(['text', 'json'], 'how to answer', 'text')
-
-const PORT: OptionSpec = { flags: '--port <number>', help: 'the port to listen on; 0 takes any that is free (default 7080)' }
-const STATE: OptionSpec = { flags: '--state <folder>', help: 'where everything is kept (default BOTHY_STATE or ~/.local/state/bothy)' }
 
 /** start, stop and restart differ by a word. */
 function request(action: 'start' | 'stop' | 'restart', summary: string, more: string): CommandSpec {
@@ -302,11 +254,4 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['version', 'version -o json'],
     load: () => import('./version.ts'),
   },
-]
-
-/** On every command. */
-export const COMMON_OPTIONS: readonly OptionSpec[] = [
-  { flags: '-q, --quiet', help: 'no progress, only the answer' },
-  { flags: '--url <url>', help: 'the control plane to talk to (default BOTHY_URL, then the one running here)' },
-  { flags: '--token <token>', help: 'the token to show it (default BOTHY_TOKEN)' },
 ]

@@ -66,6 +66,12 @@ export function objectOf(value: unknown): ApiObject {
   })
 }
 
+/** The order in which people write and read an object, whatever order the server keeps. */
+export function inOrder({ apiVersion, kind, metadata, spec, status, ...rest }: ApiObject): JsonRecord {
+  const { name, namespace, labels, annotations, ...more } = metadata
+  return { apiVersion, kind, metadata: { name, namespace, labels, annotations, ...more }, ...rest, spec, status }
+}
+
 export const getObject = async (client: Client, ref: Ref): Promise<ApiObject> => objectOf(await client.request('GET', pathOfRef(ref)))
 
 export interface Listed {

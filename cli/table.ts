@@ -62,7 +62,7 @@ export function rowOf(object: ApiObject, kind: Kind, columns: readonly Column[],
 }
 
 function shownCell(value: unknown, column: Column, now: Instant): string {
-  if (value === undefined || value === null) return column.type === 'date' ? '<unknown>' : ''
+  if (value === undefined || value === null) return ''
   if (column.type !== 'date') return oneLine(typeof value === 'object' ? JSON.stringify(value) : String(value))
   const at = fromIso(String(value))
   return at === null ? '<invalid>' : ageOf(now - at)

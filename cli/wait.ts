@@ -72,8 +72,8 @@ export function conditionOf(object: ApiObject | null, type: string): unknown {
 export function standingOf(object: ApiObject, type = 'Ready'): string {
   const state = textOf(field(object, 'status', 'state'))
   const says = conditionOf(object, type) ?? conditionOf(object, 'Ready')
-  const text = says ? `${textOf(field(says, 'reason')) ?? ''}: ${textOf(field(says, 'message')) ?? ''}` : 'nothing is known of it yet'
-  return state ? `${state} (${text})` : text
+  if (!says) return state ?? 'nothing is known of it yet'
+  return `${state ?? textOf(field(says, 'reason')) ?? ''}: ${textOf(field(says, 'message')) ?? ''}`
 }
 
 /** Follows the object until it is so. Fails with code 1 when the time is over or a person detaches. */

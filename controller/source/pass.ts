@@ -151,7 +151,7 @@ async function applyOne({ cluster, writer }: PassPorts, { declared, declaredBy, 
 
 function refusedAt(error: Refused, declared: Declared): Problem {
   const { path } = declared
-  if (error.reason === 'Forbidden' || error.reason === 'Conflict') {
+  if (error.reason === 'Conflict') {
     return { reason: 'DeclaredElsewhere', path, line: declared.line, column: declared.column, message: error.message, about: declared.key }
   }
   // That rules were not looked at because of the other causes is nothing to mend.

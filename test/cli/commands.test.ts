@@ -111,9 +111,7 @@ test('get prints the printer columns within 80 columns, and every other form', a
   expect(rows.map((row) => row.split(/ +/)[0])).toEqual(['a-workspace-with-a-long-name', 'dev'])
   expect(rows[1]).toMatch(/Running +True +hello/)
   expect(table.stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
-  expect((await plane.bothy(['get', 'ws', '-n', ns, '-o', 'name'])).stdout).toBe(
-    'workspace/a-workspace-with-a-long-name\nworkspace/dev\n',
-  )
+  expect((await plane.bothy(['get', 'ws', '-n', ns, '-o', 'name'])).stdout).toBe('workspace/a-workspace-with-a-long-name\nworkspace/dev\n')
   const one = await plane.bothy(['get', 'workspace/dev', '-n', ns, '-o', 'json'])
   expect(JSON.parse(one.stdout)).toMatchObject({ kind: 'Workspace', metadata: { name: 'dev' }, status: { state: 'Running' } })
   expect((await plane.bothy(['get', 'ws', 'dev', '-n', ns, '-o', 'yaml'])).stdout).toMatch(
