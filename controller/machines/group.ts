@@ -57,7 +57,10 @@ function ownGroups(record: MachineRecord | null, listed: readonly ProcessListed[
   return new Set(isOurs ? [leader.pid] : [])
 }
 
-/** TERM to all, ten seconds, KILL to whoever is left, until nobody is. Answers how many there were. */
+/**
+ * TERM to the supervisor, whose agent runs the stop scripts and ends what it started; TERM to all when it has gone; after ten
+ * seconds KILL to whoever is left, until nobody is. Answers how many there were.
+ */
 export async function endAll(
   place: Place,
   record: MachineRecord | null,
@@ -67,22 +70,30 @@ export async function endAll(
   const { length } = await members()
   if (length === 0) return 0
   // Again and again: a process that was just forked may lose a signal, and what is started meanwhile did not get the one before.
-  if (await emptied(members, clock, { name: 'SIGTERM', limitMs: GRACE_MS, againMs: TERM_AGAIN_MS })) return length
-  if (await emptied(members, clock, { name: 'SIGKILL', limitMs: KILL_LIMIT_MS, againMs: 0 })) return length
+  // Stop scripts are members too, and must not be told to end while they run.
+  const supervisorFirst = (left: readonly ProcessListed[]) => {
+    const supervisor = left.filter(({ pid, start }) => pid === record?.process?.pid && start === record.process.start)
+    return supervisor.length > 0 ? supervisor : left
+  }
+  if (await emptied(members, clock, { name: 'SIGTERM', limitMs: GRACE_MS, againMs: TERM_AGAIN_MS, among: supervisorFirst })) return length
+  if (await emptied(members, clock, { name: 'SIGKILL', limitMs: KILL_LIMIT_MS, againMs: 0, among: everybody })) return length
   const left = await members()
   throw new Transient(`${place.machine} does not end: ${left.map(({ pid }) => `process ${pid}`).join(', ')}`)
 }
+
+const everybody = (left: readonly ProcessListed[]): readonly ProcessListed[] => left
 
 interface Ending {
   readonly name: 'SIGTERM' | 'SIGKILL'
   readonly limitMs: number
   readonly againMs: number
+  readonly among: (left: readonly ProcessListed[]) => readonly ProcessListed[]
 }
 
 async function emptied(
   members: () => Promise<readonly ProcessListed[]>,
   clock: Clock,
-  { name, limitMs, againMs }: Ending,
+  { name, limitMs, againMs, among }: Ending,
 ): Promise<boolean> {
   const startedAt = clock.elapsedMs()
   let signalAt = startedAt
@@ -92,7 +103,7 @@ async function emptied(
     const now = clock.elapsedMs()
     if (now - startedAt > limitMs) return false
     if (now >= signalAt) {
-      signal(left, name)
+      signal(among(left), name)
       signalAt = now + againMs
     }
     await clock.sleep(LOOK_EVERY_MS)

@@ -1,0 +1,52 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { spawnInPty, type Pty, type PtyKind } from '../../agent/pty.ts'
+import { findProgram } from '../../agent/resolve-command.ts'
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { until } from '../support/until.ts'
+
+const env = { PATH: process.env['PATH'] ?? '', TERM: 'xterm' }
+
+async function started(kind: PtyKind, command: string): Promise<{ pty: Pty; output: () => string }> {
+  const wanted = { argv: ['sh', '-c', command] as const, cwd: '/', env, stdin: true, pipesLimit: (late: () => void) => void systemClock.after(1000, late) }
+  const pty = await spawnInPty(wanted, { cols: 91, rows: 17 }, systemClock, (program) => findProgram(program, env.PATH, '/'), [kind])
+  if (!pty) throw new Error(`no terminal through ${kind}`)
+  onTestFinished(() => pty.signal('SIGKILL'))
+  let output = ''
+  pty.onOutput((_kind, data) => (output += data.toString()))
+  return { pty, output: () => output }
+}
+
+const KINDS: readonly PtyKind[] = ['native', 'python3', 'script']
+
+test.for(KINDS)('a terminal through %s has its size, takes what is typed and gives the exit code', async (kind) => {
+  const { pty, output } = await started(kind, 'test -t 0 && test -t 1 && stty size; read x; echo got $x; exit 7')
+  await until('the size', () => output().includes('17 91'))
+  await pty.write(Buffer.from('typed\r'))
+  expect(await pty.ended).toEqual({ code: 7, signal: null, pipesLeftOpen: false })
+  expect(output()).toBe('17 91\r\ntyped\r\ngot typed\r\n')
+})
+
+test.for(KINDS)('Ctrl-C and the end of input reach the program in a terminal through %s', async (kind) => {
+  const { pty, output } = await started(kind, 'trap "echo interrupted" INT; echo one; cat; echo two; cat; echo three')
+  await until('it to begin', () => output().includes('one'))
+  await pty.write(Buffer.from('\x03'))
+  await until('the interrupt', () => output().includes('interrupted'))
+  await until('the second reader', () => output().includes('two'))
+  pty.endInput()
+  await pty.ended
+  expect(output()).toContain('three')
+})
+
+test.for(['native', 'python3'] as const)('a terminal through %s follows the window, and dies of a signal', async (kind) => {
+  const { pty, output } = await started(kind, 'trap "stty size" WINCH; echo ready; while true; do sleep 0.05; done')
+  await until('it to be ready', () => output().includes('ready'))
+  pty.resize(132, 50)
+  await until('the new size', () => output().includes('50 132'))
+  pty.signal('SIGTERM')
+  expect(await pty.ended).toMatchObject({ code: 143, signal: 'SIGTERM' })
+})
+
+test('where there is nothing to make a terminal with, there is none', async () => {
+  const wanted = { argv: ['true'] as const, cwd: '/', env, stdin: true, pipesLimit: () => {} }
+  expect(await spawnInPty(wanted, { cols: 80, rows: 24 }, systemClock, () => null, ['python3', 'script'])).toBeNull()
+})
