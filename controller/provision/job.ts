@@ -1,5 +1,5 @@
 import type { Identity, Machines } from '../../provider/port.ts'
-import type { TemplateFile } from '../../crds/files.ts'
+import { normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { keyOf, type Key } from '../kernel/names.ts'
@@ -55,15 +55,28 @@ export const stopReasonOf = (stop: AbortSignal): StopReason | null => {
 
 export const workspaceKeyOf = (job: Job): Key => keyOf('Workspace', job.subject.namespace, job.subject.name)
 
-/** The template's files as they were imported, ready for terraform. */
-export async function prepareFolder(tools: Tools, { claim, journal }: Work, state: Buffer | null): Promise<WorkFolder> {
-  const { job } = claim
-  const files = await filesOf(tools.db, job.digest)
-  if (!files) throw new Stalled('TemplateInvalid', `the files of version ${job.digest} are no longer kept: import the template again`)
-  concealVariables(files, job.input?.variables ?? {}, journal)
+export interface Template {
+  readonly digest: string
+  readonly files: readonly TemplateFile[]
+}
+
+/** What a workspace is destroyed with when its template is no longer kept: the state says what there is. */
+const NO_TEMPLATE: Template = normaliseTemplate(new Map([['main.tf', '']]))
+
+/** The template's files as they were imported. */
+export async function templateOf({ db }: Tools, job: Job): Promise<Template> {
+  const files = await filesOf(db, job.digest)
+  if (files) return { digest: job.digest, files }
+  if (job.transition === 'destroy') return NO_TEMPLATE
+  throw new Stalled('TemplateInvalid', `the files of version ${job.digest} are no longer kept: import the template again`)
+}
+
+/** Everything ready for terraform. */
+export async function prepareFolder(tools: Tools, work: Work, template: Template, state: Buffer | null): Promise<WorkFolder> {
+  const { job } = work.claim
+  concealVariables(template.files, job.input?.variables ?? {}, work.journal)
   return makeFolder(folderOf(tools.stateDir, job.id), {
-    files,
-    digest: job.digest,
+    ...template,
     state,
     backendRecord: tools.backendRecord,
     user: tools.sandbox.userOf(job.id),

@@ -12,15 +12,20 @@ const USUAL_NAME = 'main'
  * Machines that a crashed build made and no state ever learnt of. A start adopts the one it wants by its name; whatever is
  * left after a build that went well is wanted by nobody. With the workspace go its machines' homes.
  */
-export async function sweepMachines({ db }: Pick<Tools, 'db'>, job: Job, machines: ProcessMachines, state: State | null): Promise<void> {
-  const removeHome = job.transition === 'destroy'
+export async function sweepMachines(
+  tried: readonly string[],
+  removeHome: boolean,
+  machines: ProcessMachines,
+  state: State | null,
+): Promise<void> {
   const kept = new Set(state ? machinesIn(state).map(({ name }) => name) : [])
-  const names = new Set(await namesTriedSinceTheLastSuccess({ db }, job))
+  const names = new Set(tried)
   if (removeHome) names.add(USUAL_NAME)
   for (const name of names) if (!kept.has(name)) await machines.destroy(name, { removeHome })
 }
 
-async function namesTriedSinceTheLastSuccess({ db }: Pick<Tools, 'db'>, job: Job): Promise<string[]> {
+/** The names of the machines that builds began to make which did not end well. */
+export async function machinesTriedSinceTheLastSuccess({ db }: Pick<Tools, 'db'>, job: Job): Promise<string[]> {
   const builds = (await buildsOf(db, job.subject.uid, BUILDS_LOOKED_AT_MAX)).filter(({ id }) => id !== job.id)
   const success = builds.findIndex(({ phase }) => phase === 'Succeeded')
   const since = success === -1 ? builds : builds.slice(0, success)

@@ -6,12 +6,23 @@ import { startJob } from '../store/claim-jobs.ts'
 import type { BuildInput, Job, Transition } from '../store/records.ts'
 import { newestState } from '../store/states.ts'
 import { diagnose } from './diagnose.ts'
-import { stateIn } from './folder.ts'
+import { folderOf, stateIn } from './folder.ts'
 import { createIntents, type Intents } from './intents.ts'
-import { identityOf, prepareFolder, resultOf, stopReasonOf, workspaceKeyOf, type Ending, type Tools, type Work } from './job.ts'
+import {
+  identityOf,
+  prepareFolder,
+  resultOf,
+  stopReasonOf,
+  templateOf,
+  workspaceKeyOf,
+  type Ending,
+  type Template,
+  type Tools,
+  type Work,
+} from './job.ts'
 import type { Stage } from './journal.ts'
 import { listen, type Heard } from './listen.ts'
-import { orphansIn, sweepMachines } from './machines-left.ts'
+import { machinesTriedSinceTheLastSuccess, orphansIn, sweepMachines } from './machines-left.ts'
 import { runTerraform, type TerraformEnded } from './run-terraform.ts'
 import { agentScripts, agentsIn, machinesIn, parseState, tokensIn, type AgentFound, type State } from './state.ts'
 
@@ -28,37 +39,41 @@ export async function runBuild(tools: Tools, work: Work): Promise<Ending> {
   const { job } = work.claim
   const { input, transition } = job
   if (!input || !transition) throw new Stalled('InternalError', `build ${job.id} was queued without its input`)
-  await startJob(tools.db, work.claim)
-  const before = await openedState(tools, job.subject.uid)
+  const { subject, id } = job
+  // All at once: what a build waits for the database is time that terraform does not run.
+  const [before, template, tried] = await Promise.all([
+    openedState(tools, subject.uid),
+    templateOf(tools, job),
+    machinesTriedSinceTheLastSuccess(tools, job),
+    startJob(tools.db, work.claim),
+  ])
   const known = before && parseState(before)
   for (const token of known ? tokensIn(known) : []) work.journal.conceal(token)
 
   const tokens = new Map<string, string>()
-  const { subject, id } = job
-  const machines = tools.machinesFor({
-    workspace: subject,
-    owner: input.owner,
-    buildId: id,
-    tokenOf: (agentId) => tokens.get(agentId) ?? null,
-  })
-  if (transition === 'destroy' && (!known || known.instances.length === 0)) return destroyedNothing(tools, work, machines, before)
-  return applied(tools, work, { input, transition, before, known, machines, tokens })
+  const tokenOf = (agentId: string): string | null => tokens.get(agentId) ?? null
+  const machines = tools.machinesFor({ workspace: subject, owner: input.owner, buildId: id, tokenOf })
+  const apply: Apply = { input, transition, template, before, known, tried, machines, tokens }
+  const nothing = transition === 'destroy' && (!known || known.instances.length === 0)
+  return nothing ? destroyedNothing(work, apply) : applied(tools, work, apply)
 }
 
 interface Apply {
   readonly input: BuildInput
   readonly transition: Transition
+  readonly template: Template
   readonly before: Buffer | null
   readonly known: State | null
+  /** Machines that may be there although no state knows them. */
+  readonly tried: readonly string[]
   readonly machines: Machines
   readonly tokens: Map<string, string>
 }
 
 async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> {
   const { journal, claim, stop } = work
-  const folder = await prepareFolder(tools, work, apply.before)
-  const intents = createIntents(tools.db, claim, { host: tools.host, folder: folder.path })
-  await intents.record()
+  const intents = createIntents(tools.db, claim, { host: tools.host, folder: folderOf(tools.stateDir, claim.job.id) })
+  const [folder] = await Promise.all([prepareFolder(tools, work, apply.template, apply.before), intents.record()])
   const heard = listen(work, STAGES[apply.transition])
   const ended = await runTerraform(tools, {
     jobId: claim.job.id,
@@ -89,7 +104,7 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
   const agents = state ? agentsIn(state) : []
   const sound = typeof agents === 'string' ? null : agents
   const judged = judge(work, { ended, heard, problem: typeof agents === 'string' ? agents : null })
-  const unswept = judged.phase === 'Succeeded' ? await sweep(tools, claim.job, apply.machines, state) : null
+  const unswept = judged.phase === 'Succeeded' ? await sweep(apply, state) : null
   const verdict: Verdict = unswept === null ? judged : { phase: 'Failed', reason: 'InternalError', error: unswept }
   const changed = left !== null && !(apply.before && left.equals(apply.before))
   return {
@@ -107,9 +122,9 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
 }
 
 /** The message of what went wrong: the state of a build is kept all the same. */
-async function sweep(tools: Tools, job: Job, machines: Machines, state: State | null): Promise<string | null> {
+async function sweep({ tried, transition, machines }: Apply, state: State | null): Promise<string | null> {
   try {
-    await sweepMachines(tools, job, machines.process, state)
+    await sweepMachines(tried, transition === 'destroy', machines.process, state)
     return null
   } catch (error) {
     return `a machine that an interrupted build had left was not removed: ${messageOf(error)}`
@@ -143,10 +158,10 @@ function judge({ stop }: Work, { ended, heard, problem }: { ended: TerraformEnde
 const withoutToken = ({ id, name, manifest }: AgentFound) => ({ id, name, manifest })
 
 /** Nothing in the state is nothing for terraform to do. What a crash left beside any state still goes. */
-async function destroyedNothing(tools: Tools, work: Work, machines: Machines, before: Buffer | null): Promise<Ending> {
+async function destroyedNothing(work: Work, { tried, machines, before }: Apply): Promise<Ending> {
   work.journal.stage('Destroying')
   work.journal.write('info', 'There is nothing in the state to destroy.')
-  await sweepMachines(tools, work.claim.job, machines.process, null)
+  await sweepMachines(tried, true, machines.process, null)
   const result = resultOf(work.journal, { machines: [], outputs: {}, resources: 0 })
   return { phase: 'Succeeded', reason: null, error: null, state: null, agents: before ? [] : null, result }
 }

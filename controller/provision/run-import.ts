@@ -3,7 +3,7 @@ import type { TemplateParameter, TemplatePreset } from '../store/records.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { Reason } from '../kernel/reasons.ts'
 import { diagnose } from './diagnose.ts'
-import { prepareFolder, resultOf, stopReasonOf, type Ending, type Tools, type Work } from './job.ts'
+import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Tools, type Work } from './job.ts'
 import { listen, type Heard } from './listen.ts'
 import { runTerraform } from './run-terraform.ts'
 import { agentNameProblem } from './state.ts'
@@ -14,7 +14,7 @@ export async function runImport(tools: Tools, work: Work): Promise<Ending> {
   const parameters = new Map<string, ParameterSeen>()
   const presets = new Map<string, PresetSeen>()
   const host = hostOf(tools, work, parameters, presets)
-  const folder = await prepareFolder(tools, work, null)
+  const folder = await prepareFolder(tools, work, await templateOf(tools, claim.job), null)
   const heard = listen(work, 'Starting')
   try {
     const ended = await runTerraform(tools, {

@@ -3,7 +3,7 @@ import { buildsOf } from '../store/read-jobs.ts'
 import type { JobResult } from '../store/records.ts'
 import { newestState } from '../store/states.ts'
 import { diagnose } from './diagnose.ts'
-import { identityOf, prepareFolder, resultOf, stopReasonOf, type Ending, type Tools, type Work } from './job.ts'
+import { identityOf, prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Tools, type Work } from './job.ts'
 import { listen } from './listen.ts'
 import { runTerraform } from './run-terraform.ts'
 
@@ -18,7 +18,7 @@ export async function runLook(tools: Tools, work: Work): Promise<Ending> {
   // Looked at as it was built: the template may be asked differently by now.
   const built = (await buildsOf(tools.db, job.subject.uid, BUILDS_LOOKED_AT_MAX)).find(({ input }) => input !== null)
   if (!built?.input) throw new Stalled('NotBuilt', 'no build of this workspace is known')
-  const folder = await prepareFolder(tools, work, tools.sealer.open(sealed, job.subject.uid))
+  const folder = await prepareFolder(tools, work, await templateOf(tools, job), tools.sealer.open(sealed, job.subject.uid))
   const machines = new Map<string, NonNullable<JobResult['machines']>[number]>()
   const heard = listen(work, 'Planning')
   const ended = await runTerraform(tools, {

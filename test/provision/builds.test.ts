@@ -3,7 +3,7 @@ import { agentsOf } from '../../controller/store/agents.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { PROCESS } from './templates.ts'
-import { createWorld, pidsWith, workspace } from './world.ts'
+import { createWorld, INPUT, pidsWith, workspace } from './world.ts'
 
 const { db } = await withDatabase()
 
@@ -37,4 +37,70 @@ test('starts, looks at, stops and destroys a workspace', async () => {
   const destroy = await world.ended(await world.build(dev, digest, { transition: 'destroy' }))
   expect([destroy.phase, destroy.error, destroy.result]).toMatchObject(['Succeeded', null, { machines: [], resources: 0 }])
   expect(await newestState(db, dev.uid)).not.toBeNull()
+})
+
+test('a workspace whose template is gone is destroyed by its state alone', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const dev = workspace()
+  const digest = await world.template(PROCESS)
+  const start = await world.ended(await world.build(dev, digest))
+  expect([start.phase, start.error]).toEqual(['Succeeded', null])
+  await db.query('delete from template_files where digest = $1', [digest])
+
+  const stop = await world.ended(await world.build(dev, digest, { transition: 'stop' }))
+  expect([stop.phase, stop.errorReason]).toEqual(['Failed', 'TemplateInvalid'])
+  expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
+
+  const destroy = await world.ended(await world.build(dev, digest, { transition: 'destroy' }))
+  expect([destroy.phase, destroy.error]).toEqual(['Succeeded', null])
+  expect(pidsWith(`${world.stateDir}/machines/`)).toEqual([])
+  expect(await agentsOf(db, dev.uid)).toEqual([])
+})
+
+test('a workspace that never was is destroyed at once', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const destroy = await world.ended(await world.build(workspace(), 'sha256:unknown', { transition: 'destroy' }))
+  expect([destroy.phase, destroy.error, destroy.result?.resources]).toEqual(['Succeeded', null, 0])
+})
+
+test('a failed start says which line failed, and keeps what was made', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const dev = workspace()
+  const broken = `${PROCESS['main.tf']}
+resource "terraform_data" "check" {
+  input = bothy_agent.main.id
+  lifecycle {
+    postcondition {
+      condition     = self.output == "never"
+      error_message = "not today"
+    }
+  }
+}
+`
+  const start = await world.ended(await world.build(dev, await world.template({ 'main.tf': broken })))
+  expect([start.phase, start.errorReason]).toEqual(['Failed', 'BuildFailed'])
+  expect(start.error).toMatch(/^main\.tf:\d+:\d+: Resource postcondition failed .*not today/)
+  expect((await world.logOf(start)).split('not today')).toHaveLength(2)
+  expect(await agentsOf(db, dev.uid)).toMatchObject([{ name: 'main', confirmed: true }])
+
+  const mended = await world.ended(await world.build(dev, await world.template(PROCESS)))
+  expect([mended.phase, mended.error]).toEqual(['Succeeded', null])
+  expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
+})
+
+test('an update of a running workspace keeps its agent', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const dev = workspace()
+  const digest = await world.template(PROCESS)
+  await world.ended(await world.build(dev, digest))
+  const before = await agentsOf(db, dev.uid)
+  const update = await world.ended(await world.build(dev, digest, { input: { ...INPUT, parameters: { greeting: 'salut' } } }))
+  expect([update.phase, update.error, update.result?.outputs]).toEqual(['Succeeded', null, { greeting: 'salut' }])
+  const after = await agentsOf(db, dev.uid)
+  expect(after.map(({ id, confirmed, manifest }) => [id, confirmed, manifest.env])).toEqual([[before[0]?.id, true, { GREETING: 'salut' }]])
+  expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
 })
