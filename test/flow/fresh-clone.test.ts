@@ -33,8 +33,8 @@ test('npm start in a fresh clone with a fresh home gives a workspace that can be
   start.stdout.on('data', (data: Buffer) => (output += data.toString()))
   start.stderr.on('data', (data: Buffer) => (output += data.toString()))
   const ended = new Promise<number | null>((settle) => start.on('exit', (code) => settle(code)))
-  await until('a table with a Running workspace', () => /^.*dev .*Running/m.test(output) || start.exitCode !== null, { limitMs: 180_000 })
-  expect(output).toMatch(/npx bothy exec .*dev/)
+  await until('the line that says how to enter', () => /npx bothy exec .*dev/.test(output) || start.exitCode !== null, { limitMs: 180_000 })
+  expect(output).toMatch(/^default +dev +Running +hello/m)
 
   const inside = await run('npx', ['bothy', 'exec', 'dev', '--', 'sh', '-c', 'echo $BOTHY_WORKSPACE_NAME'], { cwd: clone, env })
   expect(inside.stdout).toBe('dev\n')
