@@ -1,5 +1,5 @@
 import type { Resource } from '../cluster/port.ts'
-import type { Clock } from '../kernel/clock.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
 import { isRefused, messageOf, Stalled, Transient, Waiting } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
@@ -51,7 +51,8 @@ export function createLooking(options: LookingOptions): (key: Key) => Promise<vo
     if (looked.object !== object) objects.wrote(looked.object)
     if (looked.finding) {
       options.onFinding(key, looked.finding)
-      await writing(options, key, looked.object, looked.finding, now)
+      const written = await writing(options, key, looked.object, looked.finding, now)
+      if (written && looked.outcome !== 'failed') options.queue().forget(key)
     }
     metrics.count('bothy_reconcile_looks_total', 'Looks at objects, by how they ended.', { kind: kindName, outcome: looked.outcome })
     const seconds = (clock.elapsedMs() - startedMs) / 1000
@@ -75,7 +76,6 @@ async function looking(options: LookingOptions, key: Key, kind: Kind, object: Re
       }
       turns.acted(key)
     } else turns.settled(key)
-    queue.forget(key)
     if (verdict.wakeAt !== null) queue.addAt(key, Math.max(verdict.wakeAt, now + 1))
     return { object: current, finding: verdict, outcome: verdict.actions.length > 0 ? 'acted' : 'settled' }
   } catch (error) {
@@ -100,16 +100,18 @@ function troubled({ queue, log }: LookingOptions, key: Key, error: unknown): 'wa
   return 'failed'
 }
 
-async function writing(options: LookingOptions, key: Key, object: Resource, finding: Finding, now: number): Promise<void> {
+async function writing(options: LookingOptions, key: Key, object: Resource, finding: Finding, now: Instant): Promise<boolean> {
   // Its last finalizer was removed just now: there is no object any more.
-  if (object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).length === 0) return
+  if (object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).length === 0) return true
   const { ports, objects, queue, log, assertLeader } = options
   try {
     const written = await writeStatus(ports.cluster, object, finding, WRITER, now, assertLeader)
     if (written && written !== object) objects.wrote(written)
+    return true
   } catch (error) {
     queue().retry(key)
     if (error instanceof Transient) log.debug('a status is written again later', { key, error: messageOf(error) })
     else log.error('a status could not be written', { key, error })
+    return false
   }
 }

@@ -13,35 +13,30 @@ export interface OwnWrites extends Objects {
 }
 
 export function ownWrites(cache: Objects): OwnWrites {
-  const ahead = new Map<Key, { readonly newest: Resource; readonly versions: readonly string[] }>()
-
+  const ahead = new Map<Key, Resource>()
   const latest = (object: Resource): Resource => {
-    const own = ahead.get(keyOfObject(object))?.newest
-    return own?.metadata.uid === object.metadata.uid ? own : object
+    const own = ahead.get(keyOfObject(object))
+    return own && own.metadata.uid === object.metadata.uid && isNewer(own, object) ? own : object
   }
-
   return {
     get(kind, namespace, name) {
       const object = cache.get(kind, namespace, name)
       return object && latest(object)
     },
-    list: (kind, namespace) => cache.list(kind, namespace).map(latest),
+    list: (kind, namespace) => (ahead.size === 0 ? cache.list(kind, namespace) : cache.list(kind, namespace).map(latest)),
     wrote(object) {
-      const key = keyOfObject(object)
       const shown = cache.get(object.kind, object.metadata.namespace ?? '', object.metadata.name)
-      if (!shown || shown.metadata.resourceVersion === object.metadata.resourceVersion) return
-      ahead.set(key, { newest: object, versions: [...(ahead.get(key)?.versions ?? []), object.metadata.resourceVersion] })
+      // The watch may have been faster than the answer to the write, and may even show what another wrote since.
+      if (shown && isNewer(object, shown)) ahead.set(keyOfObject(object), object)
     },
     shown(key, object, gone) {
       const own = ahead.get(key)
-      if (!own) return
-      const seenUpTo = own.versions.indexOf(object.metadata.resourceVersion)
-      // Every write of ours names the version it changes: a version that is none of ours can only be newer than all of them.
-      const behind = gone || seenUpTo === -1 ? [] : own.versions.slice(seenUpTo + 1)
-      if (behind.length === 0) ahead.delete(key)
-      else ahead.set(key, { ...own, versions: behind })
+      if (own && (gone || !isNewer(own, object))) ahead.delete(key)
     },
   }
 }
+
+/** Versions of one object grow as numbers, in Kubernetes as here. */
+const isNewer = (a: Resource, b: Resource): boolean => BigInt(a.metadata.resourceVersion) > BigInt(b.metadata.resourceVersion)
 
 const keyOfObject = ({ kind, metadata }: Resource): Key => keyOf(kind, metadata.namespace ?? '', metadata.name)

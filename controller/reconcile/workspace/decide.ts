@@ -21,6 +21,7 @@ export type Action =
   | { readonly do: 'emit'; readonly happening: Happening }
 
 const LOOK_FOR_SILENCE_MS = 60_000
+const LOOK_AT_BUILD_MS = 5_000
 
 export function decide(seen: Seen, now: Instant): Verdict<Action> {
   const want = wants(seen, now)
@@ -80,13 +81,15 @@ function released(seen: Seen, gaveUp: boolean): Action[] {
 function wakeAt(seen: Seen, step: Step, now: Instant): Instant | null {
   const instants: Instant[] = []
   if ((step.is === 'held' || step.is === 'shutdown') && step.until !== null) instants.push(step.until)
+  // Its provisioner wakes us with every step; this is for the notification that was lost.
+  if (step.is === 'building' || step.is === 'cancel') instants.push(now + LOOK_AT_BUILD_MS)
   const machine = machineOf(seen)
   if ((machine.is === 'silent' || machine.is === 'present') && machine.lookAt !== null) {
     instants.push(machine.lookAt > now ? machine.lookAt : now + LOOK_FOR_SILENCE_MS)
   }
   for (const agent of seen.agents) {
     // A holder of the connection that died tells nobody that the agent fell silent.
-    if (agent.status === 'Connected') instants.push(Math.max(now, agent.lastSeenAt ?? now) + LOOK_FOR_SILENCE_MS)
+    if (agent.status === 'Connected') instants.push((agent.lastSeenAt ?? now) + LOOK_FOR_SILENCE_MS)
     if (agent.status === 'Connecting' && agent.connectionTimeoutMs > 0) instants.push(agent.createdAt + agent.connectionTimeoutMs + 1)
   }
   return instants.length > 0 ? Math.min(...instants) : null

@@ -37,7 +37,10 @@ function stateOf(seen: Seen, want: Want, step: Step, runningNow: boolean): strin
   if (step.is === 'shutdown') return 'Stopping'
   const newest = newestSettled(seen.builds)
   if (!newest) return 'Pending'
-  if (newest.phase !== 'Succeeded') return step.is === 'held' && step.how === 'Reconciling' ? 'Pending' : 'Failed'
+  if (newest.phase !== 'Succeeded') {
+    if (step.is !== 'held' || step.how === 'Stalled') return 'Failed'
+    return newest.transition === 'start' ? 'Pending' : 'Stopping'
+  }
   if (!mayBeRunning(seen.builds)) return step.is === 'held' ? 'Pending' : 'Stopped'
   return runningNow || seen.agents.every(({ firstConnectedAt }) => firstConnectedAt !== null) ? 'Running' : 'Starting'
 }

@@ -3,7 +3,7 @@ import type { Reason } from '../../kernel/reasons.ts'
 import { buildInFlight, capital, failureOf, isSucceededStart, mayBeRunning, paceOf, type Pace } from '../workspace/builds.ts'
 import { inputsChanged, startInputs } from '../workspace/inputs.ts'
 import { machineOf } from '../workspace/machine.ts'
-import type { PowerRequest } from '../workspace/requests.ts'
+import { askedFor, type PowerRequest } from '../workspace/requests.ts'
 import type { Seen as Sight } from '../workspace/seen.ts'
 import { isOutOfTries, startPace } from '../workspace/wants.ts'
 
@@ -30,9 +30,10 @@ export function outcomeOf(request: PowerRequest, sight: Sight): Outcome {
   }
 }
 
+const runs = (sight: Sight): boolean => isSucceededStart(sight.builds[0] ?? null) && machineOf(sight).is !== 'lost' && !inputsChanged(sight)
+
 function startOutcome(request: PowerRequest, sight: Sight): Outcome {
-  const runs = isSucceededStart(sight.builds[0] ?? null) && machineOf(sight).is !== 'lost' && !inputsChanged(sight)
-  if (runs) return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} is running.` }
+  if (runs(sight)) return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} is running.` }
   return startGaveUp(request, sight) ?? underWay(sight, 'start')
 }
 
@@ -55,7 +56,9 @@ function stopGaveUp(request: PowerRequest, { builds }: Sight): Outcome | null {
 }
 
 function restartOutcome(request: PowerRequest, sight: Sight): Outcome {
-  if (hasStarted(request, sight)) return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} was restarted.` }
+  // Whoever started it after its own stop did its second leg.
+  if (askedFor(request, sight) === 'running' && runs(sight))
+    return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} was restarted.` }
   const ownStart = sight.builds.some(({ requestUid, transition }) => requestUid === request.uid && transition === 'start')
   const over = ownStart ? startGaveUp(request, sight) : stopGaveUp(request, sight)
   return over ?? underWay(sight, 'restart')

@@ -1,0 +1,143 @@
+import type { Instant } from '../../controller/kernel/clock.ts'
+import { isInFlight } from '../../controller/reconcile/workspace/builds.ts'
+import { decide, type Action } from '../../controller/reconcile/workspace/decide.ts'
+import type { Seen } from '../../controller/reconcile/workspace/seen.ts'
+import { decide as answer } from '../../controller/reconcile/workspacerequest/decide.ts'
+import { conditionsProblem } from '../../controller/status/conditions.ts'
+import { never } from '../../controller/kernel/errors.ts'
+import type { Job } from '../../controller/store/records.ts'
+import { agent, build, look, SECOND } from './worlds.ts'
+
+/** Hands that never fail: whatever is decided happens, and every build that was queued succeeds. */
+export interface World {
+  readonly seen: Seen
+  readonly now: Instant
+  readonly gone: boolean
+  /** Whether a look finds the machine, and its agent then speaks again. */
+  readonly machineIsThere: boolean
+}
+
+export interface Turn {
+  readonly world: World
+  readonly actions: readonly Action[]
+  readonly problems: readonly string[]
+}
+
+/** One turn of the engine, and what the world makes of it. */
+export function turn(world: World): Turn {
+  const verdict = decide(world.seen, world.now)
+  const after = verdict.actions.reduce(
+    (before, action) => ({ ...before, seen: applied(before, action), gone: before.gone || action.do === 'remove-finalizer' }),
+    world,
+  )
+  const known = told(after.seen, verdict, world.now)
+  const answered = { ...known, requests: known.requests.map((request) => answeredBy(known, request, world.now)) }
+  const quiet = verdict.actions.length === 0
+  const moved = quiet ? finished(answered, world.now) : answered
+  // Without anything to do time goes on to the next instant that somebody named.
+  const later = quiet && moved === answered && verdict.wakeAt !== null ? Math.max(verdict.wakeAt, world.now + 1) : world.now + SECOND
+  return { world: { ...after, seen: heard(moved, later), now: later }, actions: verdict.actions, problems: problemsOf(verdict, after.seen) }
+}
+
+function problemsOf(verdict: ReturnType<typeof decide>, after: Seen): string[] {
+  const kstatus = conditionsProblem(verdict.conditions, 'Ready')
+  const inFlight = after.builds.filter(isInFlight).length
+  return [...(kstatus ? [kstatus] : []), ...(inFlight > 1 ? [`${inFlight} builds are in flight`] : [])]
+}
+
+function applied({ seen, now, machineIsThere }: World, action: Action): Seen {
+  switch (action.do) {
+    case 'add-finalizer':
+      return { ...seen, workspace: { ...seen.workspace, hasFinalizer: true } }
+    case 'remove-finalizer':
+      return { ...seen, workspace: { ...seen.workspace, hasFinalizer: false } }
+    case 'queue-build':
+      return { ...seen, builds: [queuedBuild(action.build, now), ...seen.builds] }
+    case 'cancel-build':
+      return { ...seen, builds: seen.builds.map((job) => (job.id === action.jobId ? canceled(job, now) : job)) }
+    case 'queue-look':
+      return {
+        ...seen,
+        look: look({
+          queuedAt: now,
+          finishedAt: now,
+          result: { machines: [{ type: 'bothy_process', name: 'main', present: machineIsThere }] },
+        }),
+        agents: machineIsThere ? seen.agents.map((one) => ({ ...one, ...agent({ id: one.id, lastSeenAt: now }) })) : seen.agents,
+      }
+    case 'wish-shutdown':
+      return { ...seen, agents: seen.agents.map((one) => ({ ...one, lifecycle: 'Off', shutdownRequestedAt: now })) }
+    case 'emit':
+      return seen
+    default:
+      return never(action)
+  }
+}
+
+const queuedBuild = (wanted: Extract<Action, { do: 'queue-build' }>['build'], now: Instant): Job =>
+  build({
+    ...wanted,
+    id: `${wanted.number}`,
+    phase: 'Queued',
+    queuedAt: now,
+    claimedAt: null,
+    startedAt: null,
+    finishedAt: null,
+    result: null,
+  })
+
+const canceled = (job: Job, now: Instant): Job => ({
+  ...job,
+  phase: 'Canceled',
+  cancelBy: 'bothy-controller',
+  cancelRequestedAt: now,
+  finishedAt: now,
+})
+
+/** The build in flight succeeds, and its agents are what it made. */
+function finished(seen: Seen, now: Instant): Seen {
+  const inFlight = seen.builds.find(isInFlight)
+  if (!inFlight) return seen
+  const done: Job = { ...inFlight, phase: 'Succeeded', startedAt: inFlight.startedAt ?? now, finishedAt: now, result: {} }
+  return {
+    ...seen,
+    builds: seen.builds.map((job) => (job === inFlight ? done : job)),
+    agents: done.transition === 'start' ? [agent({ createdAt: now, firstConnectedAt: now, connectedAt: now, lastSeenAt: now })] : [],
+  }
+}
+
+/** Who is there says so. */
+const heard = (seen: Seen, now: Instant): Seen => ({
+  ...seen,
+  agents: seen.agents.map((one) => (one.status === 'Connected' ? { ...one, lastSeenAt: now } : one)),
+  provisioners: seen.provisioners.map((one) => ({ ...one, lastSeenAt: now })),
+})
+
+function told(seen: Seen, verdict: ReturnType<typeof decide>, now: Instant): Seen {
+  const conditions = verdict.conditions.map((condition) => ({
+    ...condition,
+    lastTransitionTime: new Date(now).toISOString(),
+    observedGeneration: 1,
+  }))
+  const before = seen.workspace.before.conditions
+  const kept = conditions.map((condition) => {
+    const old = before.find(({ type, status }) => type === condition.type && status === condition.status)
+    return old ? Object.assign(condition, { lastTransitionTime: old.lastTransitionTime }) : condition
+  })
+  const newest = seen.builds[0]
+  return {
+    ...seen,
+    workspace: {
+      ...seen.workspace,
+      before: { conditions: kept, build: newest ? { number: newest.number ?? 0, phase: newest.phase } : null },
+    },
+  }
+}
+
+function answeredBy(seen: Seen, request: Seen['requests'][number], now: Instant): Seen['requests'][number] {
+  if (request.answer) return request
+  const { name, namespace } = seen.workspace
+  const [succeeded] = answer({ namespace, workspaceName: name, request, answered: null, workspace: seen }, now).conditions
+  if (!succeeded || succeeded.status === 'Unknown') return request
+  return { ...request, answer: { succeeded: succeeded.status === 'True', reason: succeeded.reason } }
+}

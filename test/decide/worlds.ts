@@ -1,0 +1,205 @@
+import type { Instant } from '../../controller/kernel/clock.ts'
+import type { AgentSeen, RequestSeen, Seen, TemplateSeen, WorkspaceSeen } from '../../controller/reconcile/workspace/seen.ts'
+import { startInputs } from '../../controller/reconcile/workspace/inputs.ts'
+import type { Job, TemplateParameter, VersionRow } from '../../controller/store/records.ts'
+
+/** Worlds to decide on: a workspace that has everything it needs, and what a sentence changes about it. */
+
+export const NOW: Instant = Date.parse('2026-11-21T08:00:00Z')
+export const SECOND = 1000
+export const MINUTE = 60 * SECOND
+export const HOUR = 60 * MINUTE
+
+export const V1 = `sha256:${'1'.repeat(64)}`
+export const V2 = `sha256:${'2'.repeat(64)}`
+export const UID = '11111111-2222-3333-4444-555555555555'
+
+export const parameter = (over: Partial<TemplateParameter> = {}): TemplateParameter => ({
+  name: 'cpu',
+  type: 'number',
+  displayName: '',
+  description: '',
+  formType: 'input',
+  mutable: true,
+  ephemeral: false,
+  required: false,
+  default: '2',
+  options: [],
+  validation: null,
+  order: 0,
+  ...over,
+})
+
+export const version = (over: Partial<VersionRow> = {}): VersionRow => ({
+  digest: V1,
+  templateUid: 'template-uid',
+  importedAt: NOW - HOUR,
+  failedAt: null,
+  error: null,
+  source: 'inline',
+  parameters: [parameter()],
+  presets: [{ name: 'large', default: false, description: '', parameters: { cpu: '8' } }],
+  ...over,
+})
+
+export const template = (over: Partial<TemplateSeen> = {}): TemplateSeen => ({
+  uid: 'template-uid',
+  namespace: 'default',
+  name: 'node',
+  deleting: false,
+  activeDigest: V1,
+  problem: null,
+  requireActiveVersion: false,
+  approval: 'Auto',
+  labels: {},
+  allowedNamespaces: [],
+  deprecated: '',
+  variables: {},
+  variablesProblem: null,
+  ...over,
+})
+
+export const workspace = (over: Partial<WorkspaceSeen> = {}): WorkspaceSeen => ({
+  namespace: 'default',
+  name: 'dev',
+  uid: UID,
+  generation: 1,
+  deleting: false,
+  hasFinalizer: true,
+  paused: false,
+  abandoned: false,
+  sourceError: null,
+  template: { name: 'node', namespace: 'default', digest: null },
+  preset: null,
+  parameters: {},
+  power: 'Auto',
+  updates: 'Manual',
+  approval: 'Auto',
+  deletionPolicy: 'Destroy',
+  before: { conditions: [], build: null },
+  ...over,
+})
+
+export const world = (over: Omit<Partial<Seen>, 'workspace'> & { readonly workspace?: Partial<WorkspaceSeen> } = {}): Seen => ({
+  owner: { identity: { name: 'ada', id: 'ada-id', fullName: 'Ada', email: 'ada@localhost' }, suspended: false },
+  broughtDown: false,
+  template: template(),
+  versions: [version()],
+  requests: [],
+  builds: [],
+  look: null,
+  agents: [],
+  provisioners: [provisioner()],
+  controllerStartedAt: NOW - HOUR,
+  ...over,
+  workspace: knowing(workspace(over.workspace), over.builds ?? []),
+})
+
+/** Its status tells the newest build already, unless a sentence is about just that. */
+const knowing = (seen: WorkspaceSeen, [newest]: readonly Job[]): WorkspaceSeen =>
+  seen.before.build || !newest ? seen : { ...seen, before: { ...seen.before, build: { number: newest.number ?? 0, phase: newest.phase } } }
+
+export const provisioner = (over: Partial<Seen['provisioners'][number]> = {}): Seen['provisioners'][number] => ({
+  id: 'p1',
+  name: 'p1',
+  labels: {},
+  version: '1',
+  capacity: 2,
+  isolation: 'none',
+  lastSeenAt: NOW - SECOND,
+  ...over,
+})
+
+/** What a start of this world would be made of today. */
+export function todaysInputs(seen: Seen): Pick<Job, 'digest' | 'inputs' | 'input'> {
+  const inputs = startInputs(seen)
+  if (!inputs.ready) throw new Error(`not ready: ${inputs.reason}`)
+  return { digest: inputs.digest, inputs: inputs.inputs, input: inputs.input }
+}
+
+const ORDINARY = todaysInputs(world())
+
+export const build = (over: Partial<Job> = {}): Job => {
+  const number = over.number ?? 1
+  return {
+    id: `${number}`,
+    kind: 'build',
+    subject: { uid: UID, namespace: 'default', name: 'dev' },
+    number,
+    transition: 'start',
+    reason: 'Created',
+    initiator: 'bothy',
+    requestUid: null,
+    class: 'person',
+    labels: {},
+    phase: 'Succeeded',
+    queuedAt: NOW - 10 * MINUTE,
+    claimedAt: NOW - 10 * MINUTE,
+    startedAt: NOW - 10 * MINUTE,
+    finishedAt: NOW - 9 * MINUTE,
+    cancelRequestedAt: null,
+    cancelBy: null,
+    errorReason: null,
+    error: null,
+    provisionerId: 'p1',
+    result: {},
+    ...ORDINARY,
+    ...over,
+  }
+}
+
+export const queued = (over: Partial<Job> = {}): Job =>
+  build({ phase: 'Queued', claimedAt: null, startedAt: null, finishedAt: null, provisionerId: null, result: null, ...over })
+
+export const running = (over: Partial<Job> = {}): Job => build({ phase: 'Running', finishedAt: null, result: null, ...over })
+
+export const failed = (over: Partial<Job> = {}): Job =>
+  build({ phase: 'Failed', errorReason: 'BuildFailed', error: 'main.tf:3: no such thing', ...over })
+
+export const canceled = (by: string | null, over: Partial<Job> = {}): Job =>
+  build({ phase: 'Canceled', errorReason: 'BuildCanceled', cancelBy: by, cancelRequestedAt: NOW - 9 * MINUTE, ...over })
+
+export const stop = (over: Partial<Job> = {}): Job => build({ transition: 'stop', reason: 'Requested', number: 2, ...over })
+
+export const look = (over: Partial<Job> = {}): Job =>
+  build({
+    id: 'look',
+    kind: 'look',
+    number: null,
+    transition: null,
+    reason: 'AgentDisconnected',
+    input: null,
+    queuedAt: NOW - 2 * SECOND,
+    finishedAt: NOW - SECOND,
+    ...over,
+  })
+
+export const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
+  id: 'agent-1',
+  name: 'main',
+  createdAt: NOW - 10 * MINUTE,
+  firstConnectedAt: NOW - 9 * MINUTE,
+  connectedAt: NOW - 9 * MINUTE,
+  disconnectedAt: null,
+  lastSeenAt: NOW - SECOND,
+  lifecycle: 'Ready',
+  message: '',
+  shutdownRequestedAt: null,
+  status: 'Connected',
+  connectionTimeoutMs: 2 * MINUTE,
+  ...over,
+})
+
+export const silentAgent = (ms: number, over: Partial<AgentSeen> = {}): AgentSeen =>
+  agent({ status: 'Disconnected', disconnectedAt: NOW - ms, lastSeenAt: NOW - ms, ...over })
+
+export const request = (action: RequestSeen['action'], over: Partial<RequestSeen> = {}): RequestSeen => ({
+  name: `${action.toLowerCase()}-1`,
+  uid: `${action}-uid`,
+  createdAt: NOW - SECOND,
+  action,
+  boundUid: UID,
+  declared: false,
+  answer: null,
+  ...over,
+})
