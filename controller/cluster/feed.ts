@@ -126,9 +126,9 @@ function createReader(db: Db, log: Log, over: AbortSignal, onMoved: () => void):
   }
 
   const readAll = async (): Promise<void> => {
-    while (again && head !== null && !over.aborted) {
+    for (let from = head; from !== null && again && !over.aborted; from = head) {
       again = false
-      await readOn(head)
+      await readOn(from)
     }
   }
 

@@ -8,6 +8,7 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 import { Transient } from '../../controller/kernel/errors.ts'
 import { jsonLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
+import { isJsonObject, type JsonObject } from '../../crds/schema/types.ts'
 import type { Db } from '../../controller/store/pool.ts'
 import { steppedClock } from '../support/clock.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -71,8 +72,22 @@ interface Answer {
   readonly code: number
   readonly headers: IncomingMessage['headers']
   readonly text: string
-  readonly body: Record<string, any>
+  readonly body: JsonObject
 }
+
+const dig = (value: unknown, ...path: readonly string[]): unknown =>
+  path.reduce<unknown>((at, name) => (isJsonObject(at) ? at[name] : undefined), value)
+
+/** One field of each item of a list. */
+const namesIn = (body: unknown, list: string, ...path: readonly string[]): string[] => {
+  const items = dig(body, list)
+  return Array.isArray(items) ? items.map((item) => String(dig(item, ...path))) : []
+}
+
+const refusedWith = ({ code, body }: Answer) => ({ code, reason: body['reason'] })
+
+const upgrade = (path: string, more = `authorization: Bearer ${TOKEN}\r\n`, host = 'localhost') =>
+  tcp(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: upgrade\r\nupgrade: test\r\n${more}\r\n`)
 
 interface Ask {
   readonly body?: unknown
@@ -120,7 +135,7 @@ const workspace = (name: string, spec: object = {}, metadata: object = {}) => ({
 /** The lines of a stream as they come. */
 async function streamed(path: string) {
   const answer = await opened('GET', path)
-  const seen: Record<string, any>[] = []
+  const seen: JsonObject[] = []
   let rest = ''
   let ended = false
   answer.setEncoding('utf8')
@@ -135,7 +150,7 @@ async function streamed(path: string) {
     code: answer.statusCode,
     seen,
     ended: () => ended,
-    shown: () => seen.map((line) => `${line['type']} ${line['object']?.metadata?.name ?? ''}`),
+    shown: () => seen.map((line) => `${line['type']} ${String(dig(line, 'object', 'metadata', 'name') ?? '')}`),
     destroy: () => answer.destroy(),
   }
 }
@@ -143,8 +158,8 @@ async function streamed(path: string) {
 describe('the verbs', () => {
   test('create, read, list, replace, patch and delete a workspace', async () => {
     const made = await ask('POST', WORKSPACES, { body: workspace('verbs', {}, { labels: { team: 'a' } }) })
-    expect({ code: made.code, name: made.body['metadata'].name }).toEqual({ code: 201, name: 'verbs' })
-    expect(made.body['metadata'].namespace).toBe('default')
+    expect({ code: made.code, name: dig(made.body, 'metadata', 'name') }).toEqual({ code: 201, name: 'verbs' })
+    expect(dig(made.body, 'metadata', 'namespace')).toBe('default')
     const read = await ask('GET', `${WORKSPACES}/verbs`)
     expect(read.body).toEqual(made.body)
     const list = await ask('GET', `${WORKSPACES}?labelSelector=team%3Da&limit=10`)
@@ -154,14 +169,14 @@ describe('the verbs', () => {
       metadata: { resourceVersion: expect.stringMatching(/^\d+$/) },
       items: [made.body],
     })
-    const { resourceVersion } = made.body['metadata']
+    const resourceVersion = dig(made.body, 'metadata', 'resourceVersion')
     const put = await ask('PUT', `${WORKSPACES}/verbs`, { body: workspace('verbs', { power: 'Stopped' }, { resourceVersion }) })
-    expect([put.code, put.body['metadata'].generation, put.body['spec'].power]).toEqual([200, 2, 'Stopped'])
+    expect([put.code, dig(put.body, 'metadata', 'generation'), dig(put.body, 'spec', 'power')]).toEqual([200, 2, 'Stopped'])
     const patch = await ask('PATCH', `${WORKSPACES}/verbs`, {
       body: { metadata: { annotations: { 'bothy.dev/paused': 'true' } } },
       headers: { 'content-type': 'application/merge-patch+json' },
     })
-    expect([patch.code, patch.body['metadata'].annotations]).toEqual([200, { 'bothy.dev/paused': 'true' }])
+    expect([patch.code, dig(patch.body, 'metadata', 'annotations')]).toEqual([200, { 'bothy.dev/paused': 'true' }])
     const gone = await ask('DELETE', `${WORKSPACES}/verbs`, {
       body: { kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: 'Background' },
     })
@@ -170,7 +185,7 @@ describe('the verbs', () => {
       apiVersion: 'v1',
       metadata: {},
       status: 'Success',
-      details: { name: 'verbs', group: 'bothy.dev', kind: 'workspaces', uid: made.body['metadata'].uid },
+      details: { name: 'verbs', group: 'bothy.dev', kind: 'workspaces', uid: dig(made.body, 'metadata', 'uid') },
       code: 200,
     })
     expect((await ask('GET', `${WORKSPACES}/verbs`)).body).toEqual({
@@ -194,8 +209,8 @@ describe('the verbs', () => {
   test('an invalid object is refused with a cause a field', async () => {
     const refused = await ask('POST', WORKSPACES, { body: workspace('wrong', { power: 'Sometimes' }) })
     expect(refused.code).toBe(422)
-    expect(refused.body['reason']).toBe('Invalid')
-    expect(refused.body['details'].causes).toContainEqual(
+    expect(dig(refused.body, 'reason')).toBe('Invalid')
+    expect(dig(refused.body, 'details', 'causes')).toContainEqual(
       expect.objectContaining({ reason: 'FieldValueNotSupported', field: 'spec.power' }),
     )
   })
@@ -204,7 +219,7 @@ describe('the verbs', () => {
     const warned = await ask('POST', WORKSPACES, { body: workspace('warned', { powr: 'Stopped' }) })
     expect([warned.code, warned.headers['warning']]).toEqual([201, '299 - "unknown field \\"spec.powr\\""'])
     const strict = await ask('POST', `${WORKSPACES}?fieldValidation=Strict`, { body: workspace('strict', { powr: 'Stopped' }) })
-    expect([strict.code, strict.body['reason']]).toEqual([400, 'BadRequest'])
+    expect([strict.code, dig(strict.body, 'reason')]).toEqual([400, 'BadRequest'])
   })
 
   test('a trial writes nothing', async () => {
@@ -220,7 +235,7 @@ describe('the verbs', () => {
     const second = await ask('PUT', `${WORKSPACES}/declared?apply=true&fieldManager=cli`, {
       body: workspace('declared', {}, { labels: { a: '1' } }),
     })
-    expect([first.code, second.code, second.body['metadata'].labels]).toEqual([200, 200, { a: '1' }])
+    expect([first.code, second.code, dig(second.body, 'metadata', 'labels')]).toEqual([200, 200, { a: '1' }])
   })
 
   test('the status is written on its own', async () => {
@@ -230,13 +245,13 @@ describe('the verbs', () => {
       body: { status: { state: 'Running' }, spec: { power: 'Stopped' } },
       headers,
     })
-    expect([told.code, told.body['status'], told.body['spec'].power]).toEqual([200, { state: 'Running' }, 'Auto'])
+    expect([told.code, dig(told.body, 'status'), dig(told.body, 'spec', 'power')]).toEqual([200, { state: 'Running' }, 'Auto'])
   })
 
   test('server-side apply and other patches are refused by name', async () => {
     const headers = { 'content-type': 'application/apply-patch+yaml' }
     const refused = await ask('PATCH', `${WORKSPACES}/told`, { raw: 'a: b', headers })
-    expect([refused.code, refused.body['message']]).toEqual([
+    expect([refused.code, dig(refused.body, 'message')]).toEqual([
       415,
       'server-side apply is not available without a cluster: leave --server-side out',
     ])
@@ -246,10 +261,10 @@ describe('the verbs', () => {
   })
 
   test('a path and a body that disagree are refused', async () => {
-    expect((await ask('PUT', `${WORKSPACES}/one`, { body: workspace('other') })).body['message']).toBe(
+    expect(dig((await ask('PUT', `${WORKSPACES}/one`, { body: workspace('other') })).body, 'message')).toBe(
       'the name of the object (other) does not match the name on the URL (one)',
     )
-    expect((await ask('POST', WORKSPACES, { body: workspace('far', {}, { namespace: 'elsewhere' }) })).body['message']).toBe(
+    expect(dig((await ask('POST', WORKSPACES, { body: workspace('far', {}, { namespace: 'elsewhere' }) })).body, 'message')).toBe(
       'the namespace of the provided object does not match the namespace sent on the request',
     )
     expect((await ask('POST', WORKSPACES, { body: { ...workspace('x'), kind: 'Template' } })).code).toBe(400)
@@ -258,7 +273,7 @@ describe('the verbs', () => {
   test('delete keeps to its preconditions', async () => {
     await ask('POST', WORKSPACES, { body: workspace('kept') })
     const refused = await ask('DELETE', `${WORKSPACES}/kept`, { body: { preconditions: { uid: 'another' } } })
-    expect([refused.code, refused.body['reason']]).toEqual([409, 'Conflict'])
+    expect([refused.code, dig(refused.body, 'reason')]).toEqual([409, 'Conflict'])
     expect((await ask('DELETE', `${WORKSPACES}/kept`, { body: { propagationPolicy: 'Orphan' } })).code).toBe(400)
     expect((await ask('GET', `${WORKSPACES}/kept`)).code).toBe(200)
   })
@@ -266,7 +281,7 @@ describe('the verbs', () => {
   test('an object held by a finalizer is shown while it ends', async () => {
     await ask('POST', WORKSPACES, { body: workspace('held', {}, { finalizers: ['bothy.dev/destroy'] }) })
     const held = await ask('DELETE', `${WORKSPACES}/held`)
-    expect(held.body['metadata']).toMatchObject({ name: 'held', deletionTimestamp: expect.any(String) })
+    expect(dig(held.body, 'metadata')).toMatchObject({ name: 'held', deletionTimestamp: expect.any(String) })
     await ask('PATCH', `${WORKSPACES}/held`, {
       body: { metadata: { finalizers: null } },
       headers: { 'content-type': 'application/merge-patch+json' },
@@ -288,9 +303,9 @@ describe('the verbs', () => {
       note: 'It runs.',
     })
     const events = await ask('GET', '/apis/events.k8s.io/v1/namespaces/default/events?fieldSelector=regarding.name%3Dtold')
-    expect(events.body['items']).toEqual([expect.objectContaining({ reason: 'Started', note: 'It runs.', type: 'Normal' })])
+    expect(dig(events.body, 'items')).toEqual([expect.objectContaining({ reason: 'Started', note: 'It runs.', type: 'Normal' })])
     const everywhere = await ask('GET', '/apis/bothy.dev/v1alpha1/workspaces')
-    expect(everywhere.body['items'].length).toBeGreaterThan(2)
+    expect(namesIn(everywhere.body, 'items', 'metadata', 'name').length).toBeGreaterThan(2)
   })
 
   test('a list comes in pages', async () => {
@@ -299,8 +314,8 @@ describe('the verbs', () => {
     let next = ''
     do {
       const page = await ask('GET', `${WORKSPACES}?limit=2&labelSelector=page${next ? `&continue=${next}` : ''}`)
-      names.push(...page.body['items'].map((item: any) => item.metadata.name))
-      next = page.body['metadata'].continue ?? ''
+      names.push(...namesIn(page.body, 'items', 'metadata', 'name'))
+      next = String(dig(page.body, 'metadata', 'continue') ?? '')
     } while (next)
     expect(names).toEqual(['page-0', 'page-1', 'page-2', 'page-3', 'page-4'])
     expect((await ask('GET', `${WORKSPACES}?limit=2&continue=nonsense`)).code).toBe(400)
@@ -309,7 +324,7 @@ describe('the verbs', () => {
 
 describe('watching', () => {
   test('answers its headers at once, then every change, from a version on', async () => {
-    const { resourceVersion } = (await ask('GET', WORKSPACES)).body['metadata']
+    const resourceVersion = String(dig((await ask('GET', WORKSPACES)).body, 'metadata', 'resourceVersion'))
     const watch = await streamed(`${WORKSPACES}?watch=true&resourceVersion=${resourceVersion}&labelSelector=watched`)
     expect([watch.code, watch.seen]).toEqual([200, []])
     await ask('POST', WORKSPACES, { body: workspace('watched', {}, { labels: { watched: 'yes' } }) })
@@ -322,7 +337,7 @@ describe('watching', () => {
     expect(watch.shown()).toEqual(['ADDED watched', 'MODIFIED watched', 'DELETED watched'])
     watch.destroy()
     const resumed = await streamed(
-      `${WORKSPACES}?watch=true&resourceVersion=${watch.seen[0]?.['object'].metadata.resourceVersion}&labelSelector=watched`,
+      `${WORKSPACES}?watch=true&resourceVersion=${String(dig(watch.seen[0], 'object', 'metadata', 'resourceVersion'))}&labelSelector=watched`,
     )
     await until('the changes after the first', () => resumed.seen.length === 2)
     expect(resumed.shown()).toEqual(['MODIFIED watched', 'DELETED watched'])
@@ -335,13 +350,13 @@ describe('watching', () => {
   })
 
   test('a wrong selector is refused before the stream begins', async () => {
-    expect((await ask('GET', `${WORKSPACES}?watch=true&fieldSelector=spec.nothing%3Dx`)).body['message']).toBe(
+    expect(dig((await ask('GET', `${WORKSPACES}?watch=true&fieldSelector=spec.nothing%3Dx`)).body, 'message')).toBe(
       'field label not supported: spec.nothing',
     )
   })
 
   test('a version whose changes are gone is answered with 410 in the stream', async () => {
-    const newest = (await ask('GET', WORKSPACES)).body['metadata'].resourceVersion
+    const newest = dig((await ask('GET', WORKSPACES)).body, 'metadata', 'resourceVersion')
     await db.query('delete from object_changes where version <= $1', [newest])
     const watch = await streamed(`${WORKSPACES}?watch=true&resourceVersion=1`)
     await until('the error', () => watch.seen.length === 1)
@@ -354,7 +369,7 @@ test('a watcher that does not read is dropped, and costs the others nothing', as
   const clock = steppedClock()
   const metrics = createMetrics()
   const own = await openApi({ ...portsOf(), clock, metrics }, LOOPBACK)
-  const { resourceVersion } = (await ask('GET', WORKSPACES)).body['metadata']
+  const resourceVersion = String(dig((await ask('GET', WORKSPACES)).body, 'metadata', 'resourceVersion'))
   await ask('POST', WORKSPACES, { body: workspace('large') })
   for (let i = 0; i < 40; i += 1) {
     const large = { metadata: { annotations: { large: String(i % 10).repeat(250_000) } } }
@@ -376,8 +391,6 @@ test('a watcher that does not read is dropped, and costs the others nothing', as
 })
 
 describe('who may ask', () => {
-  const refusedWith = ({ code, body }: Answer) => ({ code, reason: body['reason'] })
-
   test('no token, a wrong one, and another scheme are refused', async () => {
     expect(refusedWith(await ask('GET', WORKSPACES, { token: null }))).toEqual({ code: 401, reason: 'Unauthorized' })
     expect(refusedWith(await ask('GET', WORKSPACES, { token: 'wrong' }))).toEqual({ code: 401, reason: 'Unauthorized' })
@@ -416,11 +429,11 @@ describe('who may ask', () => {
 describe('limits', () => {
   test('a body of more than 4 MiB is refused', async () => {
     const big = await ask('POST', WORKSPACES, { raw: JSON.stringify({ padding: 'x'.repeat(5 * 1024 * 1024) }) })
-    expect([big.code, big.body['reason']]).toEqual([413, 'RequestEntityTooLarge'])
+    expect([big.code, dig(big.body, 'reason')]).toEqual([413, 'RequestEntityTooLarge'])
   })
 
   test('a body of brackets and a body that is no JSON are refused', async () => {
-    expect((await ask('POST', WORKSPACES, { raw: '['.repeat(100_000) })).body['message']).toMatch(/nested deeper/)
+    expect(dig((await ask('POST', WORKSPACES, { raw: '['.repeat(100_000) })).body, 'message')).toMatch(/nested deeper/)
     expect((await ask('POST', WORKSPACES, { raw: '{"a":' })).code).toBe(400)
     expect((await ask('POST', WORKSPACES, { raw: '[1]' })).code).toBe(400)
   })
@@ -430,7 +443,7 @@ describe('limits', () => {
     expect((await ask('GET', `${WORKSPACES}/a/b/c`)).code).toBe(404)
     expect((await ask('GET', '/__proto__')).code).toBe(404)
     expect((await ask('GET', `${WORKSPACES}/%zz`)).code).toBe(400)
-    expect((await ask('DELETE', WORKSPACES)).body['message']).toBe('the server does not allow DELETE here; it allows GET, POST')
+    expect(dig((await ask('DELETE', WORKSPACES)).body, 'message')).toBe('the server does not allow DELETE here; it allows GET, POST')
   })
 
   test('headers that come too slowly cost a connection, not the server', { timeout: 20_000 }, async () => {
@@ -449,7 +462,7 @@ describe('limits', () => {
 describe('what goes wrong', () => {
   test('a bug shows a request id and nothing of the inside; the log has the rest', async () => {
     const broken = await ask('GET', `${WORKSPACES}/broken/why`, { headers: { 'x-request-id': 'my-id-1' } })
-    expect([broken.code, broken.headers['x-request-id'], broken.body['message']]).toEqual([
+    expect([broken.code, broken.headers['x-request-id'], dig(broken.body, 'message')]).toEqual([
       500,
       'my-id-1',
       'an internal error occurred; the log has it under request id my-id-1',
@@ -461,7 +474,7 @@ describe('what goes wrong', () => {
 
   test('what another try may cure is 503', async () => {
     const away = await ask('GET', `${WORKSPACES}/away/why`)
-    expect([away.code, away.headers['retry-after'], away.body['reason']]).toEqual([503, '1', 'ServiceUnavailable'])
+    expect([away.code, away.headers['retry-after'], dig(away.body, 'reason')]).toEqual([503, '1', 'ServiceUnavailable'])
   })
 })
 
@@ -472,16 +485,16 @@ describe('about the control plane', () => {
     checks.push({ name: 'database', look: async () => 'cannot be reached' }, { name: 'disk', look: async () => null })
     const unready = await ask('GET', '/readyz', { token: null })
     checks.length = 0
-    expect([unready.code, unready.body['message']]).toEqual([503, 'not ready: database (cannot be reached)'])
+    expect([unready.code, dig(unready.body, 'message')]).toEqual([503, 'not ready: database (cannot be reached)'])
   })
 
   test('its version, metrics, summary, discovery and end', async () => {
-    expect((await ask('GET', '/version')).body['gitVersion']).toBe('v0.1.0')
+    expect(dig((await ask('GET', '/version')).body, 'gitVersion')).toBe('v0.1.0')
     expect((await ask('GET', '/metrics')).text).toMatch(/bothy_api_requests_total\{method="GET",route="\/version",code="200"\}/)
     expect((await ask('GET', '/bothy/v1/status')).body).toEqual({ workspaces: 1 })
     expect((await ask('POST', '/bothy/v1/down')).body).toEqual({ asked: 'ada' })
-    expect((await ask('GET', '/apis')).body['groups'].map((group: any) => group.name)).toEqual(['bothy.dev', 'events.k8s.io'])
-    expect((await ask('GET', '/apis/bothy.dev/v1alpha1')).body['resources'].map((each: any) => each.name)).toContain('workspaces/status')
+    expect(namesIn((await ask('GET', '/apis')).body, 'groups', 'name')).toEqual(['bothy.dev', 'events.k8s.io'])
+    expect(namesIn((await ask('GET', '/apis/bothy.dev/v1alpha1')).body, 'resources', 'name')).toContain('workspaces/status')
   })
 
   test('why is asked of whoever knows', async () => {
@@ -496,11 +509,8 @@ describe('about the control plane', () => {
 })
 
 describe('upgrades', () => {
-  const upgrade = (path: string, more = `authorization: Bearer ${TOKEN}\r\n`, host = 'localhost') =>
-    tcp(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: upgrade\r\nupgrade: test\r\n${more}\r\n`)
-
   test('a command is handed on with the workspace it is for', async () => {
-    const { uid } = (await ask('POST', WORKSPACES, { body: workspace('entered') })).body['metadata']
+    const uid = dig((await ask('POST', WORKSPACES, { body: workspace('entered') })).body, 'metadata', 'uid')
     const exec = await upgrade(`${WORKSPACES}/entered/exec?agent=main`)
     await until('the other protocol', () => exec.text().endsWith('hello'))
     expect(executed).toEqual([{ subject: { uid, namespace: 'default', name: 'entered' }, agentName: 'main', actor: 'ada' }])

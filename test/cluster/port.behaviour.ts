@@ -52,6 +52,10 @@ const specOf = (object: Resource | null): Readonly<Record<string, unknown>> => (
 const names = (items: readonly Resource[]) => items.map(({ metadata }) => metadata.name)
 const fresh = (prefix: string) => `${prefix}-${randomSuffix(6)}`
 
+const ownedBy = (owner: Resource) => [
+  { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid: owner.metadata.uid },
+]
+
 /** Collects what a watch shows until it is ended. */
 function watching(cluster: Cluster, kind: string, options: Parameters<Cluster['watch']>[1]) {
   const ended = new AbortController()
@@ -89,6 +93,25 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
     const get = (object: string, namespace = 'default', kind = 'Workspace') => cluster().get(kind, namespace, object)
     const release = (object: string, namespace = 'default') =>
       cluster().patch('Workspace', namespace, object, { metadata: { finalizers: null } }, ada)
+
+    const declare = (draft: Draft, writer: Writer, path?: string) =>
+      cluster().apply(
+        { ...draft, metadata: { ...draft.metadata, annotations: { ...draft.metadata.annotations, ...declaredBy(writer, path) } } },
+        writer,
+      )
+    const happened = (name: string, note: string) =>
+      cluster().emit({
+        regarding: { kind: 'Workspace', namespace: 'default', name, uid: newUid() },
+        type: 'Normal',
+        reason: 'Started',
+        action: 'Start',
+        note,
+      })
+    const about = async (name: string) =>
+      (await cluster().list('Event', { namespace: 'default', fieldSelector: `regarding.name=${name}` })).items.map((event) =>
+        JSON.parse(JSON.stringify(event)),
+      )
+    const mark = (metadata: object) => cluster().patch('Workspace', 'default', 'app5', { metadata }, ada)
 
     describe('create', () => {
       test('stores the object with what the server sets and the defaults of its definition', async () => {
@@ -410,10 +433,6 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
     })
 
     describe('garbage', () => {
-      const ownedBy = (owner: Resource) => [
-        { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.metadata.name, uid: owner.metadata.uid },
-      ]
-
       test('what its owner leaves behind goes too, through every generation', async () => {
         const owner = await create(workspace({ name: 'owner' }))
         const child = await create(workspace({ name: 'child', ownerReferences: ownedBy(owner) }))
@@ -609,12 +628,6 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
     })
 
     describe('one declarer an object', () => {
-      const declare = (draft: Draft, writer: Writer, path?: string) =>
-        cluster().apply(
-          { ...draft, metadata: { ...draft.metadata, annotations: { ...draft.metadata.annotations, ...declaredBy(writer, path) } } },
-          writer,
-        )
-
       test('applying creates, changes what differs, and is idle when nothing does', async () => {
         const first = await declare(workspace({ name: 'app' }, { parameters: { a: '1' } }), folder)
         expect(await declare(workspace({ name: 'app' }, { parameters: { a: '1' } }), folder)).toEqual(first)
@@ -663,12 +676,11 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
 
       test('labels and annotations of their own stay free for anybody, the marks of the source do not', async () => {
         await declare(workspace({ name: 'app5' }), folder)
-        const patch = (metadata: object) => cluster().patch('Workspace', 'default', 'app5', { metadata }, ada)
         const free = { 'bothy.dev/reconcile': '1', 'bothy.dev/paused': 'true', 'bothy.dev/abandon': 'true', 'example.com/note': 'x' }
-        expect((await patch({ labels: { team: 'a' }, annotations: free })).metadata.annotations).toMatchObject(free)
-        expect(await refusal(patch({ annotations: { 'bothy.dev/source-digest': 'sha256:1' } }))).toMatchObject({ reason: 'Forbidden' })
-        expect(await refusal(patch({ annotations: { 'bothy.dev/else': '1' } }))).toMatchObject({ reason: 'Forbidden' })
-        expect(await refusal(patch({ annotations: declaredBy(otherFolder) }))).toMatchObject({ reason: 'Forbidden' })
+        expect((await mark({ labels: { team: 'a' }, annotations: free })).metadata.annotations).toMatchObject(free)
+        expect(await refusal(mark({ annotations: { 'bothy.dev/source-digest': 'sha256:1' } }))).toMatchObject({ reason: 'Forbidden' })
+        expect(await refusal(mark({ annotations: { 'bothy.dev/else': '1' } }))).toMatchObject({ reason: 'Forbidden' })
+        expect(await refusal(mark({ annotations: declaredBy(otherFolder) }))).toMatchObject({ reason: 'Forbidden' })
         expect(await refusal(create(workspace({ name: 'forged', annotations: declaredBy(folder) })))).toMatchObject({ reason: 'Forbidden' })
       })
 
@@ -710,19 +722,6 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
     })
 
     describe('events', () => {
-      const happened = (name: string, note: string) =>
-        cluster().emit({
-          regarding: { kind: 'Workspace', namespace: 'default', name, uid: newUid() },
-          type: 'Normal',
-          reason: 'Started',
-          action: 'Start',
-          note,
-        })
-      const about = async (name: string) =>
-        (await cluster().list('Event', { namespace: 'default', fieldSelector: `regarding.name=${name}` })).items.map((event) =>
-          JSON.parse(JSON.stringify(event)),
-        )
-
       test('are objects that can be listed and watched', async () => {
         const watch = watching(cluster(), 'Event', { namespace: 'default', fieldSelector: 'regarding.name=happy' })
         await happened('happy', 'It runs.')

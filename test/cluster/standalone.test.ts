@@ -125,6 +125,18 @@ describe('eight writers at once', async () => {
 describe('changes that are gone', async () => {
   const { db } = await withDatabase()
 
+  const hush = new AbortController()
+
+  /** A watch that hears nothing until it is told to end. */
+  const silence = (signal: AbortSignal): AsyncIterable<Change> => ({
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        await systemClock.sleep(60_000, AbortSignal.any([signal, hush.signal]))
+        return { done: true, value: undefined }
+      },
+    }),
+  })
+
   test('a watch from before them is told, and a cache lists anew and tells what went meanwhile', async () => {
     const standalone = await open(db)
     await standalone.cluster.create(workspace({ name: 'stays' }), ada)
@@ -155,13 +167,6 @@ describe('changes that are gone', async () => {
     ended.abort()
     await again.close()
   })
-
-  const hush = new AbortController()
-
-  /** A watch that hears nothing until it is told to end. */
-  async function* silence(signal: AbortSignal): AsyncGenerator<Change, void, void> {
-    await systemClock.sleep(60_000, AbortSignal.any([signal, hush.signal]))
-  }
 
   test('a page token from before them is refused as expired', async () => {
     const standalone = await open(db)
