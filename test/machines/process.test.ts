@@ -170,6 +170,21 @@ test('children that ignore TERM or leave the group are ended too', async () => {
   expect([pid, stubborn, away].map(startOf)).toEqual([null, null, null])
 })
 
+test('what the agent does at its end is not told to end while it runs', async () => {
+  await here.agent(`
+    trap '[ -n "$ending" ] || { ending=1; sh "$HOME/stop"; exit 0; }' TERM
+    echo $$ >> "$HOME/pids"
+    while :; do sleep 60 & wait $!; done
+  `)
+  const home = join(here.stateDir, 'mine')
+  await mkdir(home)
+  await writeFile(join(home, 'stop'), `trap 'echo interrupted >> "$HOME/end"; exit' TERM; sleep 1; echo finished >> "$HOME/end"`)
+  await here.machines().create(wanted({ home }))
+  await agentPids(home, 1)
+  await here.machines().destroy('main', { removeHome: false })
+  expect(await readFile(join(home, 'end'), 'utf8')).toEqual('finished\n')
+})
+
 test('what is left of a machine whose leader was killed is ended before another is made', async () => {
   const first = await here.machines().create(wanted())
   const [agent = 0] = await agentPids(first.home, 1)
