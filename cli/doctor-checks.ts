@@ -91,7 +91,8 @@ function state({ environment }: Machine): Finding {
   }
   if (!found.isDirectory()) return wrong(`${folder} is not a folder`, 'name another with BOTHY_STATE or --state')
   if (!isWritable(folder)) return wrong(`${folder} cannot be written`, `make it yours: chown -R "$USER" ${folder}`)
-  if ((found.mode & 0o077) !== 0) return wrong(`${folder} can be read by others`, `chmod 700 ${folder}`)
+  // Passing through is allowed: an embedded database that runs as another user has to reach its own folder.
+  if ((found.mode & 0o066) !== 0) return wrong(`${folder} can be read by others`, `chmod go-rw ${folder}`)
   return fine(folder)
 }
 
