@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { Refused } from '../kernel/errors.ts'
+import { keyOf, type Key } from '../kernel/names.ts'
 import { buildsOf, jobById } from '../store/jobs.ts'
 import { readLogs } from '../store/logs.ts'
 import type { Job } from '../store/records.ts'
@@ -21,7 +22,8 @@ export const streamLog: ResourceHandler = async (call, target) => {
   if (!found && !follow) throw new Refused('NotFound', `workspace "${name}" has ${number === null ? 'no build yet' : `no build ${number}`}`)
   call.response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   call.response.flushHeaders()
-  if (follow) await followed(call, async () => found ?? (await buildOf(call, uid, number)))
+  if (follow)
+    await followed(call, keyOf(target.kind.kind, target.namespace ?? '', name), async () => found ?? (await buildOf(call, uid, number)))
   else if (found) await sendRows(call, found.id, null)
   call.response.end()
 }
@@ -39,11 +41,15 @@ async function buildOf({ ports }: Call, workspaceUid: string, number: number | n
   return builds.find((build) => number === null || build.number === number) ?? null
 }
 
-async function followed(call: Call, find: () => Promise<Job | null>): Promise<void> {
+async function followed(call: Call, key: Key, find: () => Promise<Job | null>): Promise<void> {
   const { ports, signal } = call
   let hint = new AbortController()
   const wakeUp = () => hint.abort()
-  const stop = await ports.db.listen('bothy_logs', wakeUp, wakeUp)
+  // Rows are told on one channel, the end of a build with the other changes of its workspace.
+  const stops = await Promise.all([
+    ports.db.listen('bothy_logs', wakeUp, wakeUp),
+    ports.db.listen('bothy_keys', (changed) => changed === key && wakeUp(), wakeUp),
+  ])
   signal.addEventListener('abort', wakeUp)
   try {
     let after: string | null = null
@@ -58,7 +64,7 @@ async function followed(call: Call, find: () => Promise<Job | null>): Promise<vo
     }
   } finally {
     signal.removeEventListener('abort', wakeUp)
-    await stop()
+    await Promise.all(stops.map((stop) => stop()))
   }
 }
 

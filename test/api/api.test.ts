@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { request as httpsRequest } from 'node:https'
+import { join } from 'node:path'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,6 +13,10 @@ import { Transient } from '../../controller/kernel/errors.ts'
 import { jsonLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
 import { isJsonObject, type JsonObject } from '../../crds/schema/types.ts'
+import { finishJob } from '../../controller/store/jobs.ts'
+import { appendLogs } from '../../controller/store/logs.ts'
+import { claimed, queued } from '../store/samples.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 import type { Db } from '../../controller/store/pool.ts'
 import { steppedClock } from '../support/clock.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -506,6 +514,66 @@ describe('about the control plane', () => {
     })
     expect((await ask('GET', '/apis/bothy.dev/v1alpha1/owners/ada/why')).code).toBe(404)
   })
+})
+
+describe('what a build says', () => {
+  const textOf = (line: JsonObject) => line['text']
+
+  test('is read by number, and followed until the build ends', async () => {
+    const uid = String(dig((await ask('POST', WORKSPACES, { body: workspace('built') })).body, 'metadata', 'uid'))
+    expect(refusedWith(await ask('GET', `${WORKSPACES}/built/log`))).toEqual({ code: 404, reason: 'NotFound' })
+    const waiting = await streamed(`${WORKSPACES}/built/log?follow=true`)
+    const job = await queued(db, 'built', { subject: { uid, namespace: 'default', name: 'built' } })
+    const claim = await claimed(db)
+    const line = (text: string) => ({ at: systemClock.now(), stage: 'apply', level: 'info' as const, text })
+    await appendLogs(db, claim, [line('one'), line('two')])
+    await until('the first rows', () => waiting.seen.length === 2)
+    expect(waiting.seen[0]).toEqual({
+      id: expect.any(String),
+      jobId: job.id,
+      at: expect.any(Number),
+      stage: 'apply',
+      level: 'info',
+      text: 'one',
+    })
+    await appendLogs(db, claim, [line('three')])
+    await finishJob(db, claim, { phase: 'Succeeded', reason: null, error: null, state: null, agents: null, result: {} })
+    await until('the end of the stream', () => waiting.ended())
+    expect(waiting.seen.map(textOf)).toEqual(['one', 'two', 'three'])
+    const again = await streamed(`${WORKSPACES}/built/log?build=1`)
+    await until('the end of the log', () => again.ended())
+    expect(again.seen.map(textOf)).toEqual(['one', 'two', 'three'])
+    expect(refusedWith(await ask('GET', `${WORKSPACES}/built/log?build=2`))).toEqual({ code: 404, reason: 'NotFound' })
+    expect(refusedWith(await ask('GET', `${WORKSPACES}/built/log?build=last`))).toEqual({ code: 400, reason: 'BadRequest' })
+  })
+})
+
+test('with a certificate another address is served over TLS', async () => {
+  const folder = temporaryFolder()
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-keyout', key, '-out', cert, ...subject], {
+    stdio: 'ignore',
+  })
+  const secure = await openApi(portsOf(), { ...LOOPBACK, host: '0.0.0.0', tls: { cert, key } })
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    httpsRequest(
+      {
+        host: '127.0.0.1',
+        port: secure.port,
+        path: '/version',
+        ca: readFileSync(cert),
+        agent: false,
+        headers: { authorization: `Bearer ${TOKEN}` },
+      },
+      resolve,
+    )
+      .on('error', reject)
+      .end()
+  })
+  answer.resume()
+  expect(answer.statusCode).toBe(200)
+  await secure.close()
 })
 
 describe('upgrades', () => {
