@@ -1,20 +1,13 @@
-import type { Clock } from '../controller/kernel/clock.ts'
-import { createOutputRing } from './output-ring.ts'
+import type { Clock, Instant } from '../controller/kernel/clock.ts'
+import { createCallOutput, type Reader } from './call-output.ts'
 import { FRAME, jsonFrame, offsetFrame, STDIN_WINDOW_BYTES, type CommandSeen, type ExecStart, type ExecStarted } from './protocol.ts'
 import type { Ended, Running } from './spawn.ts'
 
-/** Where a call's frames go: one h2 stream. `send` answers false when the reader is slow; `onDrain` says when it goes on. */
-export interface Reader {
-  send(frame: Buffer): boolean
-  /** The call has nothing more to say to this reader. */
-  end(): void
-}
-
-/** A command that was asked for once, and the readers it has had. */
+/** A command that was asked for once, and the readers it has had: one at a time, each going on where the one before was. */
 export interface Call {
   readonly seen: CommandSeen
   readonly background: boolean
-  /** A new reader takes over from the one before. `offset`: output it already has. False: that output is gone. */
+  /** `offset`: output the reader already has. False: what follows is gone. */
   attach(reader: Reader, offset: number): boolean
   detach(reader: Reader): void
   drained(reader: Reader): void
@@ -27,65 +20,27 @@ export interface Call {
   readonly ended: Promise<Ended>
   readonly exited: boolean
   /** When its last reader left; null while one is there. */
-  readonly aloneSince: number | null
+  readonly aloneSince: Instant | null
 }
 
-/**
- * Output waits in a ring until the reader acknowledged it, so a reader that lost its stream goes on where it was. A full
- * ring holds the command back, as a full pipe would; or loses the oldest, where the caller asked for that.
- */
 export function createCall(start: ExecStart, running: Running, lost: string, clock: Clock): Call {
-  const ring = createOutputRing()
   const startedAt = clock.now()
   const started: ExecStarted = { pid: running.pid, lost }
-  let reader: Reader | null = null
-  let sent = 0
-  let aloneSince: number | null = clock.now()
+  let aloneSince: Instant | null = clock.now()
   let exit: Ended | null = null
-  let held = false
-  let exitSent = false
+  const output = createCallOutput(running, start.whenFull, () => exit)
   const stdin = { received: 0, given: 0, over: false }
-
-  const pump = () => {
-    while (reader) {
-      const part = ring.at(sent)
-      if (!part) return finish()
-      sent = part.offset + part.data.length
-      if (!reader.send(offsetFrame(part.kind === 'stdout' ? FRAME.stdout : FRAME.stderr, part.offset, part.data))) return
-    }
+  const given = () => offsetFrame(FRAME.stdinAck, stdin.given)
+  const noteExit = async () => {
+    exit = await running.ended
+    output.end()
+    return exit
   }
-  const finish = () => {
-    if (!reader || !exit || exitSent) return
-    exitSent = true
-    reader.send(jsonFrame(FRAME.exit, { code: exit.code, signal: exit.signal }))
-  }
-  const hold = () => {
-    if (ring.full && !exit) {
-      if (start.whenFull === 'drop') return ring.dropToFit()
-      if (!held) running.pause()
-      held = true
-    } else if (held) {
-      held = false
-      running.resume()
-    }
-  }
-  const sayInput = () => reader?.send(offsetFrame(FRAME.stdinAck, stdin.given))
-
-  running.onOutput((kind, data) => {
-    ring.push(kind, data)
-    hold()
-    pump()
-  })
-  const ended = running.ended.then((how) => {
-    exit = how
-    pump()
-    return how
-  })
 
   return {
     get seen() {
       const how = exit && { code: exit.code, signal: exit.signal }
-      return { id: start.id, pid: running.pid, argv: start.argv, startedAt, exit: how, attached: reader !== null }
+      return { id: start.id, pid: running.pid, argv: start.argv, startedAt, exit: how, attached: output.reader !== null }
     },
     get exited() {
       return exit !== null
@@ -93,43 +48,31 @@ export function createCall(start: ExecStart, running: Running, lost: string, clo
     get aloneSince() {
       return aloneSince
     },
-    ended,
+    ended: noteExit(),
     background: start.background,
     attach(next, offset) {
-      if (offset > ring.end || (offset < ring.start && start.whenFull === 'hold')) return false
-      reader?.end()
-      reader = next
-      aloneSince = null
-      sent = Math.max(offset, ring.start)
-      exitSent = false
-      ring.release(offset)
-      next.send(jsonFrame(FRAME.started, started))
-      sayInput()
-      hold()
-      pump()
-      return true
+      const attached = output.attach(next, offset, [jsonFrame(FRAME.started, started), given()])
+      if (attached) aloneSince = null
+      return attached
     },
     detach(gone) {
-      if (reader !== gone) return
-      reader = null
+      if (output.reader !== gone) return
+      output.detach()
       aloneSince = clock.now()
     },
     drained(who) {
-      if (reader === who) pump()
+      if (output.reader === who) output.drained()
     },
-    acknowledge(offset) {
-      ring.release(Math.min(offset, sent))
-      hold()
-    },
+    acknowledge: (offset) => output.acknowledge(offset),
     input(offset, data) {
       const fresh = data.subarray(Math.max(0, stdin.received - offset))
-      if (offset > stdin.received || stdin.received - stdin.given + fresh.length > STDIN_WINDOW_BYTES * 2) return false
-      if (fresh.length === 0) return true
+      if (offset > stdin.received || stdin.received - stdin.given + fresh.length > STDIN_WINDOW_BYTES) return false
       stdin.received += fresh.length
-      void running.write(fresh).then(() => {
+      const note = () => {
         stdin.given += fresh.length
-        sayInput()
-      })
+        output.reader?.send(given())
+      }
+      if (fresh.length > 0) void running.write(fresh).then(note)
       return true
     },
     endInput() {

@@ -1,10 +1,7 @@
-import type { Clock } from '../controller/kernel/clock.ts'
-import { createCall, type Call, type Reader } from './call.ts'
-import type { AgentEnvironment } from './environment.ts'
-import type { CommandSeen, ExecRefused, ExecStart, Manifest } from './protocol.ts'
-import { spawnInPty } from './pty.ts'
-import { commandOf, findProgram } from './resolve-command.ts'
-import { spawnPiped, type Spawn } from './spawn.ts'
+import type { Call } from './call.ts'
+import type { Reader } from './call-output.ts'
+import type { CommandSeen, ExecRefused, ExecStart } from './protocol.ts'
+import { startCommand, type CommandPorts } from './start-command.ts'
 
 /** Every command that runs or whose exit nobody has read yet, by the id its client chose. */
 export interface Calls {
@@ -25,14 +22,9 @@ const CALLS_MAX = 512
 const ALONE_LIMIT_MS = 5 * 60_000
 const LOOK_EVERY_MS = 15_000
 const KILL_AFTER_MS = 30_000
-/** After the process itself ended, something it started may hold its output open for ever. */
-const PIPES_LIMIT_MS = 10_000
 
-export interface CallsPorts {
-  readonly environment: AgentEnvironment
-  readonly manifest: () => Manifest
+export interface CallsPorts extends CommandPorts {
   readonly linked: () => boolean
-  readonly clock: Clock
 }
 
 export function createCalls(ports: CallsPorts): Calls {
@@ -60,21 +52,12 @@ export function createCalls(ports: CallsPorts): Calls {
     return oldest !== undefined && calls.delete(oldest[0])
   }
 
-  const startOne = async (start: ExecStart): Promise<Call | ExecRefused> => {
-    if (!makeRoom()) return { code: 126, message: `${CALLS_MAX} commands run in this workspace already; none was started.` }
-    const command = commandOf(start, ports.manifest(), ports.environment)
-    if ('code' in command) return command
-    const wanted: Spawn = { ...command, stdin: start.stdin, pipesLimit: (late) => void clock.after(PIPES_LIMIT_MS, late) }
-    if (!start.tty) return createCall(start, spawnPiped(wanted), '', clock)
-    const find = (program: string) => findProgram(program, command.env['PATH'] ?? '', command.cwd)
-    const pty = await spawnInPty(wanted, start.tty, clock, find)
-    return pty ? createCall(start, pty, pty.lost, clock) : { code: 126, message: NO_PTY }
-  }
-
   const started = (start: ExecStart): Promise<Call | ExecRefused> => {
     const already = starting.get(start.id)
     if (already) return already
-    const made = startOne(start)
+    if (!makeRoom())
+      return Promise.resolve({ code: 126, message: `${CALLS_MAX} commands run in this workspace already; none was started.` })
+    const made = startCommand(start, ports)
       .then((call) => {
         if (!('code' in call)) calls.set(start.id, call)
         return call
@@ -118,5 +101,3 @@ export function createCalls(ports: CallsPorts): Calls {
     },
   }
 }
-
-const NO_PTY = 'This workspace has no terminal to give: the native module does not load here, and neither python3 nor script is installed.'

@@ -16,7 +16,7 @@ export interface AgentEnvironment {
 }
 
 /** Only for the agent's own Node; a program of the workspace must not find it. */
-const OURS_ONLY: readonly string[] = [...Object.values(ENV), 'NODE_COMPILE_CACHE', 'NODE_OPTIONS']
+const OURS_ONLY: ReadonlySet<string> = new Set([...Object.values(ENV), 'NODE_COMPILE_CACHE', 'NODE_OPTIONS'])
 
 /** The one reader of the agent's environment. Each error names its variable. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): AgentEnvironment {
@@ -34,7 +34,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     shell: env['SHELL'] || '/bin/sh',
     supervised: Boolean(env[ENV_MACHINE]),
     inherited: Object.fromEntries(
-      Object.entries(env).flatMap(([name, value]) => (value === undefined || OURS_ONLY.includes(name) ? [] : [[name, value]])),
+      Object.entries(env).flatMap(([name, value]) => (value === undefined || OURS_ONLY.has(name) ? [] : [[name, value]])),
     ),
   }
 }

@@ -1,6 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import { messageOf } from '../controller/kernel/errors.ts'
-import type { Call, Reader } from './call.ts'
+import type { Call } from './call.ts'
+import type { Reader } from './call-output.ts'
 import type { Calls } from './calls.ts'
 import { isExecStart } from './messages.ts'
 import { FRAME, frameReader, jsonFrame, offsetAndData, sizeOf, type ExecRefused } from './protocol.ts'

@@ -66,7 +66,8 @@ export function createOutputRing(bytesMax: number = RING_BYTES): OutputRing {
       start = Math.max(start, Math.min(offset, end))
     },
     dropToFit() {
-      while ((end - start > bytesMax || parts.length > PARTS_MAX) && parts.length > 1) dropFirst()
+      const tooMuch = () => end - start > bytesMax || parts.length > PARTS_MAX
+      while (parts.length > 1 && tooMuch()) dropFirst()
     },
     get start() {
       return start

@@ -19,6 +19,8 @@ const LOG_LENGTH_MAX = 512 * 1024
 /** What an entry costs beyond its text, so that empty lines count too. */
 const ENTRY_LENGTH = 64
 
+const sizeOf = (report: Report) => (report.kind === 'log' ? report.text.length + report.source.length + ENTRY_LENGTH : 0)
+
 /** A log that cannot be sent must not grow: what does not fit is counted and said. Lifecycles are few and always kept. */
 export function createReports(now: () => number): Reports {
   let waiting: Report[] = []
@@ -32,7 +34,6 @@ export function createReports(now: () => number): Reports {
     waiting.push({ ...report, seq, at: now() })
     for (const listener of listeners) listener()
   }
-  const sizeOf = (report: Report) => (report.kind === 'log' ? report.text.length + report.source.length + ENTRY_LENGTH : 0)
 
   const log: Reports['log'] = (source, level, text) => {
     const line = text.length > LOG_LINE_LENGTH_MAX ? `${text.slice(0, LOG_LINE_LENGTH_MAX)}…` : text

@@ -13,16 +13,17 @@ const REMOTE_BACKOFF_MS = 5000
 /** Tried quickly at first: a control plane that restarts is back in a moment. */
 const FIRST_BACKOFF_MS = 50
 
+const say = (line: string) => void process.stderr.write(`bothy agent: ${line}\n`)
+
 /** Dials for ever. Answers the exit code of the program. */
 export async function run(environment: AgentEnvironment, clock: Clock = systemClock): Promise<number> {
   const over = new AbortController()
-  const say = (line: string) => void process.stderr.write(`bothy agent: ${line}\n`)
   const agent = createAgent(environment, clock, say)
   const end = () => over.abort()
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
   if (environment.supervised) endWithParent(clock, end)
-  const refused = keepLinked(agent, environment, clock, over.signal, say)
+  const refused = keepLinked(agent, environment, clock, over.signal)
   const code = await Promise.race([refused, aborted(over.signal)])
   over.abort()
   await agent.end()
@@ -43,13 +44,7 @@ const aborted = (signal: AbortSignal): Promise<number> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(0), { once: true }))
 
 /** Resolves only when the control plane refuses this agent for good. */
-async function keepLinked(
-  agent: Agent,
-  environment: AgentEnvironment,
-  clock: Clock,
-  over: AbortSignal,
-  say: (line: string) => void,
-): Promise<number> {
+async function keepLinked(agent: Agent, environment: AgentEnvironment, clock: Clock, over: AbortSignal): Promise<number> {
   let failures = 0
   let told = ''
   while (!over.aborted) {

@@ -39,7 +39,7 @@ export async function runScript(script: ManifestScript, limitMs: number, ports: 
   }
   const file = await scriptFile(script.script)
   const startedAt = clock.elapsedMs()
-  let cancel: Cancel = () => {}
+  let cancel: Cancel | null = null
   try {
     const running = spawnPiped({
       argv: file ? [file] : ['/bin/sh', '-c', script.script],
@@ -47,7 +47,7 @@ export async function runScript(script: ManifestScript, limitMs: number, ports: 
       env: ports.env(),
       stdin: false,
       pipesLimit: (late) => {
-        cancel()
+        cancel?.()
         clock.after(PIPES_LIMIT_MS, late)
       },
     })

@@ -42,6 +42,10 @@ export interface ConnectPorts {
 interface Held {
   readonly link: Link
   readonly talk: Talk
+  /** The same agent has connected again. */
+  replaced: boolean
+  /** It has ended, and that is written down. */
+  readonly over: Promise<void>
 }
 
 const SEEN_EVERY_MS = 15_000
@@ -65,22 +69,7 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
   const stopListening = await db.listen('bothy_agents', (agentId) => held.get(agentId)?.talk.wake(), wakeAll)
   void noteSeen(ports, held, closing.signal)
 
-  const hold = async (arrival: Arrival) => {
-    const { agent, connection } = arrival
-    // The newest wins: the one before is half open, and its agent has already given it up.
-    const before = held.get(agent.id)
-    before?.link.cut('the agent connected again')
-    await before?.talk.over
-    if (closing.signal.aborted) return void connection.destroy()
-    const link = createLink(connection, clock)
-    const mine: Held = { link, talk: talk(ports, arrival, link) }
-    held.set(agent.id, mine)
-    await mine.talk.over
-    if (held.get(agent.id) !== mine) return
-    held.delete(agent.id)
-    if (mine.talk.runId && !closing.signal.aborted) await agentDisconnected(db, agent.id, mine.talk.runId)
-  }
-
+  const hold = (arrival: Arrival) => holdLink(ports, held, arrival, closing.signal)
   const upgrade: Connections['upgrade'] = (request, socket, head) => {
     socket.on('error', () => {})
     if (closing.signal.aborted || arriving >= ARRIVING_MAX)
@@ -132,6 +121,29 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
       await Promise.all([stopListening(), replicaGone(db, replica)])
     },
   }
+}
+
+/** One connection, from the first word to the last. */
+async function holdLink(ports: ConnectPorts, held: Map<string, Held>, arrival: Arrival, closing: AbortSignal): Promise<void> {
+  const { agent, connection } = arrival
+  for (let before = held.get(agent.id); before; before = held.get(agent.id)) {
+    // The newest wins: the one before is half open, and its agent has already given it up.
+    before.replaced = true
+    before.link.cut('the agent connected again')
+    await before.over
+  }
+  if (closing.aborted) return void connection.destroy()
+  const link = createLink(connection, ports.clock)
+  const conversation = talk(ports, arrival, link)
+  const noteEnd = async () => {
+    await conversation.over
+    // Written before the next connection of this agent is written, so that they cannot overtake each other.
+    if (conversation.runId && !mine.replaced && !closing.aborted) await agentDisconnected(ports.db, agent.id, conversation.runId)
+  }
+  const ended = noteEnd().finally(() => held.delete(agent.id))
+  const mine: Held = { link, talk: conversation, replaced: false, over: ended.catch(() => {}) }
+  held.set(agent.id, mine)
+  await ended
 }
 
 function chosen(agents: readonly AgentRow[], name: string | null): AgentRow {

@@ -70,7 +70,10 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
     link.cut(messageOf(error))
   }
 
-  const over = Promise.all([converse().catch(failed), link.gone]).then(() => {})
+  const untilGone = async () => {
+    await converse().catch(failed)
+    await link.gone
+  }
   return {
     get runId() {
       return runId
@@ -79,7 +82,7 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
       // In turn, and each with a fresh reading: a wake never gets lost behind one that is under way.
       if (runId) looking = looking.then(look).catch(failed)
     },
-    over,
+    over: untilGone(),
   }
 }
 

@@ -5,8 +5,8 @@ import type { Cancel, Clock } from './clock.ts'
  * Finds a half-open connection: pings, and destroys the session when no answer comes or the ping itself fails. One ping
  * at a time: more than ten unanswered ones are an error of their own.
  */
-export function keepAlive(session: Http2Session, clock: Clock, limits: { readonly everyMs: number; readonly limitMs: number }): Cancel {
-  let cancel: Cancel = () => {}
+export function keepAlive(session: Http2Session, clock: Clock, limits: { readonly everyMs: number; readonly limitMs: number }): void {
+  let cancel: Cancel | null = null
   const over = () => session.closed || session.destroyed
   const lost = () => session.destroy(new Error('ping timeout'))
 
@@ -14,7 +14,7 @@ export function keepAlive(session: Http2Session, clock: Clock, limits: { readonl
     if (over()) return
     cancel = clock.after(limits.limitMs, lost)
     const sent = session.ping((error) => {
-      cancel()
+      cancel?.()
       if (error) return lost()
       wait()
     })
@@ -25,6 +25,5 @@ export function keepAlive(session: Http2Session, clock: Clock, limits: { readonl
   }
 
   wait()
-  session.once('close', () => cancel())
-  return () => cancel()
+  session.once('close', () => cancel?.())
 }

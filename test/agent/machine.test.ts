@@ -55,7 +55,9 @@ test('an agent that is killed is started again in its machine, at the beginning'
   const made = await makeAgent(db)
   const { home } = await machine(made)
   const { runId } = await reached(db, made, 'Ready')
-  const pid = readdirSync('/proc').find((each) => environmentOf(each).includes(home) && commandOf(each).includes(AGENT) && !commandOf(each).startsWith('/bin/sh'))
+  const pid = readdirSync('/proc').find(
+    (each) => environmentOf(each).includes(home) && commandOf(each).includes(AGENT) && !commandOf(each).startsWith('/bin/sh'),
+  )
   process.kill(Number(pid), 'SIGKILL')
   await until('another run to be ready', async () => (await reached(db, made, 'Ready')).runId !== runId)
 })

@@ -7,7 +7,13 @@ import { until } from '../support/until.ts'
 const env = { PATH: process.env['PATH'] ?? '', TERM: 'xterm' }
 
 async function started(kind: PtyKind, command: string): Promise<{ pty: Pty; output: () => string }> {
-  const wanted = { argv: ['sh', '-c', command] as const, cwd: '/', env, stdin: true, pipesLimit: (late: () => void) => void systemClock.after(1000, late) }
+  const wanted = {
+    argv: ['sh', '-c', command] as const,
+    cwd: '/',
+    env,
+    stdin: true,
+    pipesLimit: (late: () => void) => void systemClock.after(1000, late),
+  }
   const pty = await spawnInPty(wanted, { cols: 91, rows: 17 }, systemClock, (program) => findProgram(program, env.PATH, '/'), [kind])
   if (!pty) throw new Error(`no terminal through ${kind}`)
   onTestFinished(() => pty.signal('SIGKILL'))
