@@ -39,6 +39,8 @@ export interface TerraformEnded extends Ended {
   readonly killed: boolean
 }
 
+const CLOSE_MS = 30_000
+
 /** Serves the provider for this one build, runs terraform once, and sees it to its end. */
 export async function runTerraform(tools: TerraformTools, run: TerraformRun): Promise<TerraformEnded> {
   const { clock, sandbox } = tools
@@ -49,9 +51,16 @@ export async function runTerraform(tools: TerraformTools, run: TerraformRun): Pr
     if (user !== null) await chown(folder.socket, user, user)
     return await seeThrough(tools, run)
   } finally {
-    await server.close()
+    await closed(server, tools)
     if (folder.socketOutside) await rm(dirname(folder.socket), { recursive: true, force: true })
   }
+}
+
+/** What a killed terraform had asked for is still made to its end: until then, but not for ever, the build has not ended. */
+async function closed(server: { close(): Promise<void> }, { clock, graceMs }: TerraformTools): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([server.close(), clock.sleep(Math.min(graceMs, CLOSE_MS), over.signal)])
+  over.abort()
 }
 
 async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: TerraformTools, run: TerraformRun): Promise<TerraformEnded> {
