@@ -74,7 +74,12 @@ function native(pty: typeof import('@lydell/node-pty'), { argv, cwd, env }: Spaw
       if (!over) void written(input, END_OF_TRANSMISSION)
     },
     resize: (cols, rows) => {
-      if (!over && cols > 0 && rows > 0) terminal.resize(cols, rows)
+      if (over || cols <= 0 || rows <= 0) return
+      try {
+        terminal.resize(cols, rows)
+      } catch {
+        // It has just ended, and nobody was told yet.
+      }
     },
     signal: (name) => signalGroup(terminal.pid, name),
   }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { afterAll, expect, test } from 'vitest'
+import { FRAME, frame, frameReader, jsonFrame, SERVICES } from '../../agent/protocol.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -167,4 +168,69 @@ test('a workspace without an agent, and an agent that is not there, are refused 
     code: 3,
     text: { what: 'The workspace has no agent other; it has main.' },
   })
+})
+
+/** What the control plane itself can ask an agent, below what people use. */
+async function asked(agentId: string, path: string, body: unknown = {}): Promise<{ status: number; value: unknown }> {
+  const stream = await plane.connections.openStream(agentId, path)
+  let status = 0
+  let text = ''
+  stream.on('response', (headers) => (status = Number(headers[':status'])))
+  stream.setEncoding('utf8').on('data', (part: string) => (text += part))
+  stream.end(JSON.stringify(body))
+  await new Promise((resolve) => stream.on('close', resolve))
+  return { status, value: JSON.parse(text || 'null') }
+}
+
+test('a background command goes on without a reader; it is listed, signalled, and its exit can be fetched later', async () => {
+  const { made } = await workspace()
+  const start = {
+    id: 'background-1',
+    argv: ['sh', '-c', 'i=0; while [ $i -lt 100000 ]; do echo $i; i=$((i+1)); done; echo end; sleep 1000'],
+    tty: null,
+    stdin: false,
+    cwd: null,
+    env: {},
+    background: true,
+    whenFull: 'drop',
+    resume: false,
+    offset: 0,
+  }
+  const first = await plane.connections.openStream(made.id, SERVICES.exec)
+  first.write(jsonFrame(FRAME.start, start))
+  await new Promise((resolve) => first.once('data', resolve))
+  first.close()
+  const listed = { id: start.id, argv: start.argv, pid: expect.any(Number), startedAt: expect.any(Number), exit: null, attached: false }
+  await until('it to have no reader', async () =>
+    JSON.stringify((await asked(made.id, SERVICES.commands)).value).includes('"attached":false'),
+  )
+  expect((await asked(made.id, SERVICES.commands)).value).toEqual([listed])
+  expect(await asked(made.id, SERVICES.signal, { id: start.id, signal: 'SIGKILL' })).toEqual({ status: 200, value: {} })
+  expect((await asked(made.id, SERVICES.signal, { id: 'other', signal: 'SIGKILL' })).status).toBe(404)
+
+  const later = await plane.connections.openStream(made.id, SERVICES.exec)
+  let exit: unknown = null
+  const read = frameReader((type, payload) => {
+    if (type === FRAME.exit) exit = JSON.parse(payload.toString())
+  })
+  later.on('data', read)
+  later.write(jsonFrame(FRAME.start, { ...start, resume: true, offset: 0 }))
+  await until('its exit', () => exit)
+  expect(exit).toEqual({ code: 137, signal: 'SIGKILL' })
+  later.write(frame(FRAME.done))
+  await until('it to be forgotten', async () => JSON.stringify((await asked(made.id, SERVICES.commands)).value) === '[]')
+})
+
+test('a call that makes no sense is refused, and the agent lives', async () => {
+  const { made } = await workspace()
+  const stream = await plane.connections.openStream(made.id, SERVICES.exec)
+  let said = ''
+  stream.on('data', (data: Buffer) => (said += data.toString()))
+  stream.write(jsonFrame(FRAME.start, { id: '', argv: 'sh' }))
+  await until('the refusal', () => said.includes('not one that this agent understands'))
+  const long = await plane.connections.openStream(made.id, SERVICES.exec)
+  long.write(Buffer.from([FRAME.start, 255, 255, 255, 255]))
+  await new Promise((resolve) => long.on('close', resolve))
+  expect(await asked(made.id, '/no/such')).toEqual({ status: 404, value: null })
+  expect((await ran(made, ['true'])).code).toBe(0)
 })
