@@ -13,8 +13,6 @@ export interface Said {
   /** Something that has been planned. */
   readonly planned: { readonly action: string; readonly type: string; readonly name: string; readonly address: string } | null
   readonly drifted: boolean
-  /** A line that shows that the work goes on. */
-  readonly finished: boolean
 }
 
 export interface Failure {
@@ -34,7 +32,7 @@ export const NO_PROGRESS: Progress = { done: 0, total: null }
 
 type Values = Readonly<Record<string, unknown>>
 
-const NOTHING: Said = { phase: null, rows: [], failure: null, planned: null, drifted: false, finished: false }
+const NOTHING: Said = { phase: null, rows: [], failure: null, planned: null, drifted: false }
 const DETAIL_CHARACTERS_MAX = 4000
 
 export function hear(line: string, before: Progress): { readonly said: Said; readonly progress: Progress } {
@@ -71,7 +69,7 @@ function said(event: Values, progress: Progress): Said {
     case 'apply_start':
       return { ...NOTHING, phase: applies(event) ? 'applying' : 'planning', rows: [{ level: applies(event) ? 'info' : 'debug', text }] }
     case 'apply_complete':
-      return { ...NOTHING, finished: true, rows: [{ level: applies(event) ? 'info' : 'debug', text: counted(text, progress) }] }
+      return { ...NOTHING, rows: [{ level: applies(event) ? 'info' : 'debug', text: counted(text, progress) }] }
     case 'apply_errored':
       return { ...NOTHING, rows: [{ level: 'error', text }] }
     case 'apply_progress':

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { agentsOf } from '../../controller/store/agents.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
 import { PROCESS } from './templates.ts'
 import { createWorld, INPUT, pidsWith, workspace } from './world.ts'
 
@@ -103,4 +104,26 @@ test('an update of a running workspace keeps its agent', async () => {
   const after = await agentsOf(db, dev.uid)
   expect(after.map(({ id, confirmed, manifest }) => [id, confirmed, manifest.env])).toEqual([[before[0]?.id, true, { GREETING: 'salut' }]])
   expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
+})
+
+test('a look sees that a machine is gone and changes nothing; a start brings it back', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const dev = workspace()
+  const digest = await world.template(PROCESS)
+  await world.ended(await world.build(dev, digest))
+  const before = await newestState(db, dev.uid)
+  const [pid = 0] = pidsWith(`${world.stateDir}/machines/`)
+  process.kill(-pid, 'SIGKILL')
+  await until('the machine to be gone', () => pidsWith(`${world.stateDir}/machines/`).length === 0)
+
+  const look = await world.ended(await world.look(dev, digest))
+  expect([look.phase, look.error]).toEqual(['Succeeded', null])
+  expect(look.result).toMatchObject({ machines: [{ type: 'bothy_process', name: 'main', present: false }], drifted: true })
+  expect((await newestState(db, dev.uid))?.equals(before ?? Buffer.alloc(0))).toBe(true)
+
+  const start = await world.ended(await world.build(dev, digest))
+  expect([start.phase, start.error]).toEqual(['Succeeded', null])
+  expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
+  expect(await agentsOf(db, dev.uid)).toHaveLength(1)
 })

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { isSame } from '../../controller/kernel/pids.ts'
 import { agentsOf } from '../../controller/store/agents.ts'
-import { intentOf } from '../../controller/store/read-jobs.ts'
+import { intentOf, jobById } from '../../controller/store/read-jobs.ts'
 import type { Job } from '../../controller/store/records.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -83,4 +83,27 @@ test('a build that was left on another machine is ProvisionerLost', async () => 
   await world.provisioner({ limits: { elsewhereMs: 100, lookMs: 200 } })
   const ended = await world.ended(job)
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'ProvisionerLost'])
+})
+
+test('a provisioner that was stopped in the middle and wakes after its lease writes nothing', async () => {
+  const world = await createWorld(db)
+  const child = await another({ world, url, how: 'slow' })
+  const dev = workspace()
+  const job = await world.build(dev, await world.template(PROCESS))
+  await inTheMiddle(job)
+  child.kill('SIGSTOP')
+  // Its provider sleeps with it, so terraform cannot end by itself.
+  await world.provisioner({ limits: { leaseMs: 1500, lookMs: 200, graceMs: 500 } })
+  const ended = await world.ended(job)
+  expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'OrphansPossible'])
+  const log = await world.logOf(job)
+  const idle = new Promise((resolve) => child.stdout?.once('data', resolve))
+  child.kill('SIGCONT')
+  await idle
+  child.kill('SIGKILL')
+  const again = await world.ended(await world.build(dev, await world.template(PROCESS)))
+  expect(again.phase).toBe('Succeeded')
+  expect(await jobById(db, job.id)).toEqual(ended)
+  expect(await world.logOf(job)).toBe(log)
+  expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
 })

@@ -34,3 +34,9 @@ const provisioner = createProvisioner({
 })
 await provisioner.start()
 process.stdout.write('ready\n')
+
+/** Says when it has let go of everything it ran. */
+for (let before = 0; ; before = provisioner.running()) {
+  await systemClock.sleep(20)
+  if (before > 0 && provisioner.running() === 0) process.stdout.write('idle\n')
+}

@@ -43,7 +43,6 @@ test('terraform that does not end within its grace is killed, and that is said',
   await requestCancel(db, job.id, 'ada')
   const ended = await world.ended(job)
   expect([ended.phase, ended.errorReason]).toEqual(['Canceled', 'OrphansPossible'])
-  slow.release()
 })
 
 test('a build that takes too long is stopped', async () => {
