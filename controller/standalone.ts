@@ -71,7 +71,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   if (options.goingDown) await putSetting(db, DOWN_SETTING, true)
   else await deleteSetting(db, DOWN_SETTING)
 
-  const objects = await openStandalone({ db, clock, log })
+  const objects = await openStandalone({ db, clock, log, metrics })
   closers.add('objects', () => objects.close())
   const { cluster } = objects
   const cache = createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner', 'Namespace'])

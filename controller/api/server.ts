@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { within } from '../kernel/clock.ts'
 import { isRefused, messageOf, Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
+import { addressOf } from './address.ts'
 import { answerRefused, refusedBy } from './answer.ts'
 import { refuseOpenAddress, refuseStrangers, refuseWithoutToken } from './guard.ts'
 import type { ApiPorts, Call, Handler, Listen } from './ports.ts'
@@ -135,11 +136,6 @@ async function serve(
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'])
 const methodLabel = (method = ''): string => (METHODS.has(method) ? method : 'other')
-
-export function addressOf(request: IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {
-  const [path = '', ...rest] = (request.url ?? '').split('?')
-  return { path: path.length > 1 ? path.replace(/\/$/, '') : path, query: new URLSearchParams(rest.join('?')) }
-}
 
 /** Aborts when nobody reads the answer any more, or when the server ends. */
 function goneSignal(response: ServerResponse, closing: AbortSignal): AbortSignal {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
+import { addressOf } from './address.ts'
 import { failure, refusedBy } from './answer.ts'
 import { refuseStrangers, refuseWithoutToken } from './guard.ts'
 import type { ApiPorts } from './ports.ts'
@@ -35,20 +36,20 @@ export function createUpgrades(ports: ApiPorts, hosts: readonly string[]): Upgra
 }
 
 async function passOn(ports: ApiPorts, hosts: readonly string[], request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
+  const { path, query } = addressOf(request)
   refuseStrangers(request, hosts)
   // An agent shows a token of its own.
-  if (pathname === ports.connect.path) return ports.connect.upgrade(request, socket, head)
+  if (path === ports.connect.path) return ports.connect.upgrade(request, socket, head)
   refuseWithoutToken(request, ports.token)
-  if (!EXEC_PATH.test(pathname)) throw notServed(pathname)
-  const target = targetOf(pathname)
-  if (target?.kind.kind !== 'Workspace' || target.subresource !== 'exec') throw notServed(pathname)
+  if (!EXEC_PATH.test(path)) throw notServed(path)
+  const target = targetOf(path)
+  if (target?.kind.kind !== 'Workspace' || target.subresource !== 'exec') throw notServed(path)
   const { namespace, name } = { namespace: target.namespace ?? '', name: target.name ?? '' }
   const workspace = await ports.cluster.get('Workspace', namespace, name)
   if (!workspace)
     throw new Refused('NotFound', `workspaces.bothy.dev "${name}" not found`, { name, group: 'bothy.dev', kind: 'workspaces' })
   const subject = { uid: workspace.metadata.uid, namespace, name }
-  ports.exec({ subject, agentName: searchParams.get('agent'), actor: ports.user }, request, socket, head)
+  ports.exec({ subject, agentName: query.get('agent'), actor: ports.user }, request, socket, head)
 }
 
 const PHRASES: Readonly<Record<number, string>> = {

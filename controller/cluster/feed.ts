@@ -1,6 +1,7 @@
-import type { Clock } from '../kernel/clock.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
+import type { Metrics } from '../kernel/metrics.ts'
 import { changesAfter, newestVersion, OBJECTS_CHANNEL } from '../store/objects.ts'
 import type { Db } from '../store/pool.ts'
 import { expired } from './refusals.ts'
@@ -24,17 +25,20 @@ interface Ports {
   readonly db: Db
   readonly clock: Clock
   readonly log: Log
+  readonly metrics: Metrics
 }
 
 const READ_MAX = 500
 const CATCH_UP_MAX = 200
 /** A notification is a hint and may be lost with its connection. */
 const LOOK_EVERY_MS = 5_000
+const LAG_HELP = 'From the write of an object to the moment its watchers are told'
 
-export function createFeed({ db, clock, log }: Ports): Feed {
+export function createFeed({ db, clock, log, metrics }: Ports): Feed {
   const over = new AbortController()
   const waiting = new Set<() => void>()
-  const reader = createReader(db, log, over.signal, () => {
+  const reader = createReader(db, log, over.signal, (writtenAt) => {
+    if (writtenAt !== null) metrics.observe('bothy_watch_lag_seconds', LAG_HELP, Math.max(0, clock.now() - writtenAt) / 1000)
     for (const wake of waiting) wake()
   })
   let started: Promise<() => Promise<void>> | null = null
@@ -109,7 +113,7 @@ interface Reader {
 }
 
 /** Reads on from the newest version it knows, one reading at a time; a hint that comes meanwhile makes it read once more. */
-function createReader(db: Db, log: Log, over: AbortSignal, onMoved: () => void): Reader {
+function createReader(db: Db, log: Log, over: AbortSignal, onMoved: (writtenAt: Instant | null) => void): Reader {
   const ring = createRing()
   let head: number | null = null
   let reading: Promise<void> | null = null
@@ -121,7 +125,7 @@ function createReader(db: Db, log: Log, over: AbortSignal, onMoved: () => void):
     if (from < oldest) ring.forget(version)
     else for (const change of changes) ring.add(change)
     head = from >= oldest && full ? (changes.at(-1)?.version ?? version) : version
-    if (head !== from) onMoved()
+    if (head !== from) onMoved(changes[0]?.at ?? null)
     if (full) again = true
   }
 

@@ -95,5 +95,5 @@ async function removeNamespace(db: Db, name: string): Promise<void> {
   const place = { kind: 'Namespace', namespace: '', name }
   const stored = await readObject(db, place)
   if (!stored) return
-  await removeObject(db, place, stored.version, stored.body)
+  await removeObject(db, place, stored.version, stored.body, null)
 }

@@ -127,7 +127,10 @@ export interface Cluster {
   create(draft: Draft, writer: Writer, options?: WriteOptions): Promise<Resource>
   /** Whole object; `metadata.resourceVersion` must be given and must match. */
   replace(draft: Draft, writer: Writer, options?: WriteOptions): Promise<Resource>
-  /** Declares: creates, or makes labels, annotations and spec those of the draft; what it leaves out is gone. A no-op changes nothing. */
+  /**
+   * Declares: creates, or makes the spec that of the draft. Labels and annotations that this writer gave earlier and leaves out
+   * now are gone, those that others put stay; finalizers and owners are added to. A no-op changes nothing.
+   */
   apply(draft: Draft, writer: Writer, options?: WriteOptions): Promise<Resource>
   /** JSON merge patch (RFC 7386) of everything but status. */
   patch(kind: string, namespace: string, name: string, patch: unknown, writer: Writer, options?: WriteOptions): Promise<Resource>

@@ -4,6 +4,7 @@ import { isJsonObject } from '../../crds/schema/types.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { isRefused, Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
+import { createMetrics, type Metrics } from '../kernel/metrics.ts'
 import { readEvent } from '../store/events.ts'
 import { readObject, type Place } from '../store/objects.ts'
 import type { Db } from '../store/pool.ts'
@@ -35,13 +36,14 @@ interface Ports {
   readonly db: Db
   readonly clock: Clock
   readonly log: Log
+  readonly metrics?: Metrics
 }
 
 const SYSTEM: Writer = { manager: 'bothy-standalone', user: 'system' }
 
-export async function openStandalone({ db, clock, log }: Ports): Promise<Standalone> {
-  const feed = createFeed({ db, clock, log })
-  const garbage = createGarbage({ db, clock, log, remove: (place, uid) => remove(ports, kindNamed(place.kind), place, { uid }) })
+export async function openStandalone({ db, clock, log, metrics = createMetrics() }: Ports): Promise<Standalone> {
+  const feed = createFeed({ db, clock, log, metrics })
+  const garbage = createGarbage({ db, clock, log, remove: (place, uid) => remove(ports, kindNamed(place.kind), place, SYSTEM, { uid }) })
   const ports: WritePorts = { db, clock, looseEnds: () => garbage.look() }
   await ensureNamespace(ports, 'default')
   return {
@@ -91,7 +93,10 @@ function writes(ports: WritePorts): Pick<Cluster, 'create' | 'replace' | 'apply'
         options,
         subresource: null,
         patch: true,
-        propose: (old) => patched(kind, old, patch),
+        propose: (old) => {
+          refuseSecondDeclarer(kind, old, writer)
+          return patched(kind, old, patch)
+        },
       })
     },
     patchStatus: async (name, namespace, object, patch, writer, options = {}) => {
@@ -105,9 +110,9 @@ function writes(ports: WritePorts): Pick<Cluster, 'create' | 'replace' | 'apply'
         propose: (old) => patched(kind, old, patch),
       })
     },
-    delete: async (name, namespace, object, _writer, options = {}) => {
+    delete: async (name, namespace, object, writer, options = {}) => {
       const kind = writableKind(name)
-      return remove(ports, kind, placeFor(kind, namespace, object), options)
+      return remove(ports, kind, placeFor(kind, namespace, object), writer, options)
     },
   }
 }

@@ -77,5 +77,6 @@ function shownTo(selection: Selection, kind: Kind, { type, object, before }: Fee
   const isIn = selection.seen(selectableOf(kind, object))
   const wasIn = before === null ? isIn : selection.seen(before)
   if (type === 'MODIFIED' && isIn !== wasIn) return { type: isIn ? 'ADDED' : 'DELETED', object }
-  return isIn ? { type, object } : null
+  // What is deleted leaves the selection it was in, whatever its last write changed.
+  return (type === 'DELETED' ? wasIn : isIn) ? { type, object } : null
 }

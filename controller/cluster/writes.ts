@@ -157,7 +157,7 @@ async function write(
   const expected = Number(old.metadata.resourceVersion)
   // A namespace goes when it is empty, not when its finalizers are.
   if (isReleased(next.metadata) && kind.kind !== 'Namespace') {
-    const removed = await removeObject(ports.db, place, expected, encode(next))
+    const removed = await removeObject(ports.db, place, expected, encode(next), selectableBefore(kind, old, next))
     if (removed === null) return null
     ports.looseEnds()
     return deepFreeze(next)

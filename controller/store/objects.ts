@@ -36,6 +36,8 @@ export interface StoredChange {
   readonly body: string
   /** What selectors saw before; null: the same as in body. */
   readonly before: unknown
+  /** When it was written, by the database's clock. */
+  readonly at: number
 }
 
 export const OBJECTS_CHANNEL = 'bothy_objects'
@@ -104,15 +106,15 @@ export async function updateObject(
 }
 
 /** Removes the object; `body` is how watchers see it for the last time. A namespace goes only when it is empty. */
-export async function removeObject(db: Db, place: Place, expected: number, body: string): Promise<number | null> {
+export async function removeObject(db: Db, place: Place, expected: number, body: string, before: unknown): Promise<number | null> {
   const [row] = await db.query<{ version: string }>(
     `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and version = $5
         and not ($1 = 'Namespace' and exists (select from objects inside where inside.namespace = $3)) for update),
       v as (update object_version set version = version + 1 where exists (select from old) returning version),
       o as (delete from objects using v where kind = $1 and namespace = $2 and name = $3),
-      c as (insert into object_changes (version, kind, type, body) select version, $1, 'DELETED', $4::json from v)
+      c as (insert into object_changes (version, kind, type, body, before) select version, $1, 'DELETED', $4::json, $6::json from v)
      select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
-    [...placed(place), body, expected],
+    [...placed(place), body, expected, before === null ? null : JSON.stringify(before)],
   )
   return row ? Number(row.version) : null
 }
@@ -181,10 +183,11 @@ export async function changesAfter(db: Db, version: number, limit: number, kind:
     type: StoredChange['type']
     body: string
     before: unknown
+    at: number
   }>(
     `select v.version as now, v.oldest, c.* from object_version v
       left join lateral (
-        select version, kind, type, body::text as body, before from object_changes
+        select version, kind, type, body::text as body, before, at from object_changes
         where version > $1 and ($3::text is null or kind = $3) order by version limit $2
       ) c on true order by c.version`,
     [version, limit, kind],

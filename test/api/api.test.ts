@@ -516,16 +516,16 @@ describe('about the control plane', () => {
   })
 })
 
-describe('what a build says', () => {
-  const textOf = (line: JsonObject) => line['text']
+const textOf = (row: JsonObject) => row['text']
+const line = (text: string) => ({ at: systemClock.now(), stage: 'apply', level: 'info' as const, text })
 
+describe('what a build says', () => {
   test('is read by number, and followed until the build ends', async () => {
     const uid = String(dig((await ask('POST', WORKSPACES, { body: workspace('built') })).body, 'metadata', 'uid'))
     expect(refusedWith(await ask('GET', `${WORKSPACES}/built/log`))).toEqual({ code: 404, reason: 'NotFound' })
     const waiting = await streamed(`${WORKSPACES}/built/log?follow=true`)
     const job = await queued(db, 'built', { subject: { uid, namespace: 'default', name: 'built' } })
     const claim = await claimed(db)
-    const line = (text: string) => ({ at: systemClock.now(), stage: 'apply', level: 'info' as const, text })
     await appendLogs(db, claim, [line('one'), line('two')])
     await until('the first rows', () => waiting.seen.length === 2)
     expect(waiting.seen[0]).toEqual({

@@ -611,6 +611,18 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
         await watch.end()
       })
 
+      test('shows the end of a selected object, whatever its last write changed', async () => {
+        const namespace = fresh('watch')
+        await create(namespaceNamed(namespace))
+        await create(workspace({ name: 'ending', namespace, labels: { in: 'yes' }, finalizers: ['bothy.dev/destroy'] }))
+        const watch = watching(cluster(), 'Workspace', { namespace, labelSelector: 'in=yes' })
+        await watch.seen(1)
+        await cluster().delete('Workspace', namespace, 'ending', ada)
+        await cluster().patch('Workspace', namespace, 'ending', { metadata: { labels: null, finalizers: null } }, ada)
+        expect(await watch.seen(3)).toEqual(['ADDED ending', 'MODIFIED ending', 'DELETED ending'])
+        await watch.end()
+      })
+
       test('with a wrong version or selector is refused', async () => {
         const ended = new AbortController()
         const begun = async (options: Parameters<Cluster['watch']>[1]) => {
@@ -692,6 +704,16 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
           message: expect.stringContaining('declared by first.yaml:3 of folder:/work/declared'),
         })
         expect(await get('app6')).toEqual(made)
+      })
+
+      test('a second source may neither patch nor delete it', async () => {
+        const made = await declare(workspace({ name: 'app10' }), folder)
+        const patch = { metadata: { annotations: { 'bothy.dev/source-error': 'second.yaml:1:1: wrong' } } }
+        expect(await refusal(cluster().patch('Workspace', 'default', 'app10', patch, otherFolder))).toMatchObject({ reason: 'Conflict' })
+        expect(await refusal(cluster().delete('Workspace', 'default', 'app10', otherFolder))).toMatchObject({ reason: 'Conflict' })
+        expect(await get('app10')).toEqual(made)
+        await cluster().delete('Workspace', 'default', 'app10', folder)
+        expect(await get('app10')).toBeNull()
       })
 
       test('what nobody declares may be taken by the first file that does', async () => {
