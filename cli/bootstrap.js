@@ -28,7 +28,10 @@ const TASKS = {
 /** Installs what package-lock.json names, when it is not there or names something else than last time. */
 export function install() {
   if (!existsSync(join(root, 'package-lock.json'))) return
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).update(`${platform} ${arch}`).digest('hex')
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .update(`${platform} ${arch}`)
+    .digest('hex')
   if (installed() === wanted) return
   const release = lock()
   try {

@@ -10,7 +10,8 @@ const node = pinnedNode()
 const args = [join(root, 'cli', 'main.ts'), ...argv.slice(2)]
 const env = { ...environment(), BOTHY_PROGRAM: argv[1]?.endsWith('kubectl-bothy') ? 'kubectl bothy' : 'bothy' }
 
-if (node !== execPath && typeof process.execve === 'function') process.execve(node, [node, '--disable-warning=ExperimentalWarning', ...args], env)
+if (node !== execPath && typeof process.execve === 'function')
+  process.execve(node, [node, '--disable-warning=ExperimentalWarning', ...args], env)
 
 // Older Node cannot become another program, so this one stays as its parent. The channel tells the child when it is gone.
 const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })

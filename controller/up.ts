@@ -1,4 +1,5 @@
 import { CANCEL, type Config } from './config.ts'
+import type { Resource } from './cluster/port.ts'
 import { bringDown, runningNames } from './down.ts'
 import { createFollower, workspacesOf, type Follower } from './follow.ts'
 import { systemClock } from './kernel/clock.ts'
@@ -68,7 +69,9 @@ async function begin(config: Config, { db, cluster, url }: Standalone, follower:
 }
 
 /** The table, and how to get in, as soon as there is something to see; in any case after a minute. */
-async function showOnceSettled(config: Config, follower: Follower, { cache, engine }: Standalone, settled: () => void): Promise<void> {
+async function showOnceSettled(config: Config, follower: Follower, standalone: Standalone, settled: () => void): Promise<void> {
+  const { cache, engine } = standalone
+  await caughtUp(standalone)
   const limitAt = systemClock.elapsedMs() + FIRST_TABLE_MS
   while (!(follower.settled() && engine.depth() === 0)) {
     if (!config.once && systemClock.elapsedMs() > limitAt) break
@@ -82,6 +85,15 @@ async function showOnceSettled(config: Config, follower: Follower, { cache, engi
     say(`enter it:   npx bothy exec -it ${enter.metadata.name}${namespace} -- bash`)
   }
   say('Ctrl-C ends the control plane and leaves workspaces running; npx bothy down ends them too')
+}
+
+/** The cache follows the cluster with a small delay: what the folder has just declared must not count as nothing. */
+async function caughtUp({ cluster, cache }: Standalone): Promise<void> {
+  for (const kind of ['Template', 'Workspace']) {
+    const { items } = await cluster.list(kind)
+    const isThere = ({ metadata }: Resource): boolean => cache.get(kind, metadata.namespace ?? '', metadata.name) !== undefined
+    while (!items.every(isThere)) await systemClock.sleep(SETTLE_LOOK_MS)
+  }
 }
 
 async function end(

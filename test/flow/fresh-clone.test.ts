@@ -33,7 +33,14 @@ test('npm start in a fresh clone with a fresh home gives a workspace that can be
   start.stdout.on('data', (data: Buffer) => (output += data.toString()))
   start.stderr.on('data', (data: Buffer) => (output += data.toString()))
   const ended = new Promise<number | null>((settle) => start.on('exit', (code) => settle(code)))
-  await until('the line that says how to enter', () => /npx bothy exec .*dev/.test(output) || start.exitCode !== null, { limitMs: 180_000 })
+  await until(
+    'the line that says how to enter',
+    () => {
+      if (/npx bothy exec .*dev/.test(output)) return true
+      throw new Error(`so far: ${output}`)
+    },
+    { limitMs: 180_000 },
+  )
   expect(output).toMatch(/^default +dev +Running +hello/m)
 
   const inside = await run('npx', ['bothy', 'exec', 'dev', '--', 'sh', '-c', 'echo $BOTHY_WORKSPACE_NAME'], { cwd: clone, env })
