@@ -32,3 +32,12 @@ export interface Why {
   readonly changes: string
   readonly rules: readonly Explanation[]
 }
+
+/** A rule's name is a sentence: `machineIsLost` → `machine is lost`. */
+export const sentenceOf = (ruleName: string): string => ruleName.replace(/([A-Z])/g, ' $1').toLowerCase()
+
+/** What somebody else wrote, with an end to it, so that another sentence can follow. */
+export function ended(text: string): string {
+  const trimmed = text.trim()
+  return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`
+}

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { mayBeRunning } from '../../controller/reconcile/workspace/builds.ts'
 import type { Job } from '../../controller/store/records.ts'

@@ -26,10 +26,10 @@ export interface Turn {
 /** One turn of the engine, and what the world makes of it. */
 export function turn(world: World): Turn {
   const verdict = decide(world.seen, world.now)
-  const after = verdict.actions.reduce(
-    (before, action) => ({ ...before, seen: applied(before, action), gone: before.gone || action.do === 'remove-finalizer' }),
-    world,
-  )
+  let after = world
+  for (const action of verdict.actions) {
+    after = Object.assign({}, after, { seen: applied(after, action), gone: after.gone || action.do === 'remove-finalizer' })
+  }
   const known = told(after.seen, verdict, world.now)
   const answered = { ...known, requests: known.requests.map((request) => answeredBy(known, request, world.now)) }
   const quiet = verdict.actions.length === 0

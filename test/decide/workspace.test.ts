@@ -690,6 +690,14 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
       { does: ['stop 2 (Requested for Stop-uid)'], ready: 'False Queued', under: 'Reconciling Queued', state: 'Stopping', wakesInMs: null },
     ],
     [
+      'in the same second an open one came after an answered one',
+      world({
+        builds: [stop(), build()],
+        requests: [request('Start'), request('Stop', { answer: { succeeded: true, reason: 'Stopped' } })],
+      }),
+      { does: ['start 3 (Requested for Start-uid)'], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: null },
+    ],
+    [
       'an answered newer one still supersedes an older one that is open',
       world({
         builds: [stop(), build()],
@@ -991,28 +999,26 @@ test('a build is made of the values that count today', () => {
   })
 })
 
+const digestWith = (over: Parameters<typeof world>[0]): string =>
+  todaysInputs(
+    world({ template: template({ activeDigest: V2 }), versions: [version(), version({ digest: V2 })], builds: [stop(), build()], ...over }),
+  ).digest
+
 test('the next start takes the active version with updates Automatic, and keeps its own without', () => {
-  const at = (over: Parameters<typeof world>[0]) =>
-    todaysInputs(
-      world({
-        template: template({ activeDigest: V2 }),
-        versions: [version(), version({ digest: V2 })],
-        builds: [stop(), build()],
-        ...over,
-      }),
-    ).digest
   expect([
-    at({}),
-    at({ workspace: { updates: 'Automatic' } }),
-    at({ template: template({ activeDigest: V2, requireActiveVersion: true }) }),
+    digestWith({}),
+    digestWith({ workspace: { updates: 'Automatic' } }),
+    digestWith({ template: template({ activeDigest: V2, requireActiveVersion: true }) }),
   ]).toEqual([V1, V2, V2])
 })
 
+const heldBy = (seen: Seen): string | undefined =>
+  decide(seen, NOW).conditions.find(({ type }) => type === 'Stalled' || type === 'Reconciling')?.message
+
 test('messages name what a person must change', () => {
-  const message = (seen: Seen) => decide(seen, NOW).conditions.find(({ type }) => type === 'Stalled' || type === 'Reconciling')?.message
-  expect(message(world({ workspace: { parameters: { cpu: 'many' } } }))).toBe('parameter "cpu" must be a number, not "many" (type)')
-  expect(message(world({ template: null }))).toBe('Template default/node does not exist.')
-  expect(message(world({ builds: [failed({ finishedAt: NOW - SECOND })] }))).toBe(
+  expect(heldBy(world({ workspace: { parameters: { cpu: 'many' } } }))).toBe('parameter "cpu" must be a number, not "many" (type)')
+  expect(heldBy(world({ template: null }))).toBe('Template default/node does not exist.')
+  expect(heldBy(world({ builds: [failed({ finishedAt: NOW - SECOND })] }))).toBe(
     'Start build 1 failed: main.tf:3: no such thing. It is tried again.',
   )
 })

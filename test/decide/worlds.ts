@@ -203,3 +203,7 @@ export const request = (action: RequestSeen['action'], over: Partial<RequestSeen
   answer: null,
   ...over,
 })
+
+/** A look that did not find the machine. */
+export const lookLost = (over: Partial<Job> = {}): Job =>
+  look({ result: { machines: [{ type: 'bothy_process', name: 'main', present: false }] }, ...over })

@@ -4,7 +4,7 @@ import { sha256 } from '../../kernel/names.ts'
 import type { Reason } from '../../kernel/reasons.ts'
 import { declaredCondition, type GivenCondition } from '../../status/conditions.ts'
 import type { NewImport } from '../../store/records.ts'
-import type { Explanation, Verdict } from '../verdict.ts'
+import { ended, sentenceOf, type Explanation, type Verdict } from '../verdict.ts'
 import { FINALIZER, type Seen, type Source } from './seen.ts'
 import { statusOf } from './status.ts'
 import { activeVersion, isImported, shortDigest, wantedDigest } from './versions.ts'
@@ -101,7 +101,7 @@ function importFailed(seen: Seen, now: Instant): Opinion | null {
   if (!newestImport || newestImport.phase === 'Succeeded') return null
   const active = activeVersion(seen)
   const keeps = active ? ` Version ${shortDigest(active.digest)} stays active.` : ''
-  const message = `${newestImport.error ?? 'The import left no message.'}${keeps}`
+  const message = `${ended(newestImport.error ?? 'The import left no message.')}${keeps}`
   if (TRIED_AGAIN.has(newestImport.errorReason)) {
     const retryAt = (newestImport.finishedAt ?? newestImport.queuedAt) + RETRY_MS
     return now < retryAt ? onItsWay('Retry', `${message} It is tried again.`, { wakeAt: retryAt }) : null
@@ -162,7 +162,7 @@ export function explained(seen: Seen, now: Instant): Explanation[] {
     const decides = opinion !== null && !decided
     decided ||= decides
     const text = opinion ? `${opinion.reason}: ${opinion.message}` : 'no opinion'
-    return { rule: rule.name.replace(/([A-Z])/g, ' $1').toLowerCase(), opinion: text, decides }
+    return { rule: sentenceOf(rule.name), opinion: text, decides }
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Instant } from '../../kernel/clock.ts'
 import { exponentialMs } from '../../kernel/backoff.ts'
 import type { Job, Transition } from '../../store/records.ts'
+import { ended } from '../verdict.ts'
 import { CONTROLLER } from './seen.ts'
 
 /** What the history of a workspace's builds says. Newest first, everywhere. */
@@ -74,8 +75,7 @@ export function paceOf(builds: readonly Job[], transition: Transition, counts: (
 export function failureOf(build: Job): string {
   const what = `${capital(build.transition ?? 'build')} build ${build.number ?? 0}`
   if (build.phase === 'Canceled') return `${what} was canceled.`
-  const error = (build.error ?? 'it left no message').trim()
-  return `${what} failed: ${error}${/[.!?]$/.test(error) ? '' : '.'}`
+  return `${what} failed: ${ended(build.error ?? 'it left no message')}`
 }
 
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

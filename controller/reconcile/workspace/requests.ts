@@ -90,9 +90,13 @@ export function newestPowerRequest(seen: Seen): PowerRequest | null {
   return standing.toSorted(laterFirst)[0] ?? null
 }
 
-/** By creation; in the same second Stop wins, then the uid decides. */
+/**
+ * By creation, which is told in seconds. In the same second what is open came after what is answered already, or a stop
+ * followed by a start would lose the start; then Stop wins, then the uid decides.
+ */
 function laterFirst(a: PowerRequest, b: PowerRequest): number {
   if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt
+  if ((a.answer === null) !== (b.answer === null)) return a.answer === null ? -1 : 1
   if ((a.action === 'Stop') !== (b.action === 'Stop')) return a.action === 'Stop' ? -1 : 1
   return a.uid < b.uid ? 1 : -1
 }

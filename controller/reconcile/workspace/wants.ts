@@ -1,7 +1,7 @@
 import type { Instant } from '../../kernel/clock.ts'
 import { never } from '../../kernel/errors.ts'
 import type { Reason } from '../../kernel/reasons.ts'
-import type { Explanation } from '../verdict.ts'
+import { sentenceOf, type Explanation } from '../verdict.ts'
 import { mayBeRunning, newestSettled, paceOf, START_TRIES_MAX } from './builds.ts'
 import { inputsChanged, startInputs } from './inputs.ts'
 import { machineOf } from './machine.ts'
@@ -166,8 +166,6 @@ export function explained(seen: Seen, now: Instant): Explanation[] {
     }
   })
 }
-
-const sentenceOf = (name: string): string => name.replace(/([A-Z])/g, ' $1').toLowerCase()
 
 /** A failed transition is not made again before this. */
 function untilOf(seen: Seen, opinion: Opinion): Instant | null {

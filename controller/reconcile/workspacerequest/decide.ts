@@ -1,6 +1,6 @@
 import { toIso, type Instant } from '../../kernel/clock.ts'
 import type { Reason } from '../../kernel/reasons.ts'
-import type { Explanation, Verdict } from '../verdict.ts'
+import { sentenceOf, type Explanation, type Verdict } from '../verdict.ts'
 import { buildInFlight, capital } from '../workspace/builds.ts'
 import { isPowerRequest, newestPowerRequest, refusalOf } from '../workspace/requests.ts'
 import { hasStarted, outcomeOf } from './outcome.ts'
@@ -129,7 +129,7 @@ export function explained(seen: Seen, now: Instant): Explanation[] {
     const decides = opinion !== null && !decided
     decided ||= decides
     return {
-      rule: rule.name.replace(/([A-Z])/g, ' $1').toLowerCase(),
+      rule: sentenceOf(rule.name),
       opinion: opinion ? `${opinion.reason}: ${opinion.message}` : 'no opinion',
       decides,
     }
