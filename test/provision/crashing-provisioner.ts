@@ -29,7 +29,7 @@ const provisioner = createProvisioner({
     passEnvironment: [],
     searchPath: process.env['PATH'] ?? '',
     environment: {},
-    limits: { leaseMs: 1500 },
+    limits: { leaseMs: 1500, graceMs: 500 },
   },
 })
 await provisioner.start()
