@@ -15,9 +15,7 @@ if (node !== execPath && typeof process.execve === 'function')
 
 // Older Node cannot become another program, so this one stays as its parent. The channel tells the child when it is gone.
 const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => child.kill('SIGTERM'))
-process.on('SIGHUP', () => child.kill('SIGHUP'))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('error', (error) => {
   stderr.write(`bothy: ${node}: ${error.message}\n`)
   exit(1)

@@ -32,7 +32,7 @@ export async function runDown(config: Config): Promise<number> {
   const state = openState(config.stateDir)
   const log = logTo(state.logFile, config)
   const closers = createClosers()
-  const stopListening = listenToSignals([() => process.exit(130)])
+  const stopListening = listenToSignals(systemClock, [() => process.exit(130)])
   try {
     const standalone = await openEverything({
       config,

@@ -84,9 +84,9 @@ function untilTold(provisioner: Provisioner, isChild: boolean, log: Log): Promis
       if (provisioner.running() > 0) log.info(`finishing ${provisioner.running()} builds; once more cancels them`)
       void provisioner.drain().finally(() => leave(0))
     }
-    if (!isChild) return void listenToSignals([finish, () => provisioner.cancelRunning(), () => leave(130)])
+    if (!isChild) return void listenToSignals(systemClock, [finish, () => provisioner.cancelRunning(), () => leave(130)])
     // The terminal signals the whole group, but only the parent knows what the person means.
-    listenToSignals([() => {}])
+    listenToSignals(systemClock, [() => {}])
     const told = createInterface({ input: process.stdin })
     told.on('line', (line) => (line === FINISH ? finish() : line === CANCEL ? provisioner.cancelRunning() : undefined))
     told.on('close', () => leave(1))

@@ -27,7 +27,11 @@ export async function runUp(config: Config): Promise<number> {
   const closers = createClosers()
   const ending = Promise.withResolvers<Ending>()
   let opened: Standalone | null = null
-  const stopListening = listenToSignals([() => ending.resolve({ why: 'told' }), () => cancelBuilds(opened), () => process.exit(130)])
+  const stopListening = listenToSignals(systemClock, [
+    () => ending.resolve({ why: 'told' }),
+    () => cancelBuilds(opened),
+    () => process.exit(130),
+  ])
   try {
     const standalone = await openEverything({
       config,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApi, type Api } from '../../controller/api/server.ts'
@@ -595,14 +596,23 @@ describe('upgrades', () => {
 })
 
 test('closing ends watches well, cuts what does not end, is quick, and may be repeated', async () => {
-  const own = await openApi(portsOf(), LOOPBACK)
+  const stays = {
+    path: '/agent/v1/stays',
+    upgrade: (_request: IncomingMessage, socket: Duplex) =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n'),
+  }
+  const own = await openApi({ ...portsOf(), connect: stays }, LOOPBACK)
   const before = api
   api = own
   const watch = await streamed(`${WORKSPACES}?watch=true`)
   const idle = await tcp('', own.port)
+  const handedOn = await tcp('GET /agent/v1/stays HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n', own.port)
+  await until('the agent to be connected', () => handedOn.text().startsWith('HTTP/1.1 101'))
   const startedAt = systemClock.elapsedMs()
   await Promise.all([own.close(), own.close()])
   expect(systemClock.elapsedMs() - startedAt).toBeLessThan(300)
+  expect(handedOn.closed()).toBe(false)
+  handedOn.socket.destroy()
   await until('the watch to end', () => watch.ended())
   await until('the idle connection to end', () => idle.closed())
   await own.close()

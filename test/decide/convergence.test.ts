@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { mayBeRunning } from '../../controller/reconcile/workspace/builds.ts'
+import type { Seen } from '../../controller/reconcile/workspace/seen.ts'
 import type { Job } from '../../controller/store/records.ts'
 import { turn, type World } from './hands.ts'
 import { agent, build, HOUR, NOW, request, SECOND, silentAgent, template, UID, V2, version, world } from './worlds.ts'
@@ -17,26 +18,28 @@ const job = fc.record({
   began: fc.boolean(),
 })
 
+function history(jobs: readonly (typeof job extends fc.Arbitrary<infer One> ? One : never)[], inFlight: 'none' | Job['phase']): Job[] {
+  const settledJobs = jobs.map(({ began, ...over }, i): Job => {
+    const at = NOW - (i + 1) * 30 * SECOND
+    const cancelBy = over.phase === 'Canceled' ? over.cancelBy : null
+    const startedAt = began || over.phase === 'Succeeded' ? at : null
+    return Object.assign(build(over), {
+      number: jobs.length - i,
+      id: `${jobs.length - i}`,
+      cancelBy,
+      queuedAt: at,
+      startedAt,
+      finishedAt: at + SECOND,
+    })
+  })
+  const newest = settledJobs[0]
+  if (inFlight === 'none' || !newest) return settledJobs
+  return [{ ...newest, phase: inFlight, errorReason: null, finishedAt: null, result: null }, ...settledJobs.slice(1)]
+}
+
 const builds = fc
   .tuple(fc.array(job, { maxLength: 6 }), fc.constantFrom('none', 'Queued', 'Running', 'Canceling'))
-  .map(([jobs, inFlight]) => {
-    const settled = jobs.map(({ began, ...over }, i): Job => {
-      const number = jobs.length - i
-      const at = NOW - (i + 1) * 30 * SECOND
-      const finished = over.phase === 'Canceled' ? {} : { cancelBy: null }
-      return build({
-        ...over,
-        ...finished,
-        number,
-        queuedAt: at,
-        startedAt: began || over.phase === 'Succeeded' ? at : null,
-        finishedAt: at + SECOND,
-      })
-    })
-    const newest = settled[0]
-    if (inFlight === 'none' || !newest) return settled
-    return [{ ...newest, phase: inFlight, errorReason: null, finishedAt: null, result: null }, ...settled.slice(1)]
-  })
+  .map(([jobs, inFlight]) => history(jobs, inFlight))
 
 const requests = fc
   .uniqueArray(fc.constantFrom('Start', 'Stop', 'Restart', 'CancelBuild', 'Extend', 'Hold'), { maxLength: 3 })
@@ -76,12 +79,12 @@ const anyWorld: fc.Arbitrary<World> = fc
     provisioned: fc.constantFrom(true, true, true, false),
     machineIsThere: fc.boolean(),
   })
-  .map(({ suspended, broughtDown, template: tpl, builds: history, requests: asked, agents, provisioned, machineIsThere, ...spec }) => {
+  .map(({ suspended, broughtDown, template: tpl, builds: past, requests: asked, agents, provisioned, machineIsThere, ...spec }) => {
     const seen = world({
       workspace: spec,
       template: tpl,
       versions: [version(), version({ digest: V2 })],
-      builds: history,
+      builds: past,
       requests: asked,
       agents,
       broughtDown,
@@ -89,6 +92,12 @@ const anyWorld: fc.Arbitrary<World> = fc
     })
     return { seen: provisioned ? seen : { ...seen, provisioners: [] }, now: NOW, gone: false, machineIsThere }
   })
+
+/** The same world with something about it as a sentence says. */
+const changed = (first: World, over: Omit<Partial<Seen>, 'workspace'>, workspace: Partial<Seen['workspace']>): World => ({
+  ...first,
+  seen: { ...first.seen, provisioners: world().provisioners, ...over, workspace: { ...first.seen.workspace, ...workspace } },
+})
 
 const TURNS_MAX = 60
 const QUIET_TURNS = 6
@@ -118,14 +127,7 @@ test('from any world, with perfect hands, nothing is left to do after a bounded 
 })
 
 test('what is declared Stopped is not running once it has settled', () => {
-  const declaredStopped = anyWorld.map((first): World => ({
-    ...first,
-    seen: {
-      ...first.seen,
-      provisioners: world().provisioners,
-      workspace: { ...first.seen.workspace, power: 'Stopped', paused: false, deleting: false },
-    },
-  }))
+  const declaredStopped = anyWorld.map((first) => changed(first, {}, { power: 'Stopped', paused: false, deleting: false }))
   fc.assert(
     fc.property(declaredStopped, (first) => {
       expect(mayBeRunning(settled(first).seen.builds)).toBe(false)
@@ -135,18 +137,10 @@ test('what is declared Stopped is not running once it has settled', () => {
 })
 
 test('what is declared Running runs once it has settled, unless somebody has to change something', () => {
-  const declaredRunning = anyWorld.map((first): World => ({
-    ...first,
-    seen: {
-      ...first.seen,
-      owner: world().owner,
-      broughtDown: false,
-      requests: [],
-      template: template(),
-      provisioners: world().provisioners,
-      workspace: { ...first.seen.workspace, power: 'Running', paused: false, deleting: false, parameters: {} },
-    },
-  }))
+  const able = { owner: world().owner, broughtDown: false, requests: [], template: template() }
+  const declaredRunning = anyWorld.map((first) =>
+    changed(first, able, { power: 'Running', paused: false, deleting: false, parameters: {} }),
+  )
   fc.assert(
     fc.property(declaredRunning, (first) => {
       const { seen } = settled(first)
@@ -158,10 +152,7 @@ test('what is declared Running runs once it has settled, unless somebody has to 
 })
 
 test('what is deleted goes, once there is a provisioner', () => {
-  const deleted = anyWorld.map((first): World => ({
-    ...first,
-    seen: { ...first.seen, provisioners: world().provisioners, workspace: { ...first.seen.workspace, deleting: true, hasFinalizer: true } },
-  }))
+  const deleted = anyWorld.map((first) => changed(first, {}, { deleting: true, hasFinalizer: true }))
   fc.assert(
     fc.property(deleted, (first) => {
       expect(settled(first).gone).toBe(true)
@@ -171,15 +162,7 @@ test('what is deleted goes, once there is a provisioner', () => {
 })
 
 test('every request is answered once its workspace has settled', () => {
-  const asked = anyWorld.map((first): World => ({
-    ...first,
-    seen: {
-      ...first.seen,
-      provisioners: world().provisioners,
-      template: template(),
-      workspace: { ...first.seen.workspace, deleting: false },
-    },
-  }))
+  const asked = anyWorld.map((first) => changed(first, { template: template() }, { deleting: false }))
   fc.assert(
     fc.property(asked, (first) => {
       const { seen } = settled(first)

@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/provisioner.ts': ['controller'],
   'controller/follow.ts': ['controller/kernel', 'controller/cluster', 'crds'],
   'controller/log-file.ts': ['controller/kernel', 'controller/store', 'controller/config.ts'],
-  'controller/signals.ts': [],
+  'controller/signals.ts': ['controller/kernel'],
   'controller/config.ts': ['controller/kernel'],
   'controller/shutdown.ts': ['controller/kernel'],
   'controller/state.ts': ['controller/kernel'],

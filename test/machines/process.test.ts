@@ -44,6 +44,7 @@ test('a machine is a process group of its own that runs the agent with a short l
     [ENV.agentId]: 'agent-1',
     [ENV.tokenFile]: join(here.folder(), 'token'),
     [ENV.urlFile]: join(here.stateDir, 'url'),
+    NODE_COMPILE_CACHE: join(here.stateDir, 'compile-cache'),
     BOTHY_WORKSPACE_NAME: 'dev',
     BOTHY_WORKSPACE_OWNER: 'ada',
     CODER_WORKSPACE_NAME: 'dev',
