@@ -9,12 +9,14 @@ export interface ConfirmedAgent {
   readonly manifest: AgentManifest
 }
 
-/** Those in the newest state stay, under their names; the others are gone, and their connections are to be cut. */
+/** Those in the newest state stay, under their names, and are told what changed; the others are gone, and their connections are to be cut. */
 export async function confirmAgents(tx: Db, workspaceUid: string, agents: readonly ConfirmedAgent[]): Promise<void> {
   await tx.query(
-    `update agents set confirmed = true, name = named.name, manifest = named.manifest
-     from jsonb_to_recordset($2) as named (id text, name text, manifest json)
-     where agents.id = named.id and agents.workspace_uid = $1`,
+    `with confirmed as (
+       update agents set confirmed = true, name = named.name, manifest = named.manifest
+       from jsonb_to_recordset($2) as named (id text, name text, manifest json)
+       where agents.id = named.id and agents.workspace_uid = $1 returning agents.id)
+     select pg_notify('bothy_agents', id) from confirmed`,
     [workspaceUid, JSON.stringify(agents)],
   )
   await tx.query(
