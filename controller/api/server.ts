@@ -41,10 +41,14 @@ export async function openApi(ports: ApiPorts, listen: Listen): Promise<Api> {
   const closing = new AbortController()
   const hosts = [...listen.hosts, listen.host].map((host) => host.toLowerCase())
   const server = await serverFor(listen)
+  const answering = createAnswering()
   server.maxConnections = CONNECTIONS_MAX
   server.maxHeadersCount = 100
   const route = createRouter(watches)
-  server.on('request', (request, response) => void serve(ports, hosts, route, closing.signal, request, response))
+  server.on('request', (request, response) => {
+    answering.add(response)
+    void serve(ports, hosts, route, closing.signal, request, response)
+  })
   const upgrades = createUpgrades(ports, hosts)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrades.handle(request, socket, head))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnreadable(error, socket))
@@ -55,7 +59,7 @@ export async function openApi(ports: ApiPorts, listen: Listen): Promise<Api> {
   return {
     host: listen.host,
     port,
-    close: () => (closed ??= closeServer(ports, server, closing)),
+    close: () => (closed ??= closeServer(ports, server, closing, answering)),
   }
 }
 
@@ -79,17 +83,42 @@ function listening(server: Server, { host, port }: Listen): Promise<AddressInfo>
   })
 }
 
+/** The answers that are being written: a server with upgraded connections never says that it is closed. */
+interface Answering {
+  add(response: ServerResponse): void
+  none(): Promise<void>
+}
+
+function createAnswering(): Answering {
+  const open = new Set<ServerResponse>()
+  let told: (() => void) | null = null
+  return {
+    add(response) {
+      open.add(response)
+      response.on('close', () => {
+        open.delete(response)
+        if (open.size === 0) told?.()
+      })
+    },
+    none: () =>
+      new Promise((resolve) => {
+        if (open.size === 0) resolve()
+        else told = resolve
+      }),
+  }
+}
+
 /** Streams end by themselves when told; what does not is cut. Upgraded connections belong to those who took them over. */
-async function closeServer({ clock, log }: ApiPorts, server: Server, closing: AbortController): Promise<void> {
-  const done = new Promise<void>((resolve) => server.close(() => resolve()))
+async function closeServer({ clock, log }: ApiPorts, server: Server, closing: AbortController, answering: Answering): Promise<void> {
+  server.close()
   closing.abort()
   server.closeIdleConnections()
   try {
-    await within(clock, CLOSE_LIMIT_MS, done, () => new Transient('connections are still open'))
-  } catch {
-    server.closeAllConnections()
+    await within(clock, CLOSE_LIMIT_MS, answering.none(), () => new Transient('answers are still being written'))
+  } catch (error) {
+    log.debug('the API was cut', { error: messageOf(error) })
   }
-  log.debug('the API is closed')
+  server.closeAllConnections()
 }
 
 /** What is no HTTP, comes too slowly or has too long headers never becomes a request. */
