@@ -125,10 +125,10 @@ interface Changing {
 function changes({ kinds, objects, queue, clock }: Changing) {
   const shown = new Map<Key, string>()
   return (key: Key, object: Resource, type: 'ADDED' | 'MODIFIED' | 'DELETED'): void => {
-    objects.shown(key, object, type === 'DELETED')
+    const ours = objects.shown(key, object, type === 'DELETED')
     const kind = kinds.get(object.kind)
     if (!kind) return
-    queue.add(key)
+    if (!ours) queue.add(key)
     const now = type === 'DELETED' ? 'gone' : JSON.stringify(kind.shown(object))
     if (shown.get(key) === now) return
     if (type === 'DELETED') shown.delete(key)

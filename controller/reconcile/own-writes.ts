@@ -8,8 +8,8 @@ import type { Objects } from './ports.ts'
  */
 export interface OwnWrites extends Objects {
   wrote(object: Resource): void
-  /** The watch shows this version of the object, or that it is gone. */
-  shown(key: Key, object: Resource, gone: boolean): void
+  /** The watch shows this version of the object, or that it is gone. true: it is our own last write, and no news. */
+  shown(key: Key, object: Resource, gone: boolean): boolean
 }
 
 export function ownWrites(cache: Objects): OwnWrites {
@@ -32,6 +32,7 @@ export function ownWrites(cache: Objects): OwnWrites {
     shown(key, object, gone) {
       const own = ahead.get(key)
       if (own && (gone || !isNewer(own, object))) ahead.delete(key)
+      return !gone && own?.metadata.resourceVersion === object.metadata.resourceVersion
     },
   }
 }

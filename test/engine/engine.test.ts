@@ -43,14 +43,15 @@ test('a declared template is imported, and a declared workspace is built', async
   expect(template.status).toMatchObject({ workspaces: { total: 1, running: 1, outdated: 0 }, parameters: [{ name: 'cpu', default: '2' }] })
 })
 
+const versions = async () =>
+  [await bench.get('Workspace', 'dev'), await bench.get('Template', 'node')].map((object) => object?.metadata.resourceVersion)
+
 test('a settled system writes nothing', async () => {
   await settled()
   await until('everything to be looked at', () => bench.engine.depth() === 0)
   await until('the last count of the template', async () =>
     JSON.stringify((await bench.get('Template', 'node'))?.status).includes('"running":1'),
   )
-  const versions = async () =>
-    [await bench.get('Workspace', 'dev'), await bench.get('Template', 'node')].map((object) => object?.metadata.resourceVersion)
   const before = await versions()
   for (let i = 0; i < 3; i++) {
     bench.engine.lookAtAll()

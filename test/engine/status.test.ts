@@ -20,8 +20,9 @@ test('the time of a transition moves only when the status flips', () => {
   ])
 })
 
+const types = (given: readonly GivenCondition[]): string[] => mergedConditions([], given, 1, NOW).map(({ type }) => type)
+
 test('Reconciling and Stalled stand only while they are true, and never together', () => {
-  const types = (given: readonly GivenCondition[]) => mergedConditions([], given, 1, NOW).map(({ type }) => type)
   expect(types([ready('False'), { ...of('Reconciling'), status: 'False' }, { ...of('Stalled'), status: 'False' }])).toEqual(['Ready'])
   expect(types([ready('False'), of('Reconciling'), of('Stalled')])).toEqual(['Ready', 'Stalled'])
 })
