@@ -4,8 +4,18 @@ import { readFileSync } from 'node:fs'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { CONNECT_PATH, HEADER_AGENT_ID, HEADER_PROTOCOL, HEADER_TOKEN, PROTOCOL, RAW_UPGRADE } from '../../agent/protocol.ts'
+import {
+  CONNECT_PATH,
+  HEADER_AGENT_ID,
+  HEADER_PROTOCOL,
+  HEADER_TOKEN,
+  PROTOCOL,
+  protocolMismatch,
+  RAW_UPGRADE,
+} from '../../agent/protocol.ts'
+import { answerPlainly } from '../../controller/connect/http-answer.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
+import { confirmAgents } from '../../controller/store/agents-of-outcome.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { startControlPlane, type ControlPlane } from './control-plane.ts'
@@ -68,6 +78,36 @@ test('an agent without its environment says which variable is missing', async ()
   const agent = startAgent({ id: '', token: 'x' }, 'http://127.0.0.1:1')
   expect(await agent.exited).toBe(1)
   expect(agent.output()).toBe('bothy agent: BOTHY_AGENT_ID is not set: it names the agent of the template that this program is\n')
+})
+
+test('a control plane of another protocol: the agent says which side to upgrade, and goes on trying', async () => {
+  const made = await makeAgent(db)
+  let dials = 0
+  const other = createServer()
+  other.on('upgrade', (request, socket: Socket) => {
+    dials += 1
+    answerPlainly(socket, 426, protocolMismatch(String(request.headers[HEADER_PROTOCOL]), '2.0') ?? '')
+  })
+  const url = `http://127.0.0.1:${await listening(other)}`
+  const agent = startAgent(made, url)
+  await until('a third dial', () => dials >= 3)
+  expect(agent.output()).toBe(
+    `bothy agent: cannot reach the control plane at ${url}: The agent speaks protocol ${PROTOCOL} and the control plane 2.0: upgrade the agent: rebuild the workspace.\n`,
+  )
+})
+
+test('a build that changes what an agent is told reaches the agent that runs', async () => {
+  const plane = await controlPlane()
+  const made = await makeAgent(db)
+  startAgent(made, plane.url)
+  const { manifest } = await reached(db, made, 'Ready')
+  const changed = { ...manifest, env: { COLOUR: 'green' } }
+  await db.transaction((tx) => confirmAgents(tx, made.workspace, [{ id: made.id, name: 'main', manifest: changed }]))
+  await until('the new value inside', async () => {
+    const someone = person(plane.url, made, ['sh', '-c', 'echo $COLOUR'], { input: '' })
+    await someone.code
+    return someone.stdout() === 'green\n'
+  })
 })
 
 test('behind a proxy that passes only WebSockets on, it connects through one', async () => {

@@ -32,7 +32,10 @@ async function ready(): Promise<Made> {
 }
 
 test('Ctrl-C goes to the command, the window is passed on, and the terminal is given back as it was', async () => {
-  const { terminal, seen } = await atTerminal(await ready(), 'trap "echo interrupted" INT; stty size; while ! read x; do :; done; stty size; exit 9')
+  const { terminal, seen } = await atTerminal(
+    await ready(),
+    'trap "echo interrupted" INT; stty size; while ! read x; do :; done; stty size; exit 9',
+  )
   await until('the size', () => seen().includes('30 100'))
   await terminal.write(Buffer.from('\x03'))
   await until('the interrupt', () => seen().includes('interrupted'))
