@@ -52,6 +52,15 @@ test.for(['native', 'python3'] as const)('a terminal through %s follows the wind
   expect(await pty.ended).toMatchObject({ code: 143, signal: 'SIGTERM' })
 })
 
+test('a terminal whose program ends while it is held back gives its last words all the same', async () => {
+  const { pty, output } = await started('native', 'echo start; read x; seq 1 500')
+  await until('it to begin', () => output().includes('start'))
+  pty.pause()
+  await pty.write(Buffer.from('\r'))
+  await pty.ended
+  expect(output()).toContain('499\r\n500\r\n')
+})
+
 test('where there is nothing to make a terminal with, there is none', async () => {
   const wanted = { argv: ['true'] as const, cwd: '/', env, stdin: true, pipesLimit: () => {} }
   expect(await spawnInPty(wanted, { cols: 80, rows: 24 }, systemClock, () => null, ['python3', 'script'])).toBeNull()
