@@ -20,7 +20,8 @@ import { DOWN_SETTING, storePorts } from './reconcile/store-ports.ts'
 import type { Closers } from './shutdown.ts'
 import { startEmbedded } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
-import { openDb, type Db } from './store/pool.ts'
+import { databaseNow, openDb, type Db } from './store/pool.ts'
+import { countJobs } from './store/read-jobs.ts'
 import { prune } from './store/retention.ts'
 import { openKey } from './store/sealed.ts'
 import { deleteSetting, putSetting } from './store/settings.ts'
@@ -71,6 +72,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   if (options.goingDown) await putSetting(db, DOWN_SETTING, true)
   else await deleteSetting(db, DOWN_SETTING)
 
+  measure(db, metrics)
   const objects = await openStandalone({ db, clock, log, metrics })
   closers.add('objects', () => objects.close())
   const { cluster } = objects
@@ -94,6 +96,21 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   await engine.start()
   void pruneNowAndThen(db, clock, log, watching.signal)
   return { db, cluster, cache, engine, url, provisioner }
+}
+
+function measure(db: Db, metrics: Metrics): void {
+  metrics.gauge('bothy_database_connections', 'Connections to the database, by what they do.', () => {
+    const { total, idle, waiting } = db.stats()
+    return new Map([
+      [{ state: 'busy' }, total - idle],
+      [{ state: 'idle' }, idle],
+      [{ state: 'waited for' }, waiting],
+    ])
+  })
+  metrics.gauge('bothy_jobs', 'Jobs that are kept, by kind, transition and how they ended.', async () => {
+    const counts = await countJobs(db)
+    return new Map(counts.map(({ kind, transition, phase, count }) => [{ kind, transition: transition ?? '', phase }, count]))
+  })
 }
 
 async function startDatabase({ state, clock, log, closers, onLost }: StandaloneOptions): Promise<string> {
@@ -201,7 +218,7 @@ async function pruneNowAndThen(db: Db, clock: Clock, log: Log, over: AbortSignal
     await clock.sleep(PRUNE_EVERY_MS, over)
     if (over.aborted) return
     try {
-      log.debug('pruned', { ...(await prune(db, clock.now())) })
+      log.debug('pruned', { ...(await prune(db, await databaseNow(db))) })
     } catch (error) {
       log.warn('pruning failed, and is tried again later', { error })
     }

@@ -37,7 +37,7 @@ async function wrongWith({ ports }: Call, check: Check): Promise<string | null> 
 
 export const metrics: Handler = async ({ ports, response }) => {
   response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' })
-  response.end(ports.metrics.page())
+  response.end(await ports.metrics.page())
 }
 
 export const status: Handler = async ({ ports, response }) => answerJson(response, 200, await ports.status())

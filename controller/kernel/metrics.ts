@@ -4,10 +4,12 @@ export type Labels = Readonly<Record<string, string>>
 export interface Metrics {
   count(name: string, help: string, labels?: Labels, by?: number): void
   observe(name: string, help: string, seconds: number, labels?: Labels): void
-  /** Read when somebody asks for the page. */
-  gauge(name: string, help: string, read: () => number | ReadonlyMap<Labels, number>): void
-  page(): string
+  /** Read when somebody asks for the page. One that cannot be read now is left out of it. */
+  gauge(name: string, help: string, read: () => Reading | Promise<Reading>): void
+  page(): Promise<string>
 }
+
+type Reading = number | ReadonlyMap<Labels, number>
 
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const
 
@@ -24,9 +26,14 @@ interface Family {
   readonly series: Map<string, Series>
 }
 
+interface Gauge {
+  readonly help: string
+  readonly read: () => Reading | Promise<Reading>
+}
+
 export function createMetrics(): Metrics {
   const families = new Map<string, Family>()
-  const gauges = new Map<string, { readonly help: string; readonly read: () => number | ReadonlyMap<Labels, number> }>()
+  const gauges = new Map<string, Gauge>()
 
   const seriesOf = (name: string, type: Family['type'], help: string, labels: Labels): Series => {
     let family = families.get(name)
@@ -52,21 +59,29 @@ export function createMetrics(): Metrics {
     gauge(name, help, read) {
       gauges.set(name, { help, read })
     },
-    page() {
-      const lines: string[] = []
-      for (const [name, family] of families) {
-        lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.type}`)
-        for (const series of family.series.values())
-          lines.push(...(family.type === 'counter' ? counterLines(name, series) : histogramLines(name, series)))
-      }
-      for (const [name, { help, read }] of gauges) {
-        lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`)
-        const value = read()
-        if (typeof value === 'number') lines.push(`${name} ${value}`)
-        else for (const [labels, each] of value) lines.push(`${name}${written(labels)} ${each}`)
-      }
-      return `${lines.join('\n')}\n`
+    async page() {
+      const told = [...families].flatMap(([name, family]) => familyLines(name, family))
+      const read = await Promise.all([...gauges].map(([name, gauge]) => gaugeLines(name, gauge)))
+      return `${[...told, ...read.flat()].join('\n')}\n`
     },
+  }
+}
+
+const heading = (name: string, help: string, type: string): string[] => [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`]
+
+const familyLines = (name: string, { type, help, series }: Family): string[] => [
+  ...heading(name, help, type),
+  ...[...series.values()].flatMap((each) => (type === 'counter' ? counterLines(name, each) : histogramLines(name, each))),
+]
+
+async function gaugeLines(name: string, { help, read }: Gauge): Promise<string[]> {
+  try {
+    const reading = await read()
+    const values =
+      typeof reading === 'number' ? [`${name} ${reading}`] : [...reading].map(([labels, each]) => `${name}${written(labels)} ${each}`)
+    return [...heading(name, help, 'gauge'), ...values]
+  } catch {
+    return []
   }
 }
 

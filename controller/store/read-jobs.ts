@@ -1,6 +1,6 @@
 import { JOB_COLUMNS, jobOf, type JobColumns } from './job-rows.ts'
 import type { Db } from './pool.ts'
-import type { Intent, Job, JobKind } from './records.ts'
+import type { Intent, Job, JobKind, JobPhase, Transition } from './records.ts'
 
 export async function jobById(db: Db, id: string): Promise<Job | null> {
   const rows = await db.query<JobColumns>(`select ${JOB_COLUMNS} from jobs where id = $1`, [id])
@@ -35,6 +35,18 @@ export async function jobsInFlight(db: Db): Promise<Job[]> {
     `select ${JOB_COLUMNS} from jobs where claimed_at is not null and finished_at is null order by id limit 1000`,
   )
   return rows.map(jobOf)
+}
+
+export interface JobCount {
+  readonly kind: JobKind
+  readonly transition: Transition | null
+  readonly phase: JobPhase
+  readonly count: number
+}
+
+/** How many of each are kept: what the metrics tell. */
+export function countJobs(db: Db): Promise<JobCount[]> {
+  return db.query<JobCount>('select kind, transition, phase, count(*)::int as count from jobs group by kind, transition, phase')
 }
 
 /** What was on its machine before terraform started; null: terraform was not about to start. */

@@ -389,12 +389,12 @@ test('a watcher that does not read is dropped, and costs the others nothing', as
     own.port,
   )
   deaf.socket.pause()
-  await until('the watch to be open', () => metrics.page().includes('bothy_api_watches 1'))
+  await until('the watch to be open', async () => (await metrics.page()).includes('bothy_api_watches 1'))
   await until('the watcher to be dropped', async () => {
     await clock.step(5_000)
     return lines.some((line) => line.includes('a watcher was dropped'))
   })
-  await until('the watch to be over', () => metrics.page().includes('bothy_api_watches 0'))
+  await until('the watch to be over', async () => (await metrics.page()).includes('bothy_api_watches 0'))
   deaf.socket.destroy()
   await own.close()
 })

@@ -40,9 +40,9 @@ test(
     const second = await openBench(db)
     await until('everything to be looked at', () => second.engine.depth() === 0, { limitMs: 30_000, everyMs: 5 })
     const tookMs = systemClock.elapsedMs() - startedMs
-    const looks = [...second.metrics.page().matchAll(/bothy_reconcile_looks_total\{kind="Workspace",outcome="settled"\} (\d+)/g)].map(
-      (match) => Number(match[1]),
-    )
+    const looks = [
+      ...(await second.metrics.page()).matchAll(/bothy_reconcile_looks_total\{kind="Workspace",outcome="settled"\} (\d+)/g),
+    ].map((match) => Number(match[1]))
     await second.close()
     expect({ looks, written: (await newestVersion()) - before, inTime: tookMs < 5000 }).toEqual({
       looks: [WORKSPACES],

@@ -14,6 +14,8 @@ data "coder_workspace" "me" {}
 
 data "coder_workspace_owner" "me" {}
 
+data "coder_provisioner" "me" {}
+
 # What a workspace may choose. Mutable: changing it builds the running workspace anew, and keeps its home.
 data "coder_parameter" "greeting" {
   name         = "greeting"
@@ -26,8 +28,8 @@ data "coder_parameter" "greeting" {
 
 # The agent runs inside the workspace and dials out to the control plane; people reach the workspace through it.
 resource "coder_agent" "main" {
-  os   = "linux"
-  arch = "amd64"
+  os   = data.coder_provisioner.me.os
+  arch = data.coder_provisioner.me.arch
 
   startup_script = <<-EOT
     echo "$GREETING, ${data.coder_workspace_owner.me.name}." > "$HOME/welcome.txt"
