@@ -66,19 +66,6 @@ export function declaredCondition(sourceError: string | null): GivenCondition | 
   return { type: 'Declared', status: 'False', reason, message: `The last good declaration stays in force. ${sourceError}` }
 }
 
-/** What is wrong with a set of conditions, for tests of every kind: null when it is as kstatus reads it. */
-export function conditionsProblem(conditions: readonly GivenCondition[], top: 'Ready' | 'Succeeded'): string | null {
-  const of = (type: string) => conditions.find((condition) => condition.type === type)
-  if (!of(top)) return `there is no ${top}`
-  if (new Set(conditions.map(({ type }) => type)).size !== conditions.length) return 'a condition stands twice'
-  if (conditions.some(({ message }) => message === '')) return 'a condition has no message'
-  const unsettled = of('Stalled') ?? of('Reconciling')
-  if (of('Stalled') && of('Reconciling')) return 'Stalled and Reconciling stand together'
-  if (unsettled && unsettled.status !== 'True') return `${unsettled.type} stands while it is not true`
-  if (of('Stalled') && of(top)?.status === 'True') return `Stalled and ${top} stand together`
-  return null
-}
-
 function shortened(message: string): string {
   const bytes = Buffer.from(message)
   if (bytes.byteLength <= MESSAGE_BYTES_MAX) return message

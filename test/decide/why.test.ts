@@ -74,7 +74,7 @@ const WHYS: Readonly<Record<string, readonly [Seen, Told]>> = {
   settled: [
     world({ builds: [build()], agents: [agent()] }),
     {
-      summary: 'Workspace dev stays as it is (Handled). It is running.',
+      summary: 'Workspace dev stays as it is. It is running.',
       wants: 'as it is',
       reason: 'Handled',
       holds: '',

@@ -63,7 +63,6 @@ export const workspace = (over: Partial<WorkspaceSeen> = {}): WorkspaceSeen => (
   namespace: 'default',
   name: 'dev',
   uid: UID,
-  generation: 1,
   deleting: false,
   hasFinalizer: true,
   paused: false,

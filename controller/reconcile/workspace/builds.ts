@@ -22,7 +22,7 @@ const settledOnes = (builds: readonly Job[]): Job[] => builds.filter((build) => 
 export const newestSettled = (builds: readonly Job[]): Job | null => settledOnes(builds)[0] ?? null
 
 /** The newest that touched the world: one that was canceled in the queue did not. */
-export const newestThatRan = (builds: readonly Job[]): Job | null =>
+const newestThatRan = (builds: readonly Job[]): Job | null =>
   builds.find((build) => !isInFlight(build) && (build.startedAt !== null || build.phase === 'Succeeded')) ?? null
 
 export const isSucceededStart = (build: Job | null): build is Job =>
@@ -38,8 +38,7 @@ export function mayBeRunning(builds: readonly Job[]): boolean {
   return newest !== null && !(newest.phase === 'Succeeded' && newest.transition !== 'start')
 }
 
-export const wasCanceledByPerson = (build: Job): boolean =>
-  build.phase === 'Canceled' && build.cancelBy !== null && build.cancelBy !== CONTROLLER
+const wasCanceledByPerson = (build: Job): boolean => build.phase === 'Canceled' && build.cancelBy !== null && build.cancelBy !== CONTROLLER
 
 /** Ended without anybody's fault: paced as a failure, but no try. */
 const wasInterrupted = (build: Job): boolean =>

@@ -74,7 +74,7 @@ function unknownVersion({ workspace }: Seen, digest: string): Blocked {
 }
 
 /** Pinned, else the active one where it is taken by itself, else the one the workspace last started with. */
-export function versionToStart(seen: Seen): string | null {
+function versionToStart(seen: Seen): string | null {
   const { workspace, template, builds } = seen
   if (workspace.template.digest) return workspace.template.digest
   const own = newestSucceededStart(builds)?.digest ?? null
@@ -130,7 +130,7 @@ export function inputsChanged(seen: Seen): boolean {
 }
 
 /** The same inputs are the same digest, whatever order they were written in. */
-export function inputsDigest(digest: string, input: Pick<BuildInput, 'parameters' | 'preset' | 'variables'>): string {
+function inputsDigest(digest: string, input: Pick<BuildInput, 'parameters' | 'preset' | 'variables'>): string {
   return sha256(JSON.stringify([digest, sorted(input.parameters), input.preset, sorted(input.variables)]))
 }
 

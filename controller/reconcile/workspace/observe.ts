@@ -41,14 +41,13 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
   }
 }
 
-export function workspaceSeen({ metadata, spec, status }: Resource & Workspace): WorkspaceSeen {
+function workspaceSeen({ metadata, spec, status }: Resource & Workspace): WorkspaceSeen {
   const namespace = metadata.namespace ?? ''
   const annotations = metadata.annotations ?? {}
   return {
     namespace,
     name: metadata.name,
     uid: metadata.uid,
-    generation: metadata.generation,
     deleting: metadata.deletionTimestamp !== undefined,
     hasFinalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
     paused: annotations['bothy.dev/paused'] === 'true',

@@ -26,7 +26,6 @@ export interface WorkspaceSeen {
   readonly namespace: string
   readonly name: string
   readonly uid: string
-  readonly generation: number
   readonly deleting: boolean
   readonly hasFinalizer: boolean
   readonly paused: boolean

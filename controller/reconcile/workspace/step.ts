@@ -83,7 +83,7 @@ function startIsHeld(want: Want, inputs: string, lost: boolean, seen: Seen, now:
   const pace = startPace(seen, inputs, want.request)
   const failed = pace.failures[0]
   if (failed && isOutOfTries(seen, inputs, want.request)) return givenUp(failed)
-  if (pace.nextAt !== null && pace.nextAt > now) return retrying(pace, pace.nextAt)
+  if (want.until !== null && want.until > now) return retrying(pace, want.until)
   const recent = seen.builds.filter((build) => build.reason === 'MachineLost' && build.queuedAt > now - HOUR_MS)
   if (lost && recent.length >= LOST_AN_HOUR_MAX) {
     const until = Math.min(...recent.slice(0, LOST_AN_HOUR_MAX).map(({ queuedAt }) => queuedAt)) + HOUR_MS
@@ -101,7 +101,7 @@ function towardsEnd(transition: 'stop' | 'destroy', want: Want, seen: Seen, now:
   const ended = transition === 'stop' ? !mayBeRunning(seen.builds) : nothingIsLeft(seen.builds)
   if (ended) return { is: 'settled' }
   const pace = paceOf(seen.builds, transition, () => true)
-  if (pace.nextAt !== null && pace.nextAt > now) return retrying(pace, pace.nextAt)
+  if (want.until !== null && want.until > now) return retrying(pace, want.until)
   const gate = want.request ? null : noProvisioner(seen, now)
   if (gate) return gate
   const scripts = stopScripts(seen, now, want.scriptsMs ?? SCRIPTS_MS)

@@ -63,5 +63,6 @@ function wantedBy(want: Want, step: Step): string {
 function summaryOf({ workspace }: Seen, want: Want, step: Step, message: string): string {
   const wanted = wantedBy(want, step)
   const what = wanted === 'as it is' ? 'stays as it is' : wanted === 'gone' ? 'is to go' : `is to be ${wanted}`
-  return `Workspace ${workspace.name} ${what} (${want.reason}). ${message}`
+  const because = want.reason === 'Handled' ? '' : ` (${want.reason})`
+  return `Workspace ${workspace.name} ${what}${because}. ${message}`
 }
