@@ -68,7 +68,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 }
 
 /** process.env has one door a program. */
-const ENVIRONMENT_DOORS = ['controller/config.ts', 'agent/environment.ts', 'cli/environment.ts', 'provider/environment.ts']
+const ENVIRONMENT_DOORS = new Set(['controller/config.ts', 'agent/environment.ts', 'cli/environment.ts'])
 
 /** Deciding files, and whatever of ours they call, are arithmetic. */
 const PURE_NAME = /(^|\/)(decide|next|conditions|wants)\.ts$/
@@ -190,12 +190,14 @@ const linesThat = (source: Source, pattern: RegExp, check: Finding['check']): Fi
 const clockLines = (source: Source): Finding[] => (source.file === 'controller/kernel/clock.ts' ? [] : linesThat(source, CLOCK, 'clock'))
 
 const environmentLines = (source: Source): Finding[] =>
-  ENVIRONMENT_DOORS.includes(source.file) ? [] : linesThat(source, /\bprocess\.env\b/, 'environment')
+  ENVIRONMENT_DOORS.has(source.file) ? [] : linesThat(source, /\bprocess\.env\b/, 'environment')
 
 const tooLong = (source: Source): Finding[] =>
   source.lines.length > LINES_MAX && source.file !== 'crds/types.ts'
     ? [{ check: 'size', where: source.file, what: `${source.lines.length} lines, ${LINES_MAX} is a sitting` }]
     : []
+
+const misfit = (what: string): Finding => ({ check: 'reasons', where: 'docs/errors.md', what })
 
 /** Every reason is documented, every documented reason exists, and every reason is used. */
 function reasonsOf(root: string, sources: readonly Source[]): Finding[] {
@@ -208,10 +210,9 @@ function reasonsOf(root: string, sources: readonly Source[]): Finding[] {
     .filter((source) => source !== list)
     .map((source) => source.code.join('\n'))
     .join('\n')
-  const finding = (what: string): Finding => ({ check: 'reasons', where: 'docs/errors.md', what })
   return [
-    ...reasons.filter((reason) => !documented.includes(reason)).map((reason) => finding(`${reason} is not documented`)),
-    ...documented.filter((reason) => !reasons.includes(reason)).map((reason) => finding(`${reason} does not exist`)),
-    ...reasons.filter((reason) => !new RegExp(`'${reason}'|\\b${reason}:`).test(code)).map((reason) => finding(`${reason} is never used`)),
+    ...reasons.filter((reason) => !documented.includes(reason)).map((reason) => misfit(`${reason} is not documented`)),
+    ...documented.filter((reason) => !reasons.includes(reason)).map((reason) => misfit(`${reason} does not exist`)),
+    ...reasons.filter((reason) => !new RegExp(`'${reason}'|\\b${reason}:`).test(code)).map((reason) => misfit(`${reason} is never used`)),
   ]
 }
