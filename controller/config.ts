@@ -60,7 +60,6 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
   const stateDir = resolve(
     flags.state ?? (env['BOTHY_STATE'] || join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bothy')),
   )
-  const user = userInfo().username
   return Object.freeze({
     stateDir,
     folder: flags.folder ? resolve(flags.folder) : null,
@@ -73,7 +72,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     accessUrl: url(env, 'BOTHY_ACCESS_URL', ['http:', 'https:']),
     databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     key: env['BOTHY_KEY'] || null,
-    user: env['BOTHY_USER'] || user,
+    user: env['BOTHY_USER'] || userName(),
     logLevel: oneOf(env, 'BOTHY_LOG', ['debug', 'info', 'warn', 'error'], 'info'),
     provisioner: Object.freeze({
       name: env['BOTHY_PROVISIONER_NAME'] || hostname(),
@@ -86,6 +85,15 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     }),
     environment: env,
   })
+}
+
+/** A uid without an entry in the system's list of users is still somebody. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid-${process.getuid?.() ?? 0}`
+  }
 }
 
 const wrong = (name: string, value: string, wanted: string): Misconfigured => new Misconfigured(`${name}=${value}: ${wanted}`)
