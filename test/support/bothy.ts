@@ -52,13 +52,13 @@ export function temporaryHome(): Home {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
       await done
     }
-    await Promise.all(running)
     for (let round = 0; round < 100; round += 1) {
       const left = processes()
       if (left.length === 0) break
       for (const { pid } of left) killQuietly(pid)
       await new Promise((next) => setTimeout(next, 50))
     }
+    await Promise.all(running)
     rmSync(base, { recursive: true, force: true })
   })
 
