@@ -42,6 +42,7 @@ const seen = ({
   versions: [],
   newestImport: null,
   provisioners: [provisioner()],
+  controllerStartedAt: NOW - HOUR,
   workspaces: { total: 0, running: 0, outdated: 0, names: [] },
   ...over,
   template: {
@@ -91,6 +92,11 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
       'an import that nobody takes waits for a provisioner',
       seen({ newestImport: importing({ phase: 'Queued' }), provisioners: [] }),
       { does: [], ready: 'False NoProvisioner', under: 'Reconciling NoProvisioner', active: null, wakesInMs: 5 * SECOND },
+    ],
+    [
+      'while the control plane starts, that is not worth telling',
+      seen({ newestImport: importing({ phase: 'Queued' }), provisioners: [], controllerStartedAt: NOW - 9 * SECOND }),
+      { does: [], ready: 'False Importing', under: 'Reconciling Importing', active: null, wakesInMs: 5 * SECOND },
     ],
     [
       'imported: it is ready, and tells which version is active',

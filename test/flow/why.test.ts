@@ -78,7 +78,11 @@ test('why names what holds a workspace, and until when', { timeout: 90_000 }, as
   process.kill(provisioner?.pid ?? 0, 'SIGSTOP')
   const stopping = home.run(['stop', 'dev'])
   const building = await whyWhen(home, 'dev', ({ holds }) => /build/i.test(holds))
-  expect(building).toMatchObject({ wants: 'stopped', reason: 'Requested', holds: expect.stringMatching(/Stop build \d+ waits for a provisioner/) })
+  expect(building).toMatchObject({
+    wants: 'stopped',
+    reason: 'Requested',
+    holds: expect.stringMatching(/Stop build \d+ waits for a provisioner/),
+  })
   process.kill(provisioner?.pid ?? 0, 'SIGCONT')
   expect((await stopping).code).toBe(0)
   expect(await up.end()).toBe(0)

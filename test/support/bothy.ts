@@ -35,13 +35,21 @@ export interface Home {
 }
 
 /** A fresh state folder, and a folder with a copy of the first example. Ends every process and machine after the test. */
-export function temporaryHome(): Home {
+export function temporaryHome(more: Readonly<Record<string, string>> = {}): Home {
   const base = mkdtempSync(join(tmpdir(), 'bothy-flow-'))
   const state = join(base, 'state')
   const folder = join(base, 'declared')
   mkdirSync(folder)
   cpSync(join(root, 'examples', '01-first-workspace'), folder, { recursive: true })
-  const env = { PATH: process.env['PATH'] ?? '', HOME: base, BOTHY_STATE: state, NO_COLOR: '1', LANG: 'C.UTF-8', BOTHY_USER: 'ada' }
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: base,
+    BOTHY_STATE: state,
+    NO_COLOR: '1',
+    LANG: 'C.UTF-8',
+    BOTHY_USER: 'ada',
+    ...more,
+  }
   const running = new Set<Promise<unknown>>()
   const ups: { readonly child: ChildProcess; readonly done: Promise<number> }[] = []
 
