@@ -1,15 +1,14 @@
 import { statfs } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { CONNECT_PATH } from '../agent/protocol.ts'
-import { openApi } from './api/server.ts'
-import type { ApiPorts, Check } from './api/ports.ts'
+import { openApi, type Api } from './api/server.ts'
+import type { Check } from './api/ports.ts'
 import { keepRunning, type Child } from './child.ts'
 import { createCache } from './cluster/cache.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
 import { openStandalone } from './cluster/standalone.ts'
 import { CHILD_MARK, FINISH, VERSION, type Config } from './config.ts'
 import { createConnections } from './connect/connections.ts'
-import type { DownAnswer } from './down.ts'
 import { within, type Clock } from './kernel/clock.ts'
 import type { Log } from './kernel/log.ts'
 import { createMetrics, type Metrics } from './kernel/metrics.ts'
@@ -38,6 +37,13 @@ export interface Standalone {
   readonly provisioner: Child
 }
 
+/** What `POST /bothy/v1/down` answers. */
+export interface DownAnswer {
+  readonly pid: number
+  /** Workspaces that are going to be stopped. */
+  readonly running: readonly string[]
+}
+
 export interface StandaloneOptions {
   readonly config: Config
   readonly state: StateFolder
@@ -63,6 +69,7 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 export async function openEverything(options: StandaloneOptions): Promise<Standalone> {
   const { config, state, clock, log, closers } = options
   const metrics = createMetrics()
+  const api = await openDoor(options, metrics)
   const databaseUrl = config.databaseUrl ?? (await startDatabase(options))
   const db = openDb(databaseUrl, { log, clock, max: CONNECTIONS_MAX })
   closers.add('connections to the database', () => db.close())
@@ -86,7 +93,8 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
     random: Math.random,
     onKeys: (listener, missed) => db.listen('bothy_keys', listener, missed),
   })
-  const url = await serve(options, { db, cluster, cache, engine, metrics })
+  await serve(options, api, { db, cluster, cache, engine, metrics })
+  const url = urlOf(config, api)
   state.announce(url)
   const watching = new AbortController()
   closers.add('watches', () => watching.abort())
@@ -128,23 +136,29 @@ interface Served {
   readonly metrics: Metrics
 }
 
+/** First of all, so that whoever looks on while the database starts or a migration runs is told so. */
+async function openDoor({ config, state, clock, log, closers }: StandaloneOptions, metrics: Metrics): Promise<Api> {
+  const { host, port, tls, insecure, accessUrl, user } = config
+  const hosts = accessUrl ? [new URL(accessUrl).hostname] : []
+  const door = { clock, log, metrics, version: VERSION, token: state.token, user }
+  const api = await openApi(door, { host, port, tls, insecure, hosts })
+  closers.add('http', () => api.close())
+  return api
+}
+
+const urlOf = ({ tls }: Config, { host, port }: Api): string =>
+  `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+
 async function serve(
-  { config, state, clock, log, closers, onDown }: StandaloneOptions,
+  { state, clock, log, closers, onDown }: StandaloneOptions,
+  api: Api,
   { db, cluster, cache, engine, metrics }: Served,
-): Promise<string> {
+): Promise<void> {
   const connections = await createConnections({ db, clock, log, metrics, replica: REPLICA })
   closers.add('agents', () => connections.close())
-  const { host, port, tls, insecure } = config
-  const hosts = config.accessUrl ? [new URL(config.accessUrl).hostname] : []
-  const ports: ApiPorts = {
+  api.open({
     cluster,
     db,
-    clock,
-    log,
-    metrics,
-    version: VERSION,
-    token: state.token,
-    user: config.user,
     checks: [databaseCheck(db, clock), diskCheck(state.dir)],
     why: (kind, namespace, name) => engine.explain(keyOf(kind, namespace, name)),
     status: async () => ({
@@ -160,10 +174,7 @@ async function serve(
     },
     exec: (target, request, socket, head) => connections.execUpgrade(target, request, socket, head),
     connect: { path: CONNECT_PATH, upgrade: connections.upgrade },
-  }
-  const api = await openApi(ports, { host, port, tls, insecure, hosts })
-  closers.add('http', () => api.close())
-  return `${tls ? 'https' : 'http'}://${api.host.includes(':') ? `[${api.host}]` : api.host}:${api.port}`
+  })
 }
 
 function startProvisioner({ config, state, clock, log, closers }: StandaloneOptions, databaseUrl: string, url: string): Child {
