@@ -40,8 +40,11 @@ const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
   './log': { GET: streamLog },
 })
 
-const why: ResourceHandler = async ({ ports, response }, { kind, namespace, name }) =>
-  answerJson(response, 200, await ports.why(kind.kind, namespace ?? '', name ?? ''))
+const why: ResourceHandler = async ({ ports, response }, { kind, namespace, name }) => {
+  const found = await ports.why(kind.kind, namespace ?? '', name ?? '')
+  if (found === null) throw notFound(kind, name ?? '')
+  answerJson(response, 200, found)
+}
 
 /** Subresources that only some kinds have. */
 const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {

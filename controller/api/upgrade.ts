@@ -5,9 +5,10 @@ import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { failure, refusedBy } from './answer.ts'
 import { refuseStrangers, refuseWithoutToken } from './guard.ts'
-import type { ApiPorts } from './ports.ts'
+import type { ApiPorts, DoorPorts } from './ports.ts'
 import { targetOf } from './resource-path.ts'
 import { notServed } from './routes.ts'
+import { notReady } from './system.ts'
 
 /** Connections that become something else: an agent's link, a person's command in a workspace. */
 
@@ -19,25 +20,26 @@ const ignore = () => {}
 
 const EXEC_PATH = /\/workspaces\/[^/]+\/exec$/
 
-export function createUpgrades(ports: ApiPorts, hosts: readonly string[]): Upgrades {
+/** `opened` answers null while there is nothing yet to hand a connection on to. */
+export function createUpgrades(door: DoorPorts, opened: () => ApiPorts | null, hosts: readonly string[]): Upgrades {
   return {
     async handle(request, socket, head) {
-      // The connection may break while we look at it; whoever takes it over listens for itself.
+      // It may break while we look at it, and while it is told that it is refused: unheard, that would end this process.
       socket.on('error', ignore)
       try {
-        await passOn(ports, hosts, request, socket, head)
+        refuseStrangers(request, hosts)
+        const ports = opened()
+        if (!ports) throw notReady()
+        await passOn(ports, request, socket, head)
       } catch (error) {
-        refuseUpgrade(ports, socket, error)
-      } finally {
-        socket.off('error', ignore)
+        refuseUpgrade(door, socket, error)
       }
     },
   }
 }
 
-async function passOn(ports: ApiPorts, hosts: readonly string[], request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const { path, query } = addressOf(request)
-  refuseStrangers(request, hosts)
   // An agent shows a token of its own.
   if (path === ports.connect.path) return ports.connect.upgrade(request, socket, head)
   refuseWithoutToken(request, ports.token)
@@ -60,7 +62,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-function refuseUpgrade({ log }: ApiPorts, socket: Duplex, error: unknown): void {
+function refuseUpgrade({ log }: DoorPorts, socket: Duplex, error: unknown): void {
   const requestId = newUid()
   const refused = refusedBy(error, requestId)
   if (refused !== error && !(error instanceof Transient)) log.error('a connection could not be handed on', { requestId, error })

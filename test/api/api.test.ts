@@ -6,7 +6,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openApi, type Api } from '../../controller/api/server.ts'
+import { openApi as openDoor, type Api } from '../../controller/api/server.ts'
 import type { ApiPorts, Check, ExecTarget, Listen } from '../../controller/api/ports.ts'
 import { openStandalone, type Standalone } from '../../controller/cluster/standalone.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
@@ -65,6 +65,12 @@ const portsOf = (): ApiPorts => ({
     },
   },
 })
+
+async function openApi(ports: ApiPorts, listen: Listen): Promise<Api> {
+  const opened = await openDoor(ports, listen)
+  opened.open(ports)
+  return opened
+}
 
 beforeAll(async () => {
   db = (await withDatabase()).db
@@ -441,6 +447,16 @@ describe('limits', () => {
     expect([big.code, dig(big.body, 'reason')]).toEqual([413, 'RequestEntityTooLarge'])
   })
 
+  test('a body that does not say how long it is, and is too long, is told so as well', async () => {
+    const sent = httpRequest({ host: '127.0.0.1', port: api.port, method: 'POST', path: WORKSPACES, agent: false })
+    sent.setHeader('authorization', `Bearer ${TOKEN}`)
+    sent.setHeader('content-type', 'application/json')
+    const answer = new Promise<IncomingMessage>((resolve, reject) => sent.on('response', resolve).on('error', reject))
+    for (let i = 0; i < 80; i += 1) sent.write('x'.repeat(64 * 1024))
+    expect((await answer).statusCode).toBe(413)
+    sent.destroy()
+  })
+
   test('a body of brackets and a body that is no JSON are refused', async () => {
     expect(dig((await ask('POST', WORKSPACES, { raw: '['.repeat(100_000) })).body, 'message')).toMatch(/nested deeper/)
     expect((await ask('POST', WORKSPACES, { raw: '{"a":' })).code).toBe(400)
@@ -495,6 +511,27 @@ describe('about the control plane', () => {
     const unready = await ask('GET', '/readyz', { token: null })
     checks.length = 0
     expect([unready.code, dig(unready.body, 'message')]).toEqual([503, 'not ready: database (cannot be reached)'])
+  })
+
+  test('before everything is open it says that it lives, and to everything else what it waits for', async () => {
+    const door = portsOf()
+    const own = await openDoor(door, LOOPBACK)
+    const get = async (path: string, token = TOKEN) => {
+      const answer = await fetch(`http://127.0.0.1:${own.port}${path}`, { headers: { authorization: `Bearer ${token}` } })
+      return { code: answer.status, retryAfter: answer.headers.get('retry-after'), body: await answer.text() }
+    }
+    expect(await get('/healthz', 'wrong')).toMatchObject({ code: 200 })
+    expect(await get('/readyz', 'wrong')).toMatchObject({ code: 503, retryAfter: '1', body: expect.stringContaining('migration') })
+    expect(await get(WORKSPACES, 'wrong')).toMatchObject({ code: 401 })
+    expect(await get(WORKSPACES)).toMatchObject({ code: 503, retryAfter: '1', body: expect.stringContaining('migration') })
+    for (const path of ['/agent/v1/connect', `${WORKSPACES}/dev/exec`]) {
+      const text = `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n`
+      expect(await answered(tcp(text, own.port))).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n.*migration/s)
+    }
+    own.open(door)
+    expect((await get('/readyz')).code).toBe(200)
+    expect((await get(WORKSPACES)).code).toBe(200)
+    await own.close()
   })
 
   test('its version, metrics, summary, discovery and end', async () => {
@@ -593,6 +630,20 @@ describe('upgrades', () => {
     expect(await answered(upgrade('/agent/v1/connect', ''))).toMatch(/agent$/)
     expect((await answered(upgrade('/agent/v1/connect', '', 'evil.example'))).slice(0, 12)).toBe('HTTP/1.1 403')
   })
+})
+
+test('connections that break while they are refused cost nobody else theirs', async () => {
+  const dialAndBreak = () =>
+    new Promise<void>((resolve) => {
+      const socket = connectTcp(api.port, '127.0.0.1', () => {
+        socket.write('GET /agent/v1/connect HTTP/1.1\r\nhost: evil.example\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n')
+        setImmediate(() => socket.resetAndDestroy())
+      })
+      socket.on('close', () => resolve())
+      socket.on('error', () => {})
+    })
+  for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 20 }, dialAndBreak))
+  expect((await ask('GET', '/healthz')).code).toBe(200)
 })
 
 test('closing ends watches well, cuts what does not end, is quick, and may be repeated', async () => {

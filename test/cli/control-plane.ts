@@ -30,24 +30,19 @@ export async function withControlPlane(): Promise<ControlPlane> {
   const standalone = await openStandalone({ db, clock: systemClock, log: silentLog })
   const { cluster } = standalone
   const api = await openApi(
-    {
-      cluster,
-      db,
-      clock: systemClock,
-      log: silentLog,
-      metrics: createMetrics(),
-      version: '0.0.0-test',
-      token: TOKEN,
-      user: 'ada',
-      checks: [],
-      why: async (kind, namespace, name) => whyOf(kind, namespace, name),
-      status: refuse,
-      down: refuse,
-      exec: (_target, _request, socket) => socket.destroy(),
-      connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
-    },
+    { clock: systemClock, log: silentLog, metrics: createMetrics(), version: '0.0.0-test', token: TOKEN, user: 'ada' },
     { host: '127.0.0.1', port: 0, tls: null, insecure: false, hosts: [] },
   )
+  api.open({
+    cluster,
+    db,
+    checks: [],
+    why: async (kind, namespace, name) => whyOf(kind, namespace, name),
+    status: refuse,
+    down: refuse,
+    exec: (_target, _request, socket) => socket.destroy(),
+    connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
+  })
   const url = `http://127.0.0.1:${api.port}`
   afterAll(async () => {
     await api.close()
