@@ -15,8 +15,10 @@ interface Wanted {
   readonly selection: Selection
 }
 
-/** `get workspaces`, `get workspace dev`, `get workspace/dev`. */
+/** `get workspaces`, `get workspace dev`, `get workspace/dev`, `get templates,workspaces`. */
 export const run: Run = async (session, args, options) => {
+  const [kinds = '', ...names] = args
+  if (kinds.includes(',')) return several(session, [...new Set(kinds.split(',').map(kindNamed))], names, options)
   const wanted = wantedFrom(session, args, options)
   if (options.flag('watch')) return watch(session, wanted)
   if (wanted.names.length === 0) {
@@ -39,6 +41,32 @@ export const run: Run = async (session, args, options) => {
   else if (found.length > 0) printList(session, wanted, found, '')
   if (missing) throw missing
   return EXIT.done
+}
+
+async function several(session: Session, kinds: readonly Kind[], names: readonly string[], options: Options): Promise<number> {
+  if (names.length > 0) throw usage('names and several kinds exclude each other', 'write KIND/NAME, or ask for one kind at a time')
+  if (options.flag('watch')) throw usage('only one kind can be watched', 'ask for one kind at a time')
+  const lists = await Promise.all(
+    kinds.map(async (kind) => {
+      const wanted = wantedFrom(session, [kind.plural], options)
+      return { wanted, ...(await listObjects(session.client(), kind, wanted.namespace, wanted.selection)) }
+    }),
+  )
+  const items = lists.flatMap((list) => list.items)
+  if (isData(session.output)) printItems(session, items, '')
+  else for (const [i, list] of lists.entries()) printAfter(session, lists.slice(0, i), list)
+  return EXIT.done
+}
+
+interface ListOf {
+  readonly wanted: Wanted
+  readonly items: readonly ApiObject[]
+}
+
+/** Tables stand apart. */
+function printAfter(session: Session, before: readonly ListOf[], { wanted, items }: ListOf): void {
+  if (session.output !== 'name' && items.length > 0 && before.some((list) => list.items.length > 0)) session.terminal.out('')
+  printList(session, wanted, items, '')
 }
 
 const notThere = ({ namespace, environment }: Session, kind: Kind, name: string): Failure =>
@@ -79,10 +107,12 @@ function printData({ output, terminal }: Session, value: unknown): void {
   else terminal.out(JSON.stringify(value, null, 2))
 }
 
+const printItems = (session: Session, items: readonly ApiObject[], resourceVersion: string): void =>
+  printData(session, { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion }, items: items.map(inOrder) })
+
 function printList(session: Session, wanted: Wanted, items: readonly ApiObject[], resourceVersion: string): void {
   const { output, terminal } = session
-  if (isData(output))
-    return printData(session, { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion }, items: items.map(inOrder) })
+  if (isData(output)) return printItems(session, items, resourceVersion)
   if (output === 'name') return items.forEach((item) => terminal.out(`${wanted.kind.singular}/${item.metadata.name}`))
   if (items.length === 0) return terminal.err(nothingFound(wanted))
   for (const line of table(session, wanted, items)) terminal.out(line)

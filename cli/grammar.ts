@@ -132,7 +132,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '-w, --watch', help: 'go on showing what changes' },
       output(['table', 'wide', 'json', 'yaml', 'name'], 'how to answer', 'table'),
     ],
-    examples: ['get workspaces', 'get ws dev -o yaml', 'get templates -A -w'],
+    examples: ['get workspaces', 'get ws dev -o yaml', 'get templates,workspaces', 'get templates -A -w'],
     load: () => import('./get.ts'),
   },
   {

@@ -18,8 +18,13 @@ try {
   if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   process.exitCode = failure.code
 }
-// Open sockets and timers are nobody's business any more.
+// Open sockets and timers are nobody's business any more, but a slow reader of a pipe gets all that was written.
+await Promise.all([written(process.stdout), written(process.stderr)])
 process.exit()
+
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()))
+}
 
 function bug(error: unknown): Failure {
   return new Failure(EXIT.didNotBecomeSo, {

@@ -49,6 +49,7 @@ const portsOf = (): ApiPorts => ({
   checks,
   why: async (kind, namespace, name) => {
     if (name === 'broken') throw new Error('a secret detail of the inside')
+    if (name === 'nobody') return null
     if (name === 'away') throw new Transient('Postgres cannot be reached')
     return { kind, namespace, name, summary: 'as wanted' }
   },
@@ -551,6 +552,7 @@ describe('about the control plane', () => {
       summary: 'as wanted',
     })
     expect((await ask('GET', '/apis/bothy.dev/v1alpha1/owners/ada/why')).code).toBe(404)
+    expect((await ask('GET', `${WORKSPACES}/nobody/why`)).code).toBe(404)
   })
 })
 
@@ -632,16 +634,17 @@ describe('upgrades', () => {
   })
 })
 
-test('connections that break while they are refused cost nobody else theirs', async () => {
-  const dialAndBreak = () =>
-    new Promise<void>((resolve) => {
-      const socket = connectTcp(api.port, '127.0.0.1', () => {
-        socket.write('GET /agent/v1/connect HTTP/1.1\r\nhost: evil.example\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n')
-        setImmediate(() => socket.resetAndDestroy())
-      })
-      socket.on('close', () => resolve())
-      socket.on('error', () => {})
+const dialAndBreak = () =>
+  new Promise<void>((resolve) => {
+    const socket = connectTcp(api.port, '127.0.0.1', () => {
+      socket.write('GET /agent/v1/connect HTTP/1.1\r\nhost: evil.example\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n')
+      setImmediate(() => socket.resetAndDestroy())
     })
+    socket.on('close', () => resolve())
+    socket.on('error', () => {})
+  })
+
+test('connections that break while they are refused cost nobody else theirs', async () => {
   for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 20 }, dialAndBreak))
   expect((await ask('GET', '/healthz')).code).toBe(200)
 })

@@ -121,6 +121,32 @@ test('get prints the printer columns within 80 columns, and every other form', a
   expect(await plane.bothy(['get', 'templates', '-n', ns])).toEqual({ code: 0, stdout: '', stderr: `No templates in namespace ${ns}.\n` })
 })
 
+test('get shows several kinds at once, as tables, names or one list', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev')
+  const template = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Template', metadata: { name: 'hello', namespace: ns } }
+  const spec = { source: { type: 'Inline', inline: { files: { 'main.tf': '' } } } }
+  await cluster.create({ ...template, spec }, { manager: 'test', user: 'ada' })
+  const asked = (...more: string[]) => plane.bothy(['get', 'wsr,tpl,ws,tpl', '-n', ns, ...more])
+  const tables = await asked()
+  expect(tables.stdout).toMatch(/^NAME +READY .*\nhello .*\n\nNAME +STATE .*\ndev .*\n$/)
+  expect(tables.stderr).toBe(`No workspacerequests in namespace ${ns}.\n`)
+  expect((await asked('-o', 'name')).stdout).toBe('template/hello\nworkspace/dev\n')
+  expect(JSON.parse((await asked('-o', 'json')).stdout)).toMatchObject({
+    kind: 'List',
+    items: [{ kind: 'Template' }, { kind: 'Workspace' }],
+  })
+  expect((await asked('dev')).code).toBe(2)
+  expect((await asked('-w')).code).toBe(2)
+})
+
+test('a pipe gets all of a long answer', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev', { outputs: { long: 'x'.repeat(1_000_000) } })
+  const { stdout } = await plane.bothy(['get', 'ws', 'dev', '-n', ns, '-o', 'json'])
+  expect(JSON.parse(stdout)).toMatchObject({ status: { outputs: { long: expect.stringMatching(/^x{1000000}$/) } } })
+})
+
 test('what is not there exits 3, also as JSON; a wrong token exits 4', async () => {
   const missing = await plane.bothy(['get', 'workspace', 'nobody'])
   expect(missing).toEqual({
