@@ -75,7 +75,7 @@ test('a third Ctrl-C goes at once, and leaves nothing of its own', { timeout: 60
   const home = slowHome()
   const up = await upInTheMiddleOfABuild(home)
   // One that hears nothing for a while, so that the second wish does not end it all.
-  const [provisioner] = home.processes().filter(({ command }) => /main\.ts provisioner/.test(command))
+  const provisioner = home.processes().find(({ command }) => /main\.ts provisioner/.test(command))
   process.kill(provisioner?.pid ?? 0, 'SIGSTOP')
   process.kill(up.pid, 'SIGINT')
   await until('the first to be understood', () => /finishing a build/.test(up.output()))

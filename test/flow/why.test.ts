@@ -74,7 +74,7 @@ test('why names what holds a workspace, and until when', { timeout: 90_000 }, as
   expect(retried.holds).toMatch(/main\.tf|home/)
 
   // A provisioner that stands still serves nobody, so the build that a person asks for stays where it is.
-  const [provisioner] = home.processes().filter(({ command }) => /controller\/main\.ts provisioner/.test(command))
+  const provisioner = home.processes().find(({ command }) => /controller\/main\.ts provisioner/.test(command))
   process.kill(provisioner?.pid ?? 0, 'SIGSTOP')
   const stopping = home.run(['stop', 'dev'])
   const building = await whyWhen(home, 'dev', ({ holds }) => /build/i.test(holds))
