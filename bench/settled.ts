@@ -167,8 +167,7 @@ async function changed({ client }: ControlPlane, workspaces: Watching, count: nu
     const seen = workspaces.when(name, 'changed', (object) => generationOf(object) >= generation)
     const decided = workspaces.when(name, 'decided', (object) => observedOf(object) >= generation)
     const answer = await patchWorkspace(client, name, { spec: { updates: generation % 2 === 0 ? 'Automatic' : 'Manual' } })
-    if (generationOf(answer) !== generation)
-      throw new Error(`the change of ${name} changed nothing: ${JSON.stringify(answer)}`)
+    if (generationOf(answer) !== generation) throw new Error(`the change of ${name} changed nothing: ${JSON.stringify(answer)}`)
     const [seenAt, decidedAt] = await Promise.all([seen, decided])
     found.push({ seenMs: seenAt - sentAt, decidedMs: decidedAt - seenAt })
   }
