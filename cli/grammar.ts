@@ -121,6 +121,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./diff.ts'),
   },
   {
+    name: 'adopt',
+    arguments: '<object>',
+    group: 'Declare what should be:',
+    summary: 'keep an object by hand that a file declares',
+    more: 'Its annotation bothy.dev/adopted then keeps every file off, also one that still declares it; bothy up says so. --undo takes the annotation away.',
+    options: [NAMESPACE, DRY_RUN, { flags: '--undo', help: 'let files declare it again' }, JSON_OUTPUT],
+    examples: ['adopt workspace/dev', 'adopt workspace/dev --undo'],
+    load: () => import('./adopt.ts'),
+  },
+  {
     name: 'get',
     arguments: '<kind> [name...]',
     group: 'Look at what is:',

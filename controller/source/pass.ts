@@ -170,7 +170,8 @@ async function markError({ cluster, writer }: PassPorts, { key, sourceError }: S
   try {
     await cluster.patch(kind, namespace, name, { metadata: { annotations: { [ANNOTATION.sourceError]: wanted } } }, writer)
   } catch (error) {
-    if (!isRefused(error, 'NotFound')) throw error
+    // Gone, or somebody else's, since it was read.
+    if (!isRefused(error, 'NotFound', 'Conflict')) throw error
   }
 }
 

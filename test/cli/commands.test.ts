@@ -280,6 +280,36 @@ test('create asks the template what it needs, and makes a workspace', async () =
   expect(await plane.bothy(['create', 'dev', '-t', 'hello', '-p', 'size=big', '-n', ns])).toMatchObject({ code: 4 })
 })
 
+test('adopt takes an object from its file, says what that means, and gives it back', async () => {
+  const ns = await newNamespace()
+  const folder = { manager: 'bothy-folder', user: 'ada', declarer: 'folder:/work/team' }
+  const declaredBy = JSON.stringify({ source: 'folder:/work/team', path: 'dev.yaml', line: 3, revision: 'sha256:1' })
+  const draft = (kind: string, name: string, spec: object) =>
+    ({
+      apiVersion: 'bothy.dev/v1alpha1',
+      kind,
+      metadata: { name, namespace: ns, annotations: { 'bothy.dev/declared-by': declaredBy } },
+      spec,
+    }) as const
+  await cluster.apply(draft('Workspace', 'dev', { template: { name: 'hello' } }), folder)
+  await cluster.apply(draft('Template', 'hello', { source: { type: 'Folder', folder: { path: './hello' } } }), folder)
+  const adopt = (...args: string[]) => plane.bothy(['adopt', ...args, '-n', ns])
+  const annotations = async () => (await cluster.get('Workspace', ns, 'dev'))?.metadata.annotations
+  const said = `workspace/dev in ${ns} is kept by hand from now on; dev.yaml of folder:/work/team no longer changes it`
+
+  expect(await adopt('workspace/dev', '--dry-run')).toEqual({ code: 0, stdout: `${said} (dry run)\n`, stderr: '' })
+  expect(await annotations()).toEqual({ 'bothy.dev/declared-by': declaredBy })
+  expect(await adopt('workspace/dev')).toEqual({ code: 0, stdout: `${said}\n`, stderr: '' })
+  expect(await annotations()).toEqual({ 'bothy.dev/adopted': 'true' })
+  expect((await adopt('workspace/dev')).stdout).toBe(`workspace/dev in ${ns} is kept by hand already\n`)
+  const changed = await plane.bothy(['apply', '-f', '-', '-n', ns], workspace('dev', '  power: Stopped\n'))
+  expect(changed).toEqual({ code: 0, stdout: `workspace/dev in ${ns} configured\n`, stderr: '' })
+  expect((await adopt('workspace/dev', '--undo')).stdout).toMatch(/may be declared by a file again/)
+  expect(await annotations()).toBeUndefined()
+  expect((await adopt('template/hello')).stderr).toMatch(/^note: only a file can declare a template of a folder/)
+  expect((await adopt('workspace/missing')).code).toBe(3)
+})
+
 test('delete waits until it is gone; diff shows what apply would do', async () => {
   const ns = await newNamespace()
   await given(ns, 'dev')

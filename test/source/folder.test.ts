@@ -260,6 +260,27 @@ test('an object of another folder is left to it, and a folder no longer given le
   expect(greetingOf(await first.object('Workspace', 'dev'))).toBe('first')
 })
 
+const mark = (adopted: string | null) => ({ metadata: { annotations: { 'bothy.dev/declared-by': null, 'bothy.dev/adopted': adopted } } })
+
+test('what was adopted stays as it is kept by hand, and the file that still declares it is told', async () => {
+  const folder = newFolder()
+  folder.write('dev.yaml', workspace('dev', 'first'))
+  folder.write('other.yaml', workspace('other'))
+  await folder.start()
+  const ada = { manager: 'test', user: 'ada' }
+  await cluster.patch('Workspace', folder.namespace, 'dev', mark('true'), ada)
+  folder.write('dev.yaml', workspace('dev', 'second'))
+  await folder.says(/^dev\.yaml:1:1: DeclaredElsewhere: Workspace "dev" was adopted and is kept by hand/)
+  folder.remove('dev.yaml')
+  folder.remove('other.yaml')
+  folder.write('third.yaml', workspace('third'))
+  await until('the other to be pruned', async () => (await folder.object('Workspace', 'other')) === null)
+  expect(greetingOf(await folder.object('Workspace', 'dev'))).toBe('first')
+  await cluster.patch('Workspace', folder.namespace, 'dev', mark(null), ada)
+  folder.write('dev.yaml', workspace('dev', 'third'))
+  await until('the file to have it back', async () => greetingOf(await folder.object('Workspace', 'dev')) === 'third')
+})
+
 test('requests cannot be declared, and a document without a name is told where', async () => {
   const folder = newFolder()
   folder.write(
