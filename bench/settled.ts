@@ -103,7 +103,8 @@ async function seeded({ say }: Asked, { place, folder, env, db, count }: Setting
   const sealer = await openKey({ file: join(place.folder, 'state', 'key'), env: undefined, db })
   say(`making ${count} workspaces`)
   await seedSettled({ db, sealer, digest: version?.digest ?? '', count })
-  await db.query('analyze')
+  // Or the server would tidy up by itself while we listen for silence.
+  await db.query('vacuum analyze')
   const first = await startUp(place, folder, env)
   await allLookedAt(first, count)
   await calm(db)
