@@ -2,7 +2,7 @@
 // The program `bothy` in a checkout: installs what is missing, then runs cli/main.ts on the pinned Node.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { argv, execPath, exit, stderr } from 'node:process'
+import { argv, exit, stderr } from 'node:process'
 import { environment, install, pinnedNode, root } from './bootstrap.js'
 
 install()
@@ -10,8 +10,8 @@ const node = pinnedNode()
 const args = [join(root, 'cli', 'main.ts'), ...argv.slice(2)]
 const env = { ...environment(), BOTHY_PROGRAM: argv[1]?.endsWith('kubectl-bothy') ? 'kubectl bothy' : 'bothy' }
 
-if (node !== execPath && typeof process.execve === 'function')
-  process.execve(node, [node, '--disable-warning=ExperimentalWarning', ...args], env)
+// One process instead of two, where this Node can.
+if (typeof process.execve === 'function') process.execve(node, [node, '--disable-warning=ExperimentalWarning', ...args], env)
 
 // Older Node cannot become another program, so this one stays as its parent. The channel tells the child when it is gone.
 const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
