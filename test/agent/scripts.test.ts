@@ -52,6 +52,16 @@ test('a start script that fails is said, and the workspace can be used', async (
   expect(await said(made, 3)).toEqual(['agent: bad error exited with 3', 'agent: bad warn oh no', 'agent: good info done in …'])
 })
 
+test('a script that cannot be written down for its interpreter is said, and the agent lives on', async () => {
+  const made = await makeAgent(db, { scripts: [script('first', '#!/bin/sh\ntrue')] })
+  const agent = startAgent(made, plane.url, { env: { TMPDIR: '/dev/null' } })
+  const row = await reached(db, made, 'StartError')
+  expect(row.message).toMatch(/^script first could not be started: ENOTDIR/)
+  const someone = person(plane.url, made, ['echo', 'usable'], { input: '' })
+  expect(await someone.code).toBe(0)
+  expect(agent.output()).toBe('')
+})
+
 test('a start script that takes too long is ended with everything it started', async () => {
   const made = await makeAgent(db, { scripts: [script('slow', 'sleep 1000 & echo $! > "$HOME/pid"; wait', { timeoutSeconds: 1 })] })
   const agent = startAgent(made, plane.url)
