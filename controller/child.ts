@@ -43,15 +43,18 @@ export function keepRunning({ name, command, args, env, clock, log }: ChildOptio
     for (const stream of [started.stdout, started.stderr]) {
       stream?.on('data', (data: Buffer) => log.info(`${name} says`, { text: data.subarray(0, LINE_BYTES_MAX).toString().trimEnd() }))
     }
-    started.on('error', (error) => log.error(`${name} cannot be started`, { error }))
-    started.on('exit', (code, signal) => {
+    const over = (how: Readonly<Record<string, unknown>>): void => {
+      if (child !== started) return
       child = null
       if (ending) return
       failures = clock.elapsedMs() - startedAt > STEADY_MS ? 1 : failures + 1
       const pauseMs = exponentialMs(failures, PAUSE_FIRST_MS, PAUSE_MOST_MS)
-      log.warn(`${name} ended by itself and is started again`, { code, signal, pauseMs })
+      log.warn(`${name} ended by itself and is started again`, { ...how, pauseMs })
       clock.after(pauseMs, start)
-    })
+    }
+    // Where the system has no room for one more process there is no exit, only this.
+    started.on('error', (error) => over({ error }))
+    started.on('exit', (code, signal) => over({ code, signal }))
   }
   start()
 
@@ -64,6 +67,7 @@ export function keepRunning({ name, command, args, env, clock, log }: ChildOptio
       if (!running) return Promise.resolve()
       return new Promise((ended) => {
         running.once('exit', () => ended())
+        running.once('error', () => ended())
         running.stdin?.write(`${line}\n`)
       })
     },

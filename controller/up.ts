@@ -49,7 +49,12 @@ export async function runUp(config: Config): Promise<number> {
     opened = standalone
     const follower = createFollower(standalone.cache, config.quiet ? () => {} : say)
     await begin(config, standalone, follower, closers, log)
-    void showOnceSettled(config, follower, standalone, () => ending.resolve({ why: 'settled' }))
+    const settled = () => ending.resolve({ why: 'settled' })
+    showOnceSettled(config, follower, standalone, settled).catch((error: unknown) => {
+      // The database is away, or was closed just now.
+      log.warn('the first table could not be shown', { error })
+      if (config.once) settled()
+    })
     return await end(await ending.promise, config, standalone, follower, closers, log)
   } finally {
     await closeInOrder(closers.steps(), systemClock, log)
