@@ -4,7 +4,13 @@ import { EXIT, Failure, usage } from './failure.ts'
 import { field, isRecord, listOf, textOf, type JsonRecord } from './json.ts'
 import { getObject, inOrder, kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
 import type { Run, Session } from './session.ts'
-import { goalOf, waitFor } from './wait.ts'
+import { conditionOf, goalOf, waitFor, type Goal } from './wait.ts'
+
+/** Whoever has just made it is there to mend it. */
+const RUNNING: Goal = {
+  ...goalOf('condition=Running'),
+  isHopeless: (object) => textOf(field(conditionOf(object, 'Stalled'), 'status')) === 'True',
+}
 
 export const run: Run = async (session, args, options) => {
   const workspace = refOf(args[0] ?? '', session.namespace, 'workspace')
@@ -27,7 +33,7 @@ export const run: Run = async (session, args, options) => {
   )
   if (options.flag('dryRun') || !options.flag('wait'))
     return printed(session, created, options.flag('dryRun') ? 'would be created' : 'created')
-  const running = await waitFor(session, workspace, goalOf('condition=Running'), options.milliseconds('timeout') ?? 0)
+  const running = await waitFor(session, workspace, RUNNING, options.milliseconds('timeout') ?? 0)
   return printed(session, running ?? created, `is running; enter it: ${session.environment.program} exec ${workspace.name}`)
 }
 

@@ -1,4 +1,4 @@
-import { readGiven, refOfDocument } from './documents.ts'
+import { readGiven, refOfDocument, shownPlace } from './documents.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { pathOfRef, refOf, shownRef, type Ref } from './objects.ts'
 import type { Options } from './options.ts'
@@ -57,6 +57,9 @@ function refsOf(args: readonly string[], namespace: string): Ref[] {
 async function refsOfFiles(session: Session, options: Options): Promise<Ref[]> {
   const files = options.list('file')
   if (files.length === 0) return []
-  const { documents } = await readGiven(files)
+  const { documents, problems } = await readGiven(files)
+  // What cannot be read may name something that should go: half of it is not deleted.
+  for (const problem of problems)
+    throw new Failure(EXIT.refused, { what: problem.message, where: shownPlace(problem) }, { reason: 'InvalidYaml' })
   return documents.map((document) => refOfDocument(document, session.namespace)).toReversed()
 }

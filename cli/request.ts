@@ -13,14 +13,15 @@ import { watchOne } from './watch.ts'
 interface Action {
   readonly action: string
   readonly doing: string
-  readonly done: string
+  /** null: the answer itself says it. */
+  readonly done: string | null
 }
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   start: { action: 'Start', doing: 'starting', done: 'is running' },
   stop: { action: 'Stop', doing: 'stopping', done: 'is stopped' },
   restart: { action: 'Restart', doing: 'restarting', done: 'is running again' },
-  cancel: { action: 'CancelBuild', doing: 'canceling the build of', done: 'has no build running any more' },
+  cancel: { action: 'CancelBuild', doing: 'canceling the build of', done: null },
 }
 
 const WSR = 'WorkspaceRequest'
@@ -35,7 +36,11 @@ export const run: Run = async (session, args, options) => {
   if (!options.flag('wait')) return answer(session, request, `asked: ${action.doing} ${workspace.name}`)
   const answered = await followed(session, workspace, request, action, options)
   const succeeded = conditionOf(answered)
-  if (textOf(field(succeeded, 'status')) === 'True') return answer(session, answered, `${shownRef(workspace)} ${action.done}`)
+  if (textOf(field(succeeded, 'status')) === 'True') {
+    const { done } = action
+    const message = textOf(field(succeeded, 'message')) ?? ''
+    return answer(session, answered, `${shownRef(workspace)}${done === null ? `: ${message}` : ` ${done}`}`)
+  }
   throw refusedBy(session, workspace, succeeded)
 }
 

@@ -10,6 +10,8 @@ export interface Goal {
   readonly name: string
   isSo(object: ApiObject | null): boolean
   standing(object: ApiObject | null): string
+  /** Waiting longer does not help. */
+  isHopeless?(object: ApiObject | null): boolean
 }
 
 export const run: Run = async (session, args, options) => {
@@ -88,6 +90,7 @@ export async function waitFor(session: Session, ref: Ref, goal: Goal, timeoutMs:
     for await (const object of watchOne(session.client(), session.clock, ref.kind, ref.namespace, ref.name, signal)) {
       if (goal.isSo(object)) return object
       last = goal.standing(object)
+      if (goal.isHopeless?.(object)) throw held(session, ref, last)
       progress.step(`${shownRef(ref)}: ${last}`)
     }
   } finally {
@@ -101,6 +104,13 @@ export const detached = ({ environment, namespace }: Session, ref: Ref): Failure
   new Failure(EXIT.didNotBecomeSo, {
     what: 'detached; the work goes on',
     fix: `come back with ${environment.program} get ${ref.kind.singular} ${ref.name}${namespace === 'default' ? '' : ` -n ${namespace}`} -w`,
+  })
+
+const held = ({ environment, namespace }: Session, ref: Ref, last: string): Failure =>
+  new Failure(EXIT.didNotBecomeSo, {
+    what: `${shownRef(ref)} does not go on by itself`,
+    where: last,
+    fix: `${environment.program} why ${ref.kind.singular}/${ref.name}${namespace === 'default' ? '' : ` -n ${namespace}`} says what would change it`,
   })
 
 const notSo = ({ environment, namespace }: Session, ref: Ref, goal: Goal, last: string): Failure =>

@@ -280,6 +280,21 @@ test('create asks the template what it needs, and makes a workspace', async () =
   expect(await plane.bothy(['create', 'dev', '-t', 'hello', '-p', 'size=big', '-n', ns])).toMatchObject({ code: 4 })
 })
 
+test('create ends when what it made does not go on by itself', async () => {
+  const ns = await newNamespace()
+  const template = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Template', metadata: { name: 'hello', namespace: ns } }
+  await cluster.create({ ...template, spec: { source: { type: 'Folder', folder: { path: './x' } } } }, { manager: 'test', user: 'ada' })
+  const creating = plane.begin(['create', 'dev', '-t', 'hello', '-n', ns])
+  await until('the workspace to be made', () => cluster.get('Workspace', ns, 'dev'))
+  const conditions = ['Ready', 'Stalled'].map((type) =>
+    condition(type, type === 'Ready' ? 'False' : 'True', 'ParameterInvalid', 'Parameter "size" needs a value.'),
+  )
+  await cluster.patchStatus('Workspace', ns, 'dev', { status: { state: 'Pending', observedGeneration: 1, conditions } }, CONTROLLER)
+  await until('it to end', () => creating.output().includes('does not go on by itself'))
+  expect(creating.output()).toContain('where:  Pending: Parameter "size" needs a value.')
+  expect(await creating.end('SIGCONT')).toBe(1)
+})
+
 test('adopt takes an object from its file, says what that means, and gives it back', async () => {
   const ns = await newNamespace()
   const folder = { manager: 'bothy-folder', user: 'ada', declarer: 'folder:/work/team' }
@@ -323,6 +338,8 @@ test('delete waits until it is gone; diff shows what apply would do', async () =
     code: 0,
     stdout: `workspace/dev in ${ns} would be deleted\n`,
   })
+  writeFileSync(file, `${workspace('dev')}---\nkind: [unclosed\n`)
+  expect(await plane.bothy(['delete', '-f', file, '-n', ns])).toMatchObject({ code: 4, stdout: '' })
   expect(await plane.bothy(['delete', 'workspace/dev', '-n', ns])).toMatchObject({ code: 0, stdout: `workspace/dev in ${ns} deleted\n` })
   expect(await cluster.get('Workspace', ns, 'dev')).toBe(null)
 })
