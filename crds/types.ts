@@ -612,7 +612,7 @@ export type WorkspaceStatus = {
       readonly url?: string
     })[]
   })[]
-  /** Terraform outputs that are not sensitive. */
+  /** Terraform outputs that are not sensitive; one that is longer than 8192 characters is left out. */
   readonly outputs?: Readonly<Record<string, Json>>
   /** Ready: it is as wanted, be that running or stopped. Running: it can be used now. Reconciling, Stalled, Drifted, OrphansPossible and AwaitingApproval are there only while true. */
   readonly conditions?: readonly ({
