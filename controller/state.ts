@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { Misconfigured, Refused } from './kernel/errors.ts'
+import { makeFolder } from './kernel/folders.ts'
 import { isSame, startOf } from './kernel/pids.ts'
 
 /** The state folder of a standalone: what is in it, and that only one control plane works on it. */
@@ -62,7 +63,7 @@ export function openState(dir: string): StateFolder {
 
 function makePrivate(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolder(dir)
   } catch (error) {
     throw new Refused(
       'BadRequest',

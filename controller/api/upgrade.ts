@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { isJsonObject, own } from '../../crds/schema/types.ts'
+import type { Resource } from '../cluster/port.ts'
 import { Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
@@ -50,8 +52,17 @@ async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex,
   const workspace = await ports.cluster.get('Workspace', namespace, name)
   if (!workspace)
     throw new Refused('NotFound', `workspaces.bothy.dev "${name}" not found`, { name, group: 'bothy.dev', kind: 'workspaces' })
+  refuseStopped(workspace)
   const subject = { uid: workspace.metadata.uid, namespace, name }
   ports.exec({ subject, agentName: query.get('agent'), actor: ports.user }, request, socket, head)
+}
+
+/** Nobody answers there, so nobody is waited for. */
+function refuseStopped({ metadata, status }: Resource): void {
+  const power = own(status ?? {}, 'power')
+  if (!isJsonObject(power) || own(power, 'effective') !== 'Stopped') return
+  const how = own(power, 'reason') === 'NotBuilt' ? 'was not built yet' : 'is stopped'
+  throw new Refused('Conflict', `Workspace ${metadata.name} ${how}.`, { name: metadata.name, group: 'bothy.dev', kind: 'workspaces' })
 }
 
 const PHRASES: Readonly<Record<number, string>> = {
@@ -59,6 +70,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  409: 'Conflict',
   503: 'Service Unavailable',
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { shortUid } from '../kernel/names.ts'
 
 /** Where the things of a machine lie below the state folder, and what is written down about it. */
@@ -49,27 +49,7 @@ export interface MachineRecord {
   readonly process: { readonly pid: number; readonly start: string; readonly startedAt: string } | null
 }
 
-const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
-
-/**
- * With the folders above it. Not by the recursive form: a template may name any home, and below /proc that form of mkdir tries
- * again without end.
- */
-export async function makeFolder(folder: string): Promise<void> {
-  const make = () => mkdir(folder, { mode: FOLDER_MODE })
-  try {
-    await make().catch(async (error: unknown) => {
-      if (!hasCode(error, 'ENOENT') || dirname(folder) === folder) throw error
-      await makeFolder(dirname(folder))
-      await make()
-    })
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST') || !(await stat(folder)).isDirectory()) throw error
-  }
-}
-
-const hasCode = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code
 
 /** Whole or not at all. */
 export async function writePrivate(file: string, text: string): Promise<void> {

@@ -54,6 +54,8 @@ const SOURCE_REASONS = [
   'FolderUnavailable',
   'TemplateInvalid',
   'DeclaredElsewhere',
+  'NotDeclarable',
+  'InUse',
 ] as const satisfies readonly Reason[]
 
 /**
