@@ -25,6 +25,7 @@ export async function runDown(config: Config): Promise<number> {
   const state = openState(config.stateDir)
   const log = logTo(state.logFile, config)
   const closers = createClosers()
+  const unable = Promise.withResolvers<number>()
   const stopListening = listenToSignals(systemClock, [() => process.exit(130)])
   try {
     const standalone = await openEverything({
@@ -35,12 +36,16 @@ export async function runDown(config: Config): Promise<number> {
       closers,
       goingDown: true,
       onDown: () => ({ pid: process.pid, running: [] }),
+      onUnable: (why) => {
+        process.stderr.write(`bothy: nothing can be stopped: ${why}\n`)
+        unable.resolve(2)
+      },
       onLost: (why) => {
         process.stderr.write(`bothy: the database is gone and did not come back: ${why}\n`)
         process.exit(1)
       },
     })
-    return await bringDown(standalone, say)
+    return await Promise.race([bringDown(standalone, say), unable.promise])
   } finally {
     await closeInOrder(closers.steps(), systemClock, log)
     stopListening()

@@ -55,6 +55,8 @@ export interface StandaloneOptions {
   readonly goingDown: boolean
   /** Somebody asked over the API for everything to be brought down. Answers what they are told. */
   readonly onDown: () => DownAnswer
+  /** Nothing can be built as this machine is; told each time that it is tried. */
+  readonly onUnable: (why: string) => void
   /** The database died and could not be brought back: nothing works any more. */
   readonly onLost: (why: string) => void
 }
@@ -177,7 +179,7 @@ async function serve(
   })
 }
 
-function startProvisioner({ config, state, clock, log, closers }: StandaloneOptions, databaseUrl: string, url: string): Child {
+function startProvisioner({ config, state, clock, log, closers, onUnable }: StandaloneOptions, databaseUrl: string, url: string): Child {
   const child = keepRunning({
     name: 'provisioner',
     command: process.execPath,
@@ -191,6 +193,7 @@ function startProvisioner({ config, state, clock, log, closers }: StandaloneOpti
     },
     clock,
     log,
+    onMisconfigured: onUnable,
   })
   closers.add('provisioner', () => child.end(FINISH))
   return child

@@ -19,7 +19,7 @@ const SETTLE_LOOK_MS = 50
 const FIRST_TABLE_MS = 60_000
 
 /** Why the control plane ends. */
-type Ending = { readonly why: 'told' | 'down' | 'settled' } | { readonly why: 'lost'; readonly message: string }
+type Ending = { readonly why: 'told' | 'down' | 'settled' | 'unable' } | { readonly why: 'lost'; readonly message: string }
 
 export async function runUp(config: Config): Promise<number> {
   const state = openState(config.stateDir)
@@ -27,6 +27,7 @@ export async function runUp(config: Config): Promise<number> {
   const closers = createClosers()
   const ending = Promise.withResolvers<Ending>()
   let opened: Standalone | null = null
+  let unable: string | null = null
   const stopListening = listenToSignals(systemClock, [
     () => ending.resolve({ why: 'told' }),
     () => cancelBuilds(opened),
@@ -43,6 +44,11 @@ export async function runUp(config: Config): Promise<number> {
       onDown: () => {
         ending.resolve({ why: 'down' })
         return { pid: process.pid, running: opened ? runningNames(opened.cache) : [] }
+      },
+      onUnable: (why) => {
+        if (unable !== why) process.stderr.write(`bothy: nothing can be built: ${why}\n`)
+        unable = why
+        if (config.once) ending.resolve({ why: 'unable' })
       },
       onLost: (message) => ending.resolve({ why: 'lost', message }),
     })
@@ -118,6 +124,7 @@ async function end(
     process.stderr.write(`fix: ${config.stateDir}/pg/server.log says why; then start it again, nothing is lost\n`)
     return 1
   }
+  if (ending.why === 'unable') return 2
   if (ending.why === 'settled') return follower.ready() ? 0 : 1
   if (ending.why === 'down') return bringDown(standalone, say)
   const running = workspacesOf(standalone.cache).filter(({ status }) => status?.power?.effective === 'Running')

@@ -7,7 +7,18 @@ import { until } from '../support/until.ts'
 const running = (command: string, args: readonly string[] = []) => {
   const lines: string[] = []
   const log = jsonLog(systemClock, 'debug', (line) => lines.push(line))
-  return { lines, child: keepRunning({ name: 'helper', command, args, env: { PATH: '/usr/bin:/bin' }, clock: systemClock, log }) }
+  return {
+    lines,
+    child: keepRunning({
+      name: 'helper',
+      command,
+      args,
+      env: { PATH: '/usr/bin:/bin' },
+      clock: systemClock,
+      log,
+      onMisconfigured: () => {},
+    }),
+  }
 }
 
 test('a program that cannot be started is tried again, and keeps nobody from ending', async () => {
