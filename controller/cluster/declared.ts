@@ -58,10 +58,11 @@ export function refuseSecondDeclarer({ kind, plural, singular, group }: Kind, { 
   const { name, annotations } = metadata
   const declared = declarationOf(metadata)
   if (declared ? declared.source === declarer : annotations?.[ADOPTED] !== 'true') return
-  const keeper = declared
-    ? `is declared by ${describeDeclaration(declared)}`
-    : `was adopted and is kept by hand: take it out of the file, or run \`bothy adopt ${singular}/${name} --undo\``
-  throw new Refused('Conflict', `${kind} "${name}" ${keeper}`, { kind: plural, group, name })
+  const details = { kind: plural, group, name }
+  if (declared) throw new Refused('Conflict', `${kind} "${name}" is declared by ${describeDeclaration(declared)}`, details)
+  const fix = `take it out of the file, or run \`bothy adopt ${singular}/${name} --undo\``
+  const causes = [{ reason: 'Adopted', field: 'metadata.annotations', message: `${ADOPTED} is true` }]
+  throw new Refused('Conflict', `${kind} "${name}" was adopted and is kept by hand: ${fix}`, { ...details, causes })
 }
 
 /** What a person may not change about an object: the spec of a declared one, and what sources write. */

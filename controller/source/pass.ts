@@ -159,7 +159,9 @@ async function applyOne({ cluster, writer }: PassPorts, { declared, declaredBy, 
 function refusedAt(error: Refused, declared: Declared): Problem {
   const { path } = declared
   if (error.reason === 'Conflict') {
-    const message = `${error.message}; to let this folder have it, bothy delete it there, or give this folder a --state of its own`
+    const isAdopted = error.details.causes?.some(({ reason }) => reason === 'Adopted') === true
+    const fix = isAdopted ? '' : '; to let this folder have it, bothy delete it there, or give this folder a --state of its own'
+    const message = error.message + fix
     return { reason: 'DeclaredElsewhere', path, line: declared.line, column: declared.column, message, about: declared.key }
   }
   // That rules were not looked at because of the other causes is nothing to mend.

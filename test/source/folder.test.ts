@@ -270,7 +270,7 @@ test('what was adopted stays as it is kept by hand, and the file that still decl
   const ada = { manager: 'test', user: 'ada' }
   await cluster.patch('Workspace', folder.namespace, 'dev', mark('true'), ada)
   folder.write('dev.yaml', workspace('dev', 'second'))
-  await folder.says(/^dev\.yaml:1:1: DeclaredElsewhere: Workspace "dev" was adopted and is kept by hand/)
+  await folder.says(/^dev\.yaml:1:1: DeclaredElsewhere: Workspace "dev" was adopted .* `bothy adopt workspace\/dev --undo`$/)
   folder.remove('dev.yaml')
   folder.remove('other.yaml')
   folder.write('third.yaml', workspace('third'))
