@@ -46,7 +46,7 @@ export function connect(environment: Environment, given: Given): Client {
       throw unreachable(environment, base, from, error)
     })
     if ((answer.statusCode ?? 500) < 400) return answer
-    throw failureOfAnswer(answer.statusCode ?? 500, await textOf(answer), { url: base, from })
+    throw failureOfAnswer(answer.statusCode ?? 500, await textOf(answer), { url: base, from, sent: call.body !== undefined })
   }
 
   return {

@@ -1,3 +1,4 @@
+import { plain } from '../controller/kernel/plain.ts'
 import { writeYaml } from '../crds/documents.ts'
 import { getOrNull } from './declare.ts'
 import { EXIT, Failure, usage } from './failure.ts'
@@ -94,7 +95,7 @@ async function askFor(missing: readonly unknown[]): Promise<Readonly<Record<stri
     for (const parameter of missing) {
       const name = textOf(field(parameter, 'name')) ?? ''
       const description = textOf(field(parameter, 'description'))
-      answers[name] = await lines.question(`${name}${description ? ` (${description})` : ''}: `)
+      answers[name] = await lines.question(`${plain(`${name}${description ? ` (${description})` : ''}`)}: `)
     }
   } finally {
     lines.close()

@@ -1,6 +1,6 @@
 import { EXIT, Failure, usage } from './failure.ts'
 import { field, listOf, textOf } from './json.ts'
-import { refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
+import { inNamespace, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
 import { createProgress } from './progress.ts'
 import type { Run, Session } from './session.ts'
 import { watchOne } from './watch.ts'
@@ -103,19 +103,19 @@ export async function waitFor(session: Session, ref: Ref, goal: Goal, timeoutMs:
 export const detached = ({ environment, namespace }: Session, ref: Ref): Failure =>
   new Failure(EXIT.didNotBecomeSo, {
     what: 'detached; the work goes on',
-    fix: `come back with ${environment.program} get ${ref.kind.singular} ${ref.name}${namespace === 'default' ? '' : ` -n ${namespace}`} -w`,
+    fix: `come back with ${environment.program} get ${ref.kind.singular} ${ref.name}${inNamespace(namespace)} -w`,
   })
 
 const held = ({ environment, namespace }: Session, ref: Ref, last: string): Failure =>
   new Failure(EXIT.didNotBecomeSo, {
     what: `${shownRef(ref)} does not go on by itself`,
     where: last,
-    fix: `${environment.program} why ${ref.kind.singular}/${ref.name}${namespace === 'default' ? '' : ` -n ${namespace}`} says what would change it`,
+    fix: `${environment.program} why ${ref.kind.singular}/${ref.name}${inNamespace(namespace)} says what would change it`,
   })
 
 const notSo = ({ environment, namespace }: Session, ref: Ref, goal: Goal, last: string): Failure =>
   new Failure(EXIT.didNotBecomeSo, {
     what: `${shownRef(ref)} did not become so in time: ${goal.name}`,
     where: `last seen: ${last}`,
-    fix: `${environment.program} why ${ref.kind.singular}/${ref.name}${namespace === 'default' ? '' : ` -n ${namespace}`} says what holds it`,
+    fix: `${environment.program} why ${ref.kind.singular}/${ref.name}${inNamespace(namespace)} says what holds it`,
   })

@@ -628,6 +628,18 @@ describe('upgrades', () => {
     expect((await answered(upgrade('/version'))).slice(0, 12)).toBe('HTTP/1.1 404')
   })
 
+  test('nobody waits for an agent of a workspace that does not run', async () => {
+    await ask('POST', WORKSPACES, { body: workspace('asleep') })
+    const enter = async (effective: string, reason: string) => {
+      const status = { power: { effective, reason } }
+      await standalone.cluster.patchStatus('Workspace', 'default', 'asleep', { status }, { manager: 'test', user: 'ada' })
+      return answered(upgrade(`${WORKSPACES}/asleep/exec`))
+    }
+    expect(await enter('Stopped', 'Requested')).toMatch(/^HTTP\/1\.1 409 Conflict\r\n.*"message":"Workspace asleep is stopped\."/s)
+    expect(await enter('Stopped', 'NotBuilt')).toMatch(/^HTTP\/1\.1 409 Conflict\r\n.*"message":"Workspace asleep was not built yet\."/s)
+    expect(await enter('Running', 'Requested')).toMatch(/hello$/)
+  })
+
   test('an agent is handed on without the token of people, but not under a foreign name', async () => {
     expect(await answered(upgrade('/agent/v1/connect', ''))).toMatch(/agent$/)
     expect((await answered(upgrade('/agent/v1/connect', '', 'evil.example'))).slice(0, 12)).toBe('HTTP/1.1 403')

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { readEnvironment } from '../../cli/environment.ts'
@@ -71,6 +72,7 @@ test('wrong use exits 2, says what is wrong and what to do', async () => {
     ['delete', /nothing to delete is named/],
     ['create dev', /no template is named/],
     ['logs dev --build x', /--build x is no whole number/],
+    ['up --port 99999999', /--port 99999999 is too large/],
     ['completion tcsh', /there is no completion for "tcsh"/],
     ['get workspaces --url nonsense', /--url nonsense is no url/],
   ]
@@ -122,6 +124,19 @@ test('files that are not there exit 3', () => {
   expect(bothy(['up', 'not-there'])).toMatchObject({ code: 3, stderr: expect.stringMatching(/there is no folder not-there/) })
 })
 
+test('what a machine is set up with wrongly is no bug of ours', () => {
+  const state = join(temporaryFolder(), 'state')
+  const up = (env: Readonly<Record<string, string>>) => {
+    const { code, stderr } = bothy(['up', temporaryFolder(), '--state', state], env)
+    return `${code} ${stderr}`
+  }
+  expect(up({ BOTHY_PORT: 'abc' })).toBe('2 bothy: BOTHY_PORT=abc: must be a whole number from 0 to 65535\n')
+  expect(up({ DATABASE_URL: 'foo' })).toBe('2 bothy: DATABASE_URL must be a url that begins with postgres:// or postgresql://\n')
+  expect(existsSync(state)).toBe(false)
+  const away = up({ DATABASE_URL: 'postgres://ada@127.0.0.1:9/x' })
+  expect(away).toMatch(/^1 bothy: Postgres at 127\.0\.0\.1:9\/x cannot be reached: .*\n {2}to do: {2}see that it runs/)
+})
+
 test('version says what it is and that nothing runs', () => {
   const { code, stdout } = bothy(['version', '-o', 'json'])
   expect(code).toBe(0)
@@ -160,6 +175,11 @@ test('doctor names every check, and a fix for each that is not fine', () => {
   ])
   expect(report.checks.filter(({ level, fix }) => level !== 'fine' && fix === null)).toEqual([])
   expect(code).toBe(report.checks.some(({ level }) => level === 'wrong') ? 1 : 0)
+})
+
+test('doctor looks at the port that bothy up would take', () => {
+  expect(bothy(['doctor'], { BOTHY_PORT: '0' }).stdout).toMatch(/✓ port: 0 is free\n/)
+  expect(bothy(['doctor'], { BOTHY_PORT: 'abc' }).stdout).toMatch(/✗ port: BOTHY_PORT=abc is no port\n {4}to do: /)
 })
 
 test('doctor finds a terraform that is not there', () => {
