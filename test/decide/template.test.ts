@@ -248,11 +248,16 @@ test('a failed import names file and line, and what stays active', () => {
   expect(conditions[0]?.message).toBe('main.tf:3:1: no such thing. Version 111111111111 stays active.')
 })
 
-test('a failed import is told once', () => {
-  const { conditions } = decide(seen({ newestImport: failed() }), NOW)
-  const stored = mergedConditions([], conditions, 1, NOW)
-  expect(summary(seen({ newestImport: failed(), template: { before: { activeDigest: null, conditions: stored } } })).does).toEqual([])
-})
+test.each(['main.tf:3:1: no such thing', `main.tf:3:1: ${'no '.repeat(1000)}`, 'main.tf:3:1: \u001b[31mno'])(
+  'a failed import is told once: %j',
+  (error) => {
+    const { conditions } = decide(seen({ newestImport: failed({ error }) }), NOW)
+    const stored = mergedConditions([], conditions, 1, NOW)
+    expect(
+      summary(seen({ newestImport: failed({ error }), template: { before: { activeDigest: null, conditions: stored } } })).does,
+    ).toEqual([])
+  },
+)
 
 test('status lists versions, parameters, presets and how many workspaces there are', () => {
   const versions = [version({ digest: V2, importedAt: null, failedAt: NOW - MINUTE, error: 'main.tf:1: no' }), row]

@@ -2,7 +2,7 @@ import type { Happening } from '../../cluster/port.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import { sha256 } from '../../kernel/names.ts'
 import type { Reason } from '../../kernel/reasons.ts'
-import { declaredCondition, type GivenCondition } from '../../status/conditions.ts'
+import { declaredCondition, storedMessage, type GivenCondition } from '../../status/conditions.ts'
 import type { NewImport } from '../../store/records.ts'
 import { capital } from '../workspace/builds.ts'
 import { isServed, startIsOverAt } from '../provisioners.ts'
@@ -181,7 +181,9 @@ function happenings(seen: Seen, { reason, message, how }: Opinion): Happening[] 
   const active = activeVersion(seen)
   const isNew = active !== null && active.digest !== before.activeDigest
   const failedNow =
-    how === 'Stalled' && seen.newestImport !== null && !before.conditions.some((one) => one.type === 'Stalled' && one.message === message)
+    how === 'Stalled' &&
+    seen.newestImport !== null &&
+    !before.conditions.some((one) => one.type === 'Stalled' && one.message === storedMessage(message))
   return [
     ...(isNew
       ? [

@@ -1,5 +1,6 @@
 import { resolveParameters, type ParameterProblem } from '../../../crds/parameters.ts'
 import { sha256 } from '../../kernel/names.ts'
+import { plain } from '../../kernel/plain.ts'
 import type { Reason } from '../../kernel/reasons.ts'
 import type { BuildInput, VersionRow } from '../../store/records.ts'
 import { ended } from '../verdict.ts'
@@ -44,7 +45,7 @@ export function startInputs(seen: Seen): StartInputs {
   return { ready: true, digest, input, inputs: inputsDigest(digest, input) }
 }
 
-const told = ({ message }: ParameterProblem): string => capital(ended(message))
+const told = ({ message }: ParameterProblem): string => capital(ended(plain(message)))
 
 function templateProblem({ template, workspace, builds }: Seen): Blocked | null {
   const name = `Template ${workspace.template.namespace}/${workspace.template.name}`
