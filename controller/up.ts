@@ -29,8 +29,12 @@ export async function runUp(config: Config): Promise<number> {
   let opened: Standalone | null = null
   let unable: string | null = null
   const stopListening = listenToSignals(systemClock, [
-    () => ending.resolve({ why: 'told' }),
-    () => cancelBuilds(opened),
+    () => {
+      ending.resolve({ why: 'told' })
+      if (!opened) say('ending as soon as it has started; Ctrl-C again goes at once')
+    },
+    // A migration may take long, and leaves nothing half done when it is cut.
+    () => (opened ? cancelBuilds(opened) : process.exit(130)),
     () => process.exit(130),
   ])
   try {
@@ -143,8 +147,7 @@ async function tellOfBuilds({ db }: Standalone): Promise<void> {
   say(`finishing ${jobs.length === 1 ? 'a build' : `${jobs.length} builds`} (${names}); Ctrl-C again cancels, and once more goes at once`)
 }
 
-function cancelBuilds(standalone: Standalone | null): void {
-  if (!standalone) return
+function cancelBuilds(standalone: Standalone): void {
   say('canceling: terraform saves its state and ends')
   standalone.provisioner.tell(CANCEL)
 }

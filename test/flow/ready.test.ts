@@ -22,13 +22,13 @@ const freePort = (): Promise<number> =>
     })
   })
 
-test('it answers while a migration runs, names a database that is away, and is ready again when that is back', async () => {
+/** A Postgres of its own, and somebody else who holds the lock of migrations until released. */
+async function migrating() {
   const place = temporaryFolder()
-  const postgres = () => startEmbedded({ state: place, clock: systemClock, log: silentLog })
-  let server = await postgres()
+  const start = () => startEmbedded({ state: place, clock: systemClock, log: silentLog })
+  const server = await start()
   onTestFinished(() => server.close())
   const other = openDb(server.url, { log: silentLog, clock: systemClock, max: 1 })
-  onTestFinished(() => other.close())
   const [held, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const holding = other.transaction(async (tx) => {
     await tx.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
@@ -36,7 +36,37 @@ test('it answers while a migration runs, names a database that is away, and is r
     await release.promise
   })
   await held.promise
+  const done = async () => {
+    release.resolve()
+    await holding
+    await other.close()
+  }
+  onTestFinished(done)
+  return { server, start, done }
+}
 
+test('a second Ctrl-C while it starts goes at once, and leaves nothing', async () => {
+  const { server } = await migrating()
+  const home = temporaryHome({ DATABASE_URL: server.url })
+  const upping = home.up()
+  const pid = await until('it to wait for the lock', async () => {
+    const found = home.processes().find(({ command }) => command.includes('main.ts up'))
+    return found && readFileSync(join(home.state, 'bothy.log'), 'utf8').includes('the API is open') ? found.pid : null
+  })
+  process.kill(pid, 'SIGINT')
+  const startedAt = systemClock.elapsedMs()
+  await until('a wish of its own', () => systemClock.elapsedMs() - startedAt > 350)
+  process.kill(pid, 'SIGINT')
+  const up = await upping
+  expect({ code: up.exited(), said: up.output() }).toEqual({
+    code: 130,
+    said: 'ending as soon as it has started; Ctrl-C again goes at once\n',
+  })
+  await until('nothing of its own to be left', () => home.processes().length === 0)
+})
+
+test('it answers while a migration runs, names a database that is away, and is ready again when that is back', async () => {
+  const { server, start, done } = await migrating()
   const port = await freePort()
   const home = temporaryHome({ DATABASE_URL: server.url })
   const upping = home.up('--port', String(port))
@@ -55,9 +85,7 @@ test('it answers while a migration runs, names a database that is away, and is r
   expect(await ask('/apis/bothy.dev/v1alpha1/workspaces', token)).toEqual(opening)
   expect((await ask('/apis/bothy.dev/v1alpha1/workspaces')).code).toBe(401)
 
-  release.resolve()
-  await holding
-  await other.close()
+  await done()
   const up = await upping
   expect(await ask('/readyz')).toEqual({ code: 200, retryAfter: null, message: undefined })
 
@@ -70,7 +98,8 @@ test('it answers while a migration runs, names a database that is away, and is r
   expect((await ask('/healthz')).code).toBe(200)
   expect(await ask('/apis/bothy.dev/v1alpha1/workspaces', token)).toMatchObject({ code: 503, retryAfter: '1' })
 
-  server = await postgres()
+  const again = await start()
+  onTestFinished(() => again.close())
   await until('readyz to be content again', async () => (await ask('/readyz')).code === 200)
   expect(await up.end()).toBe(0)
 })
