@@ -1,11 +1,11 @@
 import { plain } from '../controller/kernel/plain.ts'
-import { writeYaml } from '../crds/documents.ts'
 import { getOrNull } from './declare.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { field, isRecord, listOf, textOf, type JsonRecord } from './json.ts'
 import { getObject, inOrder, kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
 import type { Run, Session } from './session.ts'
 import { conditionOf, goalOf, waitFor, type Goal } from './wait.ts'
+import { yamlOf } from './yaml.ts'
 
 /** Whoever has just made it is there to mend it. */
 const RUNNING: Goal = {
@@ -116,10 +116,10 @@ function workspaceDocument(workspace: Ref, template: Ref, preset: string | null,
   }
 }
 
-function printed({ terminal, output }: Session, object: ApiObject, sentence: string): number {
+async function printed({ terminal, output }: Session, object: ApiObject, sentence: string): Promise<number> {
   const name = `workspace/${object.metadata.name}`
   if (output === 'json') terminal.out(JSON.stringify(inOrder(object)))
-  else if (output === 'yaml') terminal.write(writeYaml(inOrder(object)))
+  else if (output === 'yaml') terminal.write(await yamlOf(inOrder(object)))
   else terminal.out(output === 'name' ? name : `${name} ${sentence}`)
   return EXIT.done
 }

@@ -1,4 +1,3 @@
-import { writeYaml } from '../crds/documents.ts'
 import type { Kind } from '../crds/kinds.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { textOf } from './json.ts'
@@ -7,6 +6,7 @@ import type { Options } from './options.ts'
 import type { Run, Session } from './session.ts'
 import { columnsOf, headingsOf, rowOf, tableLines } from './table.ts'
 import { watchObjects } from './watch.ts'
+import { yamlOf } from './yaml.ts'
 
 interface Wanted {
   readonly kind: Kind
@@ -23,7 +23,7 @@ export const run: Run = async (session, args, options) => {
   if (options.flag('watch')) return watch(session, wanted)
   if (wanted.names.length === 0) {
     const { items, resourceVersion } = await listObjects(session.client(), wanted.kind, wanted.namespace, wanted.selection)
-    printList(session, wanted, items, resourceVersion)
+    await printList(session, wanted, items, resourceVersion)
     return EXIT.done
   }
   const found: ApiObject[] = []
@@ -37,8 +37,8 @@ export const run: Run = async (session, args, options) => {
     }
   }
   const [only] = found
-  if (only && wanted.names.length === 1 && isData(session.output)) printData(session, inOrder(only))
-  else if (found.length > 0) printList(session, wanted, found, '')
+  if (only && wanted.names.length === 1 && isData(session.output)) await printData(session, inOrder(only))
+  else if (found.length > 0) await printList(session, wanted, found, '')
   if (missing) throw missing
   return EXIT.done
 }
@@ -53,8 +53,8 @@ async function several(session: Session, kinds: readonly Kind[], names: readonly
     }),
   )
   const items = lists.flatMap((list) => list.items)
-  if (isData(session.output)) printItems(session, items, '')
-  else for (const [i, list] of lists.entries()) printAfter(session, lists.slice(0, i), list)
+  if (isData(session.output)) await printItems(session, items, '')
+  else for (const [i, list] of lists.entries()) await printAfter(session, lists.slice(0, i), list)
   return EXIT.done
 }
 
@@ -64,9 +64,9 @@ interface ListOf {
 }
 
 /** Tables stand apart. */
-function printAfter(session: Session, before: readonly ListOf[], { wanted, items }: ListOf): void {
+async function printAfter(session: Session, before: readonly ListOf[], { wanted, items }: ListOf): Promise<void> {
   if (session.output !== 'name' && items.length > 0 && before.some((list) => list.items.length > 0)) session.terminal.out('')
-  printList(session, wanted, items, '')
+  await printList(session, wanted, items, '')
 }
 
 const notThere = ({ namespace, environment }: Session, kind: Kind, name: string): Failure =>
@@ -102,15 +102,15 @@ function wantedFrom(session: Session, args: readonly string[], options: Options)
 
 const isData = (output: string | null): boolean => output === 'json' || output === 'yaml'
 
-function printData({ output, terminal }: Session, value: unknown): void {
-  if (output === 'yaml') terminal.write(writeYaml(value))
+async function printData({ output, terminal }: Session, value: unknown): Promise<void> {
+  if (output === 'yaml') terminal.write(await yamlOf(value))
   else terminal.out(JSON.stringify(value, null, 2))
 }
 
-const printItems = (session: Session, items: readonly ApiObject[], resourceVersion: string): void =>
+const printItems = (session: Session, items: readonly ApiObject[], resourceVersion: string): Promise<void> =>
   printData(session, { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion }, items: items.map(inOrder) })
 
-function printList(session: Session, wanted: Wanted, items: readonly ApiObject[], resourceVersion: string): void {
+async function printList(session: Session, wanted: Wanted, items: readonly ApiObject[], resourceVersion: string): Promise<void> {
   const { output, terminal } = session
   if (isData(output)) return printItems(session, items, resourceVersion)
   if (output === 'name') return items.forEach((item) => terminal.out(`${wanted.kind.singular}/${item.metadata.name}`))
@@ -141,7 +141,7 @@ async function watch(session: Session, wanted: Wanted): Promise<number> {
     for (const object of objects) shown.add(versionOf(object))
     if (shown.size > REMEMBERED_MAX) shown.clear()
     if (output === 'json') for (const object of objects) terminal.out(JSON.stringify(inOrder(object)))
-    else if (output === 'yaml') for (const object of objects) terminal.write(`---\n${writeYaml(inOrder(object))}`)
+    else if (output === 'yaml') for (const object of objects) terminal.write(`---\n${await yamlOf(inOrder(object))}`)
     else if (output === 'name') for (const object of objects) terminal.out(`${wanted.kind.singular}/${object.metadata.name}`)
     else if (objects.length > 0) {
       for (const line of table(session, wanted, objects).slice(headed ? 1 : 0)) terminal.out(line)

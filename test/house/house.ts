@@ -45,7 +45,10 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   pg: { 'controller/store/pool.ts': 'every query passes here, so that failures are translated once' },
   '@marcbachmann/cel-js': { 'crds/schema/cel.ts': 'the engine can be exchanged' },
   re2js: { 'crds/schema/regex.ts': 'patterns of users run in linear time' },
-  yaml: { 'crds/documents.ts': 'positions, limits and duplicate keys in one place' },
+  yaml: {
+    'crds/documents.ts': 'positions, limits and duplicate keys in one place',
+    'crds/write-yaml.ts': 'how people see objects, loaded when one asks for it',
+  },
   chokidar: { 'controller/source/watcher.ts': 'a hint that something changed, nothing more' },
   commander: { 'cli/main.ts': 'the grammar of the command line', 'cli/program.ts': 'the grammar of the command line' },
   '@msgpack/msgpack': { 'provider/wire/values.ts': "Terraform's values" },
