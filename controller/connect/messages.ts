@@ -1,4 +1,4 @@
-import { LIFECYCLES, type AgentHello, type Lifecycle, type Report } from '../../agent/protocol.ts'
+import { LIFECYCLES, SOURCE_LENGTH_MAX, type AgentHello, type Lifecycle, type Report } from '../../agent/protocol.ts'
 
 /** An agent runs in somebody's workspace: what it says is looked at before it is believed. */
 
@@ -8,7 +8,6 @@ const isFields = (value: unknown): value is Fields => typeof value === 'object' 
 const isText = (value: unknown, lengthMax: number): value is string => typeof value === 'string' && value.length <= lengthMax
 const isLifecycle = (value: unknown): value is Lifecycle => LIFECYCLES.some((each) => each === value)
 
-const NAME_LENGTH_MAX = 256
 const TEXT_LENGTH_MAX = 8192
 
 export const isAgentHello = (value: unknown): value is AgentHello =>
@@ -26,6 +25,6 @@ export const isReport = (value: unknown): value is Report =>
   Number.isSafeInteger(value['at']) &&
   ((value['kind'] === 'lifecycle' && isLifecycle(value['lifecycle']) && isText(value['message'], TEXT_LENGTH_MAX)) ||
     (value['kind'] === 'log' &&
-      isText(value['source'], NAME_LENGTH_MAX) &&
+      isText(value['source'], SOURCE_LENGTH_MAX) &&
       (value['level'] === 'info' || value['level'] === 'warn' || value['level'] === 'error') &&
       isText(value['text'], TEXT_LENGTH_MAX)))
