@@ -5,7 +5,7 @@ import type { Seen } from '../../controller/reconcile/template/seen.ts'
 import { mergedConditions } from '../../controller/status/conditions.ts'
 import { conditionsProblem } from './kstatus.ts'
 import type { Job } from '../../controller/store/records.ts'
-import { build, HOUR, MINUTE, NOW, provisioner, SECOND, V1, V2, version } from './worlds.ts'
+import { build, HOUR, MINUTE, NOW, parameter, provisioner, SECOND, V1, V2, version } from './worlds.ts'
 
 interface Summary {
   readonly does: readonly string[]
@@ -271,6 +271,24 @@ test('status lists versions, parameters, presets and how many workspaces there a
     presets: [{ name: 'large', default: false, parameters: { cpu: '8' } }],
     workspaces: { total: 3, running: 2, outdated: 1 },
   })
+})
+
+test('status says which values a parameter takes, unless there are more than fit', () => {
+  const validation = { min: 1, max: null, monotonic: null, regex: null, error: 'at least {min}' }
+  const offering = (count: number) => {
+    const options = Array.from({ length: count }, (_, i) => ({ name: `n${i}`, value: `${i}`, description: i === 0 ? 'the first' : '' }))
+    const parameters = [parameter({ options, validation, formType: 'radio' })]
+    const { status } = decide(seen({ versions: [version({ parameters })], template: active }), NOW)
+    return status['parameters']
+  }
+  const cpu = { name: 'cpu', type: 'number', required: false, default: '2', mutable: true }
+  const rules = { min: 1, error: 'at least {min}' }
+  const options = [
+    { name: 'n0', value: '0', description: 'the first' },
+    { name: 'n1', value: '1' },
+  ]
+  expect(offering(2)).toEqual([{ ...cpu, formType: 'radio', options, validation: rules }])
+  expect(offering(101)).toEqual([{ ...cpu, validation: rules }])
 })
 
 const anyTemplate = fc
