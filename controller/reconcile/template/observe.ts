@@ -19,11 +19,12 @@ export async function observe(ports: Ports, object: Resource): Promise<Seen> {
   const source = sourceOf(object)
   const template = seenTemplate(object)
   const wanted = template.pinned ?? (source.usable ? source.digest : null)
-  const [recent, own, active, newestImport, provisioners] = await Promise.all([
+  // Before the versions: one that ends in between is then seen with what it learnt, and never queued a second time.
+  const newestImport = wanted === null ? null : await store.newestImport(uid, wanted)
+  const [recent, own, active, provisioners] = await Promise.all([
     store.versions(uid, VERSIONS_MAX),
     wanted === null ? null : store.version(uid, wanted),
     template.before.activeDigest === null ? null : store.version(uid, template.before.activeDigest),
-    wanted === null ? null : store.newestImport(uid, wanted),
     store.provisioners(),
   ])
   const versions = unique([...recent, ...(own ? [own] : []), ...(active ? [active] : [])])
