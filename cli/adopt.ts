@@ -1,6 +1,7 @@
 import { EXIT } from './failure.ts'
 import { field, textOf } from './json.ts'
-import { getObject, inOrder, objectOf, pathOfRef, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
+import { knownObject } from './known-object.ts'
+import { inOrder, objectOf, pathOfRef, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
 import type { Run, Session } from './session.ts'
 
 /** `adopt workspace/dev`: what a file declares is kept by hand from then on; `--undo` gives it back to the file. */
@@ -10,7 +11,7 @@ const ADOPTED = 'bothy.dev/adopted'
 
 export const run: Run = async (session, args, options) => {
   const ref = refOf(args[0] ?? '', session.namespace)
-  const before = await getObject(session.client(), ref)
+  const before = await knownObject(session, ref)
   const dryRun = options.flag('dryRun')
   const undo = options.flag('undo')
   const [said, wanted] = undo ? givenBack(before) : adopted(before)

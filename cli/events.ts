@@ -1,6 +1,7 @@
 import { fromIso } from '../controller/kernel/clock.ts'
 import { EXIT } from './failure.ts'
 import { field, textOf } from './json.ts'
+import { knownObject } from './known-object.ts'
 import { kindNamed, listObjects, refOf, type ApiObject } from './objects.ts'
 import type { Run, Session } from './session.ts'
 import { ageOf, tableLines, type Heading } from './table.ts'
@@ -22,6 +23,8 @@ export const run: Run = async (session, args, options) => {
   const selection = { fieldSelector: about ? `regarding.kind=${about.kind.kind},regarding.name=${about.name}` : undefined }
   if (!options.flag('watch')) {
     const { items } = await listObjects(session.client(), kind, namespace, selection)
+    // What happened outlives what it happened to; of what never was there is nothing to tell.
+    if (items.length === 0 && about) await knownObject(session, about)
     await print(session, items.toSorted(byTime), true)
     return EXIT.done
   }

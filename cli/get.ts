@@ -1,7 +1,8 @@
 import type { Kind } from '../crds/kinds.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { textOf } from './json.ts'
-import { getObject, inOrder, kindNamed, listObjects, shownRef, type ApiObject, type Selection } from './objects.ts'
+import { knownObject } from './known-object.ts'
+import { inOrder, kindNamed, listObjects, type ApiObject, type Selection } from './objects.ts'
 import type { Options } from './options.ts'
 import type { Run, Session } from './session.ts'
 import { columnsOf, headingsOf, rowOf, tableLines } from './table.ts'
@@ -30,10 +31,10 @@ export const run: Run = async (session, args, options) => {
   let missing: Failure | null = null
   for (const name of wanted.names) {
     try {
-      found.push(await getObject(session.client(), { kind: wanted.kind, namespace: session.namespace, name }))
+      found.push(await knownObject(session, { kind: wanted.kind, namespace: session.namespace, name }))
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== EXIT.notFound) throw error
-      missing = notThere(session, wanted.kind, name)
+      missing = error
     }
   }
   const [only] = found
@@ -68,17 +69,6 @@ async function printAfter(session: Session, before: readonly ListOf[], { wanted,
   if (session.output !== 'name' && items.length > 0 && before.some((list) => list.items.length > 0)) session.terminal.out('')
   await printList(session, wanted, items, '')
 }
-
-const notThere = ({ namespace, environment }: Session, kind: Kind, name: string): Failure =>
-  new Failure(
-    EXIT.notFound,
-    {
-      what: `there is no ${shownRef({ kind, namespace, name })}`,
-      ...(kind.namespaced ? { where: `namespace ${namespace}` } : {}),
-      fix: `${environment.program} get ${kind.plural}${kind.namespaced ? ' -A' : ''} lists what there is`,
-    },
-    { reason: 'NotFound' },
-  )
 
 function wantedFrom(session: Session, args: readonly string[], options: Options): Wanted {
   const [first = '', ...rest] = args

@@ -70,12 +70,17 @@ export function conditionOf(object: ApiObject | null, type: string): unknown {
   return listOf(field(object, 'status', 'conditions')).find((each) => field(each, 'type') === type)
 }
 
-/** One line: the state, and what the conditions say of it. */
+/** Waiting does not help: somebody has to change something. */
+export const isStalled = (object: ApiObject | null): boolean => textOf(field(conditionOf(object, 'Stalled'), 'status')) === 'True'
+
+/** One line: the state, and why it is so. What Ready says is about the whole; another condition only where there is no Ready. */
 export function standingOf(object: ApiObject, type = 'Ready'): string {
   const state = textOf(field(object, 'status', 'state'))
-  const says = conditionOf(object, type) ?? conditionOf(object, 'Ready')
+  const says = conditionOf(object, 'Ready') ?? conditionOf(object, type)
   if (!says) return state ?? 'nothing is known of it yet'
-  return `${state ?? textOf(field(says, 'reason')) ?? ''}: ${textOf(field(says, 'message')) ?? ''}`
+  const reason = textOf(field(says, 'reason')) ?? ''
+  const head = state === null || state === reason ? reason : `${state}, ${reason}`
+  return `${head}: ${textOf(field(says, 'message')) ?? ''}`
 }
 
 /** Follows the object until it is so. Fails with code 1 when the time is over or a person detaches. */

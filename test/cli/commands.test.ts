@@ -161,6 +161,8 @@ test('what is not there exits 3, also as JSON; a wrong token exits 4', async () 
     ['delete', 'workspace/nobody'],
     ['logs', 'nobody'],
     ['create', 'x', '-t', 'nothing'],
+    ['why', 'workspace/nobody'],
+    ['events', 'ws/nobody'],
   ]) {
     expect(`${args.join(' ')}: ${(await plane.bothy(args)).code}`).toBe(`${args.join(' ')}: 3`)
   }
@@ -200,6 +202,10 @@ test('wait sees a condition come, a deletion finish, and time pass', async () =>
   expect(detached.output()).toMatch(/detached; the work goes on\n {2}to do: {2}come back with bothy get workspace dev -n ns-\w+ -w/)
 })
 
+test('a selector that cannot be read is wrong use', async () => {
+  expect(await plane.bothy(['get', 'ws', '-l', '='])).toMatchObject({ code: 2, stderr: expect.stringContaining("found '='") })
+})
+
 test('get -w prints a row for each change', async () => {
   const ns = await newNamespace()
   await given(ns, 'dev')
@@ -230,7 +236,8 @@ async function answer(ns: string, status: 'True' | 'False', reason: string, mess
 
 test('start, stop and restart ask once and follow to the answer', async () => {
   const ns = await newNamespace()
-  await given(ns, 'dev')
+  const running = { observedGeneration: 1, conditions: [condition('Running', 'True', 'Running', 'It is running.')] }
+  await given(ns, 'dev', running)
   for (const [command, action, sentence] of [
     ['start', 'Start', 'is running'],
     ['stop', 'Stop', 'is stopped'],
@@ -241,6 +248,15 @@ test('start, stop and restart ask once and follow to the answer', async () => {
     expect(request.spec).toMatchObject({ workspace: 'dev', action })
     expect(await asked).toMatchObject({ code: 0, stdout: `workspace/dev in ${ns} ${sentence}\n` })
   }
+  const agents = [{ name: 'main', status: 'Connected', lifecycle: 'StartError' }]
+  await cluster.patchStatus('Workspace', ns, 'dev', { status: { agents } }, CONTROLLER)
+  const limping = plane.bothy(['start', 'dev', '-n', ns])
+  await answer(ns, 'True', 'Handled', 'Done.')
+  const logs = `bothy logs dev -n ${ns}`
+  expect(await limping).toMatchObject({
+    code: 0,
+    stdout: `workspace/dev in ${ns} is running, but a start script failed; see: ${logs}\n`,
+  })
   const refused = plane.bothy(['start', 'dev', '-n', ns])
   await answer(ns, 'False', 'PowerStopped', 'The spec says power: Stopped.')
   expect(await refused).toMatchObject({ code: 4, stderr: expect.stringContaining('bothy: The spec says power: Stopped.\n') })
@@ -280,6 +296,35 @@ test('create asks the template what it needs, and makes a workspace', async () =
   expect(await plane.bothy(['create', 'dev', '-t', 'hello', '-p', 'size=big', '-n', ns])).toMatchObject({ code: 4 })
 })
 
+test('create refuses what the template would, and makes nothing', async () => {
+  const ns = await newNamespace()
+  const template = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Template', metadata: { name: 'hello', namespace: ns } }
+  await cluster.create({ ...template, spec: { source: { type: 'Folder', folder: { path: './x' } } } }, { manager: 'test', user: 'ada' })
+  const parameters = [
+    { name: 'size', type: 'string', required: true, formType: 'radio', options: [{ name: 'Small', value: 'S' }] },
+    { name: 'cpu', type: 'number', default: '2', validation: { min: 1, max: 8 } },
+  ]
+  const presets = ['Big', 'small'].map((name) => ({ name, parameters: { size: 'S' } }))
+  await cluster.patchStatus('Template', ns, 'hello', { status: { parameters, presets } }, CONTROLLER)
+  const create = (...more: string[]) => plane.bothy(['create', 'dev', '-t', 'hello', '-n', ns, '--no-wait', ...more])
+  const cases = [
+    [['-p', 'size=S', '-p', 'foo=1'], 'there is no parameter "foo"; the template has size, cpu'],
+    [['-p', 'size=XL'], 'parameter "size" does not offer "XL"; it offers "S"'],
+    [['-p', 'size=S', '-p', 'cpu=9'], 'parameter "cpu" must be at most 8, not 9'],
+    [['-p', 'size=S', '-p', 'cpu=many'], 'parameter "cpu" must be a number, not "many"'],
+    [['--preset', 'big'], 'there is no preset "big"; the template has Big, small'],
+  ] as const
+  for (const [args, what] of cases) {
+    const { code, stderr } = await create(...args)
+    expect({ code, stderr }).toEqual({
+      code: 4,
+      stderr: `bothy: ${what}\n  where:  template/hello in ${ns}\n  to do:  bothy get template hello -n ${ns} -o yaml shows what it takes\n`,
+    })
+  }
+  expect((await cluster.list('Workspace', { namespace: ns })).items).toEqual([])
+  expect(await create('--preset', 'small')).toMatchObject({ code: 0 })
+})
+
 test('create ends when what it made does not go on by itself', async () => {
   const ns = await newNamespace()
   const template = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Template', metadata: { name: 'hello', namespace: ns } }
@@ -291,7 +336,7 @@ test('create ends when what it made does not go on by itself', async () => {
   )
   await cluster.patchStatus('Workspace', ns, 'dev', { status: { state: 'Pending', observedGeneration: 1, conditions } }, CONTROLLER)
   await until('it to end', () => creating.output().includes('does not go on by itself'))
-  expect(creating.output()).toContain('where:  Pending: Parameter "size" needs a value.')
+  expect(creating.output()).toContain('where:  Pending, ParameterInvalid: Parameter "size" needs a value.')
   expect(await creating.end('SIGCONT')).toBe(1)
 })
 
@@ -359,6 +404,13 @@ test('why prints the chain of rules, and events what happened', async () => {
       '',
     ].join('\n'),
   )
+  const declared = condition('Declared', 'False', 'InvalidYaml', 'The last good declaration stays in force. dev.yaml:7:1: no.')
+  await cluster.patchStatus('Workspace', ns, 'dev', { status: { observedGeneration: 1, conditions: [declared] } }, CONTROLLER)
+  expect((await plane.bothy(['why', 'workspace/dev', '-n', ns])).stdout.split('\n').slice(0, 3)).toEqual([
+    `workspace/dev in ${ns}: wants to run; a build is running.`,
+    '  declared The last good declaration stays in force. dev.yaml:7:1: no.',
+    '  wants    running (Created)',
+  ])
   await cluster.emit({
     regarding: { kind: 'Workspace', namespace: ns, name: 'dev', uid: metadata.uid },
     type: 'Normal',
