@@ -8,7 +8,9 @@ import { environment, install, pinnedNode, root } from './bootstrap.js'
 install()
 const node = pinnedNode()
 const args = [join(root, 'cli', 'main.ts'), ...argv.slice(2)]
-const env = { ...environment(), BOTHY_PROGRAM: argv[1]?.endsWith('kubectl-bothy') ? 'kubectl bothy' : 'bothy' }
+// What people are told to type is what they typed; npm finds the program in a checkout, where PATH does not.
+const typed = argv[1]?.endsWith('kubectl-bothy') ? 'kubectl bothy' : process.env.npm_execpath ? 'npx bothy' : 'bothy'
+const env = { ...environment(), BOTHY_PROGRAM: typed }
 
 // One process instead of two, where this Node can.
 if (typeof process.execve === 'function') process.execve(node, [node, '--disable-warning=ExperimentalWarning', ...args], env)

@@ -1,3 +1,4 @@
+import { kindOf } from '../crds/kinds.ts'
 import { readGiven, refOfDocument, shownPlace } from './documents.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { pathOfRef, refOf, shownRef, type Ref } from './objects.ts'
@@ -7,7 +8,7 @@ import { goalOf, waitFor } from './wait.ts'
 
 /** `delete workspace/dev`, `delete workspace dev other`, `delete -f workspace.yaml`. */
 export const run: Run = async (session, args, options) => {
-  const refs = [...refsOf(args, session.namespace), ...(await refsOfFiles(session, options))]
+  const refs = [...refsOf(session, args), ...(await refsOfFiles(session, options))]
   if (refs.length === 0) throw usage('nothing to delete is named', 'name KIND/NAME, or files with -f')
   const dryRun = options.flag('dryRun')
   let missing: Failure | null = null
@@ -47,9 +48,10 @@ function say({ terminal, output }: Session, ref: Ref, what: string): void {
 
 const refJson = ({ kind, namespace, name }: Ref) => ({ kind: kind.kind, namespace: kind.namespaced ? namespace : null, name })
 
-function refsOf(args: readonly string[], namespace: string): Ref[] {
+function refsOf({ environment, namespace }: Session, args: readonly string[]): Ref[] {
   const [kind = '', ...names] = args
   if (kind === '' || kind.includes('/')) return args.map((arg) => refOf(arg, namespace))
+  if (!kindOf(kind)) throw usage(`there is no kind "${kind}"`, `name the kind: ${environment.program} delete workspace ${args.join(' ')}`)
   return names.map((name) => refOf(`${kind}/${name}`, namespace))
 }
 

@@ -3,9 +3,8 @@ import { WebSocket } from 'ws'
 import { FRAME_BYTES_MAX } from '../agent/protocol.ts'
 import { exponentialMs, jittered } from '../controller/kernel/backoff.ts'
 import type { Clock } from '../controller/kernel/clock.ts'
-import { messageOf } from '../controller/kernel/errors.ts'
 import { keepSocketAlive } from '../controller/kernel/socket-pings.ts'
-import { connect } from './client.ts'
+import { connect, whyNoConnection } from './client.ts'
 import { createExecCall, type ExecCall } from './exec-call.ts'
 import { passOn, sizeOfTerminal, type ExecIo } from './exec-keyboard.ts'
 import { EXIT, Failure, usage } from './failure.ts'
@@ -147,7 +146,7 @@ function dialled({ endpoint, namespace, workspace, agent }: Exec): Promise<WebSo
       reject(
         new Failure(EXIT.unreachable, {
           what: 'the control plane cannot be reached',
-          where: `${url} (${from}): ${messageOf(error)}`,
+          where: `${url} (${from}): ${whyNoConnection(error)}`,
           fix: 'see that it runs',
         }),
       ),

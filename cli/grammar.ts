@@ -27,7 +27,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: '[folder]',
     group: 'Run a control plane:',
     summary: 'run a control plane on this machine, fed by a folder',
-    more: 'Reads every YAML file of the folder (./bothy, else the first example) and keeps the world as they say, until Ctrl-C. Machines of workspaces go on when it ends; bothy down ends them.',
+    more: 'Reads every YAML file of the folder (./bothy, else the first example) and keeps the world as they say, until Ctrl-C. Machines of workspaces go on when it ends; bothy down ends them.\nDATABASE_URL names a Postgres of yours in place of the embedded one, and BOTHY_TERRAFORM the terraform or tofu to build with.',
     options: [
       PORT,
       { flags: '--host <address>', help: 'the address to listen on (default 127.0.0.1)' },
@@ -43,7 +43,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: '',
     group: 'Run a control plane:',
     summary: "stop every workspace's machine of this standalone",
-    more: 'Works whether the control plane is up or not. Homes are kept; the next bothy up starts what was running.',
+    more: 'Works whether the control plane is up or not, and ends a bothy up that runs. Homes are kept; the next bothy up starts what was running.',
     options: [STATE],
     examples: ['down'],
     load: () => import('./down.ts'),
@@ -73,7 +73,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'make objects what files say they should be',
     more: 'Every document is tried; what is refused is shown with its file, line and column, and the rest is applied.',
     options: [FILES, NAMESPACE, DRY_RUN, output(['text', 'name', 'json', 'yaml'], 'how to answer', 'text')],
-    examples: ['apply -f workspace.yaml', 'apply -f ./team --dry-run', 'cat workspace.yaml | bothy apply -f -'],
+    examples: ['apply -f workspace.yaml', 'apply -f ./team --dry-run', 'apply -f - < workspace.yaml'],
     load: () => import('./apply.ts'),
   },
   {

@@ -38,6 +38,8 @@ export interface Config {
   readonly databaseUrl: string | null
   readonly key: string | null
   readonly user: string
+  /** How people call this program. */
+  readonly program: string
   readonly logLevel: Level
   readonly provisioner: {
     readonly name: string
@@ -73,6 +75,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     key: env['BOTHY_KEY'] || null,
     user: env['BOTHY_USER'] || userName(),
+    program: env['BOTHY_PROGRAM'] || 'bothy',
     logLevel: oneOf(env, 'BOTHY_LOG', ['debug', 'info', 'warn', 'error'], 'info'),
     provisioner: Object.freeze({
       name: env['BOTHY_PROVISIONER_NAME'] || hostname(),

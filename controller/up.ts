@@ -101,9 +101,9 @@ async function showOnceSettled(config: Config, follower: Follower, standalone: S
   const enter = workspacesOf(cache).find(({ status }) => status?.state === 'Running')
   if (enter) {
     const namespace = enter.metadata.namespace === 'default' ? '' : ` -n ${enter.metadata.namespace}`
-    say(`enter it:   npx bothy exec -it ${enter.metadata.name}${namespace} -- bash`)
+    say(`enter it:   ${config.program} exec -it ${enter.metadata.name}${namespace} -- bash`)
   }
-  say('Ctrl-C ends the control plane and leaves workspaces running; npx bothy down ends them too')
+  say(`Ctrl-C ends the control plane and leaves workspaces running; ${config.program} down ends them too`)
 }
 
 /** The cache follows the cluster with a small delay: what the folder has just declared must not count as nothing. */
@@ -135,7 +135,7 @@ async function end(
   await tellOfBuilds(standalone)
   await closeInOrder(closers.steps(), systemClock, log)
   const names = running.map(({ metadata }) => metadata.name)
-  say(names.length ? `bothy is down; these go on: ${names.join(', ')}   (npx bothy down ends them)` : 'bothy is down')
+  say(names.length ? `bothy is down; these go on: ${names.join(', ')}   (${config.program} down ends them)` : 'bothy is down')
   return 0
 }
 

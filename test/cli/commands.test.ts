@@ -96,12 +96,12 @@ test(`${INVALID.length} invalid objects are each refused at the right field, and
   expect((await cluster.list('Template', { namespace: ns })).items).toEqual([])
 })
 
-test('get prints the printer columns within 80 columns, and every other form', async () => {
+test('get prints the printer columns, all of them where no terminal is, and every other form', async () => {
   const ns = await newNamespace()
   await given(ns, 'dev', {
     state: 'Running',
     owner: 'ada',
-    schedule: { stops: '2026-11-21T18:30:00Z Deadline' },
+    schedule: { stops: '2026-11-21T18:30:00Z, because of a deadline that is told at length' },
     conditions: [condition('Ready', 'True', 'Running', 'It runs.')],
   })
   await given(ns, 'a-workspace-with-a-long-name')
@@ -109,8 +109,7 @@ test('get prints the printer columns within 80 columns, and every other form', a
   const [heading = '', ...rows] = table.stdout.trimEnd().split('\n')
   expect(heading.split(/ {2,}/)).toEqual(['NAME', 'STATE', 'READY', 'TEMPLATE', 'OWNER', 'STOPS', 'AGE'])
   expect(rows.map((row) => row.split(/ +/)[0])).toEqual(['a-workspace-with-a-long-name', 'dev'])
-  expect(rows[1]).toMatch(/Running +True +hello/)
-  expect(table.stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+  expect(rows[1]).toMatch(/Running +True +hello +ada +2026-11-21T18:30:00Z, because of a deadline that is told at length /)
   expect((await plane.bothy(['get', 'ws', '-n', ns, '-o', 'name'])).stdout).toBe('workspace/a-workspace-with-a-long-name\nworkspace/dev\n')
   const one = await plane.bothy(['get', 'workspace/dev', '-n', ns, '-o', 'json'])
   expect(JSON.parse(one.stdout)).toMatchObject({ kind: 'Workspace', metadata: { name: 'dev' }, status: { state: 'Running' } })
@@ -423,6 +422,20 @@ test('why prints the chain of rules, and events what happened', async () => {
     return stdout.includes('Started') ? stdout : null
   })
   expect(events).toMatch(/^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\d+s +Normal +Started +workspace\/dev +Build 1 succeeded\.\n$/)
+})
+
+test('a url with the wrong scheme is said in a sentence', async () => {
+  const wrong = plane.url.replace('http:', 'https:')
+  const { code, stderr } = await plane.bothy(['get', 'ws', '--url', wrong])
+  expect({ code, stderr }).toEqual({
+    code: 5,
+    stderr: [
+      'bothy: the control plane cannot be reached',
+      `  where:  ${wrong} (--url): it does not speak TLS; with http:// it may answer`,
+      '  to do:  see that it runs, and that --url is right',
+      '',
+    ].join('\n'),
+  })
 })
 
 test('version says which control plane it talks to, and how it found it', async () => {

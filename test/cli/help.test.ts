@@ -56,6 +56,9 @@ for (const { name, examples } of COMMANDS) {
 
 test('wrong use exits 2, says what is wrong and what to do', async () => {
   const cases: readonly (readonly [args: string, what: RegExp])[] = [
+    ['help gett', /unknown command 'gett'.*Did you mean get/],
+    ['exec dev ls -la', /unknown option '-la'/],
+    ['delete dev', /there is no kind "dev"/],
     ['gett', /unknown command 'gett'.*Did you mean get/],
     ['get', /missing required argument 'kind'/],
     ['get nothing', /there is no kind "nothing"/],
@@ -85,6 +88,32 @@ test('wrong use exits 2, says what is wrong and what to do', async () => {
       failure?.text.fix !== undefined,
     ]),
   ).toEqual(cases.map(([args]) => [args, 2, true, true]))
+})
+
+test('the fix is the command that was meant', async () => {
+  const fixes = {
+    'delete dev': 'name the kind: bothy delete workspace dev',
+    'exec dev ls -la': 'put -- before the command, as in bothy exec dev -- make test',
+    'logs dev --nope': 'bothy logs --help shows how',
+  }
+  for (const [args, fix] of Object.entries(fixes)) expect((await inside(args.split(' '))).failure?.text.fix).toBe(fix)
+})
+
+test('help and version are found under every name that people try', () => {
+  const said = (...args: string[]) => bothy(args).stdout
+  expect(said('help')).toBe(said('--help'))
+  expect(said('help', 'get')).toBe(said('get', '--help'))
+  expect(said('--version')).toMatch(/^bothy \d+\.\d+\.\d+\n$/)
+  expect(said('-v')).toBe(said('--version'))
+})
+
+test('what to type next is what can be typed: through npm in a checkout, the name alone elsewhere', () => {
+  const hint = (env: Readonly<Record<string, string>>) => {
+    const started = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', BOTHY_STATE: '/nonexistent', ...env }
+    return spawnSync(process.execPath, [join(root, 'cli', 'bothy.js'), 'get', 'ws'], { encoding: 'utf8', env: started }).stderr
+  }
+  expect(hint({ npm_execpath: '/usr/lib/node_modules/npm/bin/npx-cli.js' })).toContain('to do:  start it: npx bothy up\n')
+  expect(hint({})).toContain('to do:  start it: bothy up\n')
 })
 
 test('an error is three lines on stderr and no stack', () => {
