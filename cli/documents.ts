@@ -118,11 +118,5 @@ export interface PlacedCause extends FailureCause {
 }
 
 /** Where in the file each thing is that the server found wrong. */
-export function placedCauses(failure: Failure, { place, positionOf }: Given): readonly PlacedCause[] {
-  const at = (path: string): Place => ({ file: place.file, ...positionOf(path) })
-  // That rules were not looked at because of the other causes is nothing to mend.
-  const causes = failure.causes.filter(({ field }, _, all) => field !== '<nil>' || all.length === 1)
-  if (causes.length > 0) return causes.map(({ reason, message, field }) => ({ reason, message, field, place: at(field) }))
-  const unknown = [...failure.message.matchAll(/(?:unknown|duplicate) field "([^"]+)"/g)].flatMap((match) => match[1] ?? [])
-  return unknown.map((path) => ({ reason: 'FieldValueInvalid', message: 'unknown field', field: path, place: at(path) }))
-}
+export const placedCauses = (failure: Failure, { place, positionOf }: Given): readonly PlacedCause[] =>
+  failure.causes.map((cause) => ({ ...cause, place: { file: place.file, ...positionOf(cause.field) } }))

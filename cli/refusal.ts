@@ -1,6 +1,8 @@
 import { messageOf, Misconfigured, Refused, Transient } from '../controller/kernel/errors.ts'
+import { kindOf } from '../crds/kinds.ts'
+import { causesOf } from './causes.ts'
 import { EXIT, Failure, type ExitCode, type FailureCause } from './failure.ts'
-import { field, isRecord, listOf, textOf } from './json.ts'
+import { field, isRecord, textOf } from './json.ts'
 
 /** What was refused, here or by an API server, as a failure with the exit code of the contract. */
 
@@ -28,16 +30,22 @@ interface Asked {
 
 export function failureOfAnswer(status: number, body: string, asked: Asked): Failure {
   const answer = parsedOrNull(body)
-  const message = textOf(field(answer, 'message')) ?? `the server answered ${status}`
   const reason = textOf(field(answer, 'reason')) ?? undefined
-  const causes = listOf(field(answer, 'details', 'causes')).flatMap(causeOf)
+  const causes = causesOf(answer)
   const where = `${asked.url} (${asked.from})`
   const fix = fixFor(status)
   return new Failure(
     asked.sent && status === 400 ? EXIT.refused : (CODES[status] ?? EXIT.didNotBecomeSo),
-    { what: message, where, ...(fix ? { fix } : {}) },
+    { what: whatOf(answer, status, causes), where, ...(fix ? { fix } : {}) },
     { ...(reason ? { reason } : {}), causes },
   )
+}
+
+function whatOf(answer: unknown, status: number, causes: readonly FailureCause[]): string {
+  if (causes.length > 0) return causes.map((cause) => `${cause.field}: ${cause.message}`).join('; ')
+  const [kind, name] = [textOf(field(answer, 'details', 'kind')), textOf(field(answer, 'details', 'name'))]
+  if (status === 404 && kind && name) return `there is no ${kindOf(kind)?.singular ?? kind}/${name}`
+  return textOf(field(answer, 'message')) ?? `the server answered ${status}`
 }
 
 /** Whatever a command threw. What this machine's own processes say of their set-up is no bug of ours either. */
@@ -64,11 +72,6 @@ function parsedOrNull(text: string): unknown {
     return null
   }
 }
-
-const causeOf = (value: unknown): FailureCause[] =>
-  isRecord(value)
-    ? [{ reason: textOf(value['reason']) ?? '', message: textOf(value['message']) ?? '', field: textOf(value['field']) ?? '' }]
-    : []
 
 function fixFor(status: number): string | null {
   switch (status) {

@@ -424,6 +424,16 @@ test('why prints the chain of rules, and events what happened', async () => {
   expect(events).toMatch(/^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\d+s +Normal +Started +workspace\/dev +Build 1 succeeded\.\n$/)
 })
 
+test('a stopped workspace is not entered, and how to start it is said at once', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev', { power: { effective: 'Stopped', reason: 'Requested' } })
+  const { code, stderr } = await plane.bothy(['exec', 'dev', '-n', ns, '--', 'true'])
+  expect(code).toBe(4)
+  expect(stderr).toMatch(
+    new RegExp(`^bothy: Workspace dev is stopped\\.\\n {2}where: .*\\n {2}to do: {2}start it: bothy start dev -n ${ns}\\n$`),
+  )
+})
+
 test('a url with the wrong scheme is said in a sentence', async () => {
   const wrong = plane.url.replace('http:', 'https:')
   const { code, stderr } = await plane.bothy(['get', 'ws', '--url', wrong])

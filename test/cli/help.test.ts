@@ -99,19 +99,21 @@ test('the fix is the command that was meant', async () => {
   for (const [args, fix] of Object.entries(fixes)) expect((await inside(args.split(' '))).failure?.text.fix).toBe(fix)
 })
 
+const said = (...args: string[]) => bothy(args).stdout
+
 test('help and version are found under every name that people try', () => {
-  const said = (...args: string[]) => bothy(args).stdout
   expect(said('help')).toBe(said('--help'))
   expect(said('help', 'get')).toBe(said('get', '--help'))
   expect(said('--version')).toMatch(/^bothy \d+\.\d+\.\d+\n$/)
   expect(said('-v')).toBe(said('--version'))
 })
 
+function hint(env: Readonly<Record<string, string>>): string {
+  const started = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', BOTHY_STATE: '/nonexistent', ...env }
+  return spawnSync(process.execPath, [join(root, 'cli', 'bothy.js'), 'get', 'ws'], { encoding: 'utf8', env: started }).stderr
+}
+
 test('what to type next is what can be typed: through npm in a checkout, the name alone elsewhere', () => {
-  const hint = (env: Readonly<Record<string, string>>) => {
-    const started = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', BOTHY_STATE: '/nonexistent', ...env }
-    return spawnSync(process.execPath, [join(root, 'cli', 'bothy.js'), 'get', 'ws'], { encoding: 'utf8', env: started }).stderr
-  }
   expect(hint({ npm_execpath: '/usr/lib/node_modules/npm/bin/npx-cli.js' })).toContain('to do:  start it: npx bothy up\n')
   expect(hint({})).toContain('to do:  start it: bothy up\n')
 })

@@ -1,0 +1,65 @@
+import { kindOf } from '../crds/kinds.ts'
+import type { FailureCause } from './failure.ts'
+import { field, isRecord, listOf, textOf } from './json.ts'
+import { nearest, neighboursOf } from './nearest.ts'
+
+/** What a server found wrong with an object, field by field, in words that say what to write instead. */
+export function causesOf(answer: unknown): readonly FailureCause[] {
+  const told = listOf(field(answer, 'details', 'causes')).flatMap(causeOf)
+  // That rules were not looked at because of the other causes is nothing to mend.
+  const causes = told.filter(({ field: path }) => path !== '<nil>' || told.length === 1)
+  return firstOfEach([...causes, ...unknownFields(textOf(field(answer, 'message')) ?? '')])
+}
+
+const causeOf = (value: unknown): FailureCause[] =>
+  isRecord(value)
+    ? [{ reason: textOf(value['reason']) ?? '', message: plainly(textOf(value['message']) ?? ''), field: textOf(value['field']) ?? '' }]
+    : []
+
+/** A value of the wrong shape breaks every rule about it: the first is the one to mend. */
+const firstOfEach = (causes: readonly FailureCause[]): FailureCause[] =>
+  causes.filter(({ field: path }, i) => causes.findIndex((other) => other.field === path) === i)
+
+/** Strict servers name them in the sentence alone. */
+function unknownFields(message: string): FailureCause[] {
+  const schema = kindOf(/^(\w+) in version /.exec(message)?.[1] ?? '')?.schema ?? null
+  return [...message.matchAll(/(?:unknown|duplicate) field "([^"]+)"/g)].flatMap(([, path = '']) => {
+    const meant = nearest(path.split('.').at(-1) ?? '', schema ? neighboursOf(schema, path) : [])
+    const message = `there is no such field${meant === null ? '' : `; did you mean ${meant}?`}`
+    return [{ reason: 'FieldValueInvalid', message, field: path }]
+  })
+}
+
+const NAME = 'lower-case letters, digits and -, beginning and ending with a letter or digit'
+const LABEL_PATTERN = "should match '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'"
+
+/** Sentences of the Kubernetes API server, and what they mean for whoever wrote the value. */
+const SENTENCES: readonly (readonly [RegExp, (match: RegExpExecArray) => string])[] = [
+  [/^Required value$/, () => 'is missing'],
+  [/of type string: "(integer|number|boolean)"$/, () => 'must be text: put it in quotes'],
+  [/of type (\w+): "(\w+)"$/, ([, wanted = '', is = '']) => `must be ${TYPES[wanted] ?? wanted}, not ${TYPES[is] ?? is}`],
+  [/^Invalid value: ("[^"]*"): a lowercase RFC 1123 /, ([, value]) => `${value} cannot be a name: write ${NAME}`],
+  [/^Unsupported value: (.*): supported values: (.*)$/s, ([, value, all]) => `${value} is not offered; there is ${all}`],
+  // What a rule says of a value is a sentence of ours already.
+  [/^Invalid value: "(?:string|object|array|integer|number|boolean)": (.*)$/s, ([, rule = '']) => rule],
+]
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  null: 'nothing',
+}
+
+function plainly(message: string): string {
+  if (message.endsWith(LABEL_PATTERN))
+    return `${/^Invalid value: ("[^"]*")/.exec(message)?.[1] ?? 'it'} cannot be a name: write ${NAME}, at most 63`
+  for (const [pattern, say] of SENTENCES) {
+    const match = pattern.exec(message)
+    if (match) return say(match)
+  }
+  return message
+}
