@@ -43,6 +43,8 @@ export interface Work {
   readonly stop: AbortSignal
   /** Something was done: it is not stuck. */
   readonly progressed: () => void
+  /** Terraform has ended: what is left waits for the disk and the database, and somebody else may have the processor. */
+  readonly worked: () => void
 }
 
 /** How a job ended; the state is sealed by whoever finishes the job. */

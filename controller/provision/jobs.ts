@@ -7,10 +7,13 @@ import { holdClaim, type Hold } from './hold.ts'
 import { oneAtATime } from './rhythm.ts'
 import type { StopReason } from './run-terraform.ts'
 
+/** `worked` is called when the job needs the processor no more, which makes room for the next one. */
+export type Run = (claim: Claim, hold: Hold, worked: () => void) => Promise<void>
+
 /** The jobs that run here now, never more than there is room for. */
 export interface Jobs {
   /** From now on jobs are claimed, and each is run to its end. */
-  accept(run: (claim: Claim, hold: Hold) => Promise<void>): void
+  accept(run: Run): void
   refuse(): void
   accepting(): boolean
   /** As many as there is work and room for. */
@@ -33,20 +36,30 @@ interface JobsOptions {
 interface Running {
   readonly hold: Hold
   readonly done: Promise<void>
+  worked: boolean
 }
+
+/** Jobs that only tell their outcome take no room, up to as many again: a slow disk must not pile them up. */
+const FINISHING_FACTOR = 2
 
 export function createJobs({ db, clock, log, claimant, limits, capacity }: JobsOptions): Jobs {
   const running = new Map<string, Running>()
-  let run: ((claim: Claim, hold: Hold) => Promise<void>) | null = null
+  let run: Run | null = null
 
-  const begin = (claim: Claim, work: NonNullable<typeof run>): void => {
+  const begin = (claim: Claim, work: Run): void => {
     const hold = holdClaim({ db, clock, log, leaseMs: limits.leaseMs, limitMs: limits.buildMs }, claim)
-    const done = work(claim, hold).finally(() => {
+    const worked = (): void => {
+      const mine = running.get(claim.job.id)
+      if (mine?.hold !== hold || mine.worked) return
+      mine.worked = true
+      void claimMore()
+    }
+    const done = work(claim, hold, worked).finally(() => {
       hold.close()
       running.delete(claim.job.id)
       void claimMore()
     })
-    running.set(claim.job.id, { hold, done })
+    running.set(claim.job.id, { hold, done, worked: false })
   }
   /** Refused while the database was asked: nothing was begun, so somebody else may have it. */
   const beginOrGiveBack = async (claim: Claim): Promise<void> => {
@@ -57,9 +70,13 @@ export function createJobs({ db, clock, log, claimant, limits, capacity }: JobsO
     if (run) begin(claim, run)
     else await releaseClaim(db, claim)
   }
+  const isFull = (): boolean => {
+    const working = [...running.values()].filter(({ worked }) => !worked).length
+    return working >= capacity || running.size >= capacity * FINISHING_FACTOR
+  }
   const claimMore = oneAtATime(async () => {
     for (;;) {
-      if (!run || running.size >= capacity) return
+      if (!run || isFull()) return
       const claim = await claimJob(db, { ...claimant, leaseMs: limits.leaseMs })
       if (!claim) return
       await beginOrGiveBack(claim)

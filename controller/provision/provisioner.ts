@@ -122,7 +122,7 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
       const ready = await toolsOf(options, limits.graceMs)
       tools = ready
       log.info('provisioner ready', { terraform: ready.terraform.path, isolation: ready.sandbox.description, capacity: config.capacity })
-      jobs.accept((claim, hold) => seeThrough(options, ready, claim, hold))
+      jobs.accept((claim, hold, worked) => seeThrough(options, ready, claim, hold, worked))
       await heartbeat()
       stopListening = await db.listen(
         'bothy_jobs',
@@ -155,11 +155,17 @@ async function toolsOf({ db, sealer, clock, log, config, machinesFor }: Provisio
 }
 
 /** Never rejects: a job that cannot be told of is left to its lease. */
-async function seeThrough({ clock, log, metrics }: ProvisionerOptions, tools: Tools, claim: Claim, hold: Hold): Promise<void> {
+async function seeThrough(
+  { clock, log, metrics }: ProvisionerOptions,
+  tools: Tools,
+  claim: Claim,
+  hold: Hold,
+  worked: () => void,
+): Promise<void> {
   const startedAtMs = clock.elapsedMs()
   const { kind } = claim.job
   try {
-    const phase = await runJob(tools, claim, hold)
+    const phase = await runJob(tools, claim, hold, worked)
     const seconds = (clock.elapsedMs() - startedAtMs) / 1000
     log.info('a job ended', { job: claim.job.id, kind, subject: claim.job.subject.name, phase: phase ?? 'left', seconds })
     metrics?.count('bothy_jobs_total', 'Jobs by kind and outcome.', { kind, outcome: phase ?? 'left' })

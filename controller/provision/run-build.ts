@@ -85,6 +85,7 @@ async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> 
     onLine: heard.onLine,
     onProcess: intents.started,
   })
+  work.worked()
   journal.stage('Cleaning up')
   const left = await stateIn(folder.path)
   return endingOf(tools, work, apply, { ended, heard, left, intents })

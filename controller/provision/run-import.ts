@@ -27,6 +27,7 @@ export async function runImport(tools: Tools, work: Work): Promise<Ending> {
       onLine: heard.onLine,
       onProcess: () => {},
     })
+    work.worked()
     journal.stage('Cleaning up')
     if (stop.aborted) return canceled(work)
     if (ended.code !== 0) {

@@ -15,7 +15,7 @@ import { runLook } from './run-look.ts'
 const AGAIN_MS = 500
 
 /** One claimed job from its beginning to its outcome. Answers its phase; null where the outcome is not ours to tell. */
-export async function runJob(tools: Tools, claim: Claim, hold: Hold): Promise<Ending['phase'] | null> {
+export async function runJob(tools: Tools, claim: Claim, hold: Hold, worked: () => void): Promise<Ending['phase'] | null> {
   const log = tools.log.with({ job: claim.job.id, kind: claim.job.kind, key: claim.job.subject.name })
   const journal = createJournal({
     clock: tools.clock,
@@ -24,7 +24,7 @@ export async function runJob(tools: Tools, claim: Claim, hold: Hold): Promise<En
       if (!(await whileHeld(tools, hold, () => appendLogs(tools.db, claim, rows)))) hold.abort('lease lost')
     },
   })
-  const work: Work = { claim, journal, stop: hold.stop, progressed: hold.progressed }
+  const work: Work = { claim, journal, stop: hold.stop, progressed: hold.progressed, worked }
   let ending: Ending
   try {
     ending = await dispatched(tools, work)

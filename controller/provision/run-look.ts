@@ -43,6 +43,7 @@ export async function runLook(tools: Tools, work: Work): Promise<Ending> {
     onLine: heard.onLine,
     onProcess: () => {},
   })
+  work.worked()
   journal.stage('Cleaning up')
   if (ended.code === 0) return seen(work, [...machines.values()], heard.drifted())
   const result = resultOf(journal)

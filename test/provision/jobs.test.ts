@@ -34,3 +34,34 @@ test('a job that comes back while it still runs here begins again only when the 
   await jobs.idle()
   expect(told).toEqual(['1 begins', '1 ends: lease lost', '2 begins'])
 })
+
+test('a job that only has its outcome to tell makes room for the next, but not for any number', async () => {
+  const world = await createWorld(db)
+  const template = await world.template(DATA)
+  for (let n = 0; n < 3; n += 1) await world.build(workspace(), template)
+  const jobs = createJobs({
+    db,
+    clock: systemClock,
+    log: silentLog,
+    claimant: { provisionerId: 'two', labels: {} },
+    limits: { leaseMs: 60_000, buildMs: 60_000 },
+    capacity: 1,
+  })
+  const begun: (() => void)[] = []
+  const over = Promise.withResolvers<void>()
+  jobs.accept(async (_claim, _hold, worked) => {
+    begun.push(worked)
+    await over.promise
+  })
+  await jobs.claimMore()
+  expect(begun).toHaveLength(1)
+  begun[0]?.()
+  await until('the second to begin', () => begun.length === 2)
+  begun[1]?.()
+  await jobs.claimMore()
+  expect(begun).toHaveLength(2)
+  over.resolve()
+  await until('the third, once the others are told', () => begun.length === 3)
+  jobs.refuse()
+  await jobs.idle()
+})
