@@ -2,7 +2,7 @@ import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { FRAME_BYTES_MAX, SERVICES } from '../../agent/protocol.ts'
+import { FRAME_BYTES_MAX, HEADER_ACTOR, SERVICES } from '../../agent/protocol.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf, Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -50,7 +50,8 @@ export function createExecUpgrade(ports: ExecPorts): { readonly upgrade: ExecUpg
   const connect = async (target: ExecTarget, request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (open.size >= SESSIONS_MAX) throw new Refused('TooManyRequests', `${SESSIONS_MAX} commands are followed here already.`)
     const agent = await ports.agentOf(target.subject.uid, target.agentName)
-    const stream = await ports.openStream(agent.id, SERVICES.exec, { 'content-type': 'application/octet-stream' })
+    const headers = { 'content-type': 'application/octet-stream', [HEADER_ACTOR]: encodeURIComponent(target.actor) }
+    const stream = await ports.openStream(agent.id, SERVICES.exec, headers)
     if (socket.destroyed) return stream.close()
     sockets.handleUpgrade(request, socket, head, (ws) => {
       open.add(ws)

@@ -66,6 +66,7 @@ describe('who is let in', () => {
       message: '',
       version: '',
       shutdownRequestedAt: null,
+      reportedAt: null,
     })
   })
 
