@@ -99,7 +99,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   const provisioner = startProvisioner(options, databaseUrl, url)
   closers.add('work', () => engine.stop())
   await engine.start()
-  void watchClockJumps(clock, log, () => engine.lookAtAll(), watching.signal)
+  void watchClockJumps(clock, log, engine.clockJumped, watching.signal)
   void pruneNowAndThen(db, clock, log, watching.signal)
   return { db, cluster, cache, engine, url, provisioner }
 }
@@ -155,6 +155,7 @@ async function serve(
     user: config.user,
     checks: [databaseCheck(db, clock), diskCheck(state.dir)],
     why: (kind, namespace, name) => engine.explain(keyOf(kind, namespace, name)),
+    simulate: (namespace, name, until) => engine.simulate(keyOf('Workspace', namespace, name), until),
     status: async () => ({
       version: VERSION,
       pid: process.pid,
