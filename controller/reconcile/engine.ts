@@ -10,8 +10,6 @@ import { ownWrites } from './own-writes.ts'
 import type { Ports, Store } from './ports.ts'
 import { createTurns } from './turns.ts'
 import type { Why } from './verdict.ts'
-import { observe as observeWorkspace } from './workspace/observe.ts'
-import { simulate, type Change } from './workspace/simulate.ts'
 
 /**
  *   change ──key──► queue ──► observe ──► decide ──► act ──► status, once ──► settled, or a wake
@@ -23,10 +21,6 @@ export interface Engine {
   start(): Promise<void>
   lookAt(key: Key): void
   lookAtAll(): void
-  /** The clock jumped: agents may speak before anything is stopped by it, and everything is looked at again. */
-  clockJumped(): void
-  /** What the clock would do to a workspace until then, if nothing else happens; null where there is no such object. */
-  simulate(key: Key, until: Instant, uses: readonly Activity[]): Promise<readonly Change[] | null>
   /** What holds the object, by the same rules; null where there is no such object. */
   explain(key: Key): Promise<Why | null>
   /** What the clock would do to it until then, by the same rules; null where there is no such object. */
@@ -77,7 +71,7 @@ export function createEngine(options: EngineOptions): Engine {
   const kinds = new Map(options.kinds.map((kind) => [kind.kind, kind]))
   const objects = ownWrites(options.ports.cache)
   let clockJumpedAt: Instant | null = null
-  const startedAt = clock.now()
+  let startedAt = clock.now()
   const ports: Ports = { ...options.ports, objects, startedAt: () => startedAt, clockJumpedAt: () => clockJumpedAt }
   const waitForProvisioner = new Set<Key>()
   let stopListening: (() => Promise<void>) | null = null

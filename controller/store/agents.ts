@@ -18,7 +18,7 @@ const COLUMNS = `
   id, workspace_uid as "workspaceUid", job_id as "jobId", name, confirmed, manifest, created_at as "createdAt",
   first_connected_at as "firstConnectedAt", connected_at as "connectedAt", disconnected_at as "disconnectedAt",
   last_seen_at as "lastSeenAt", lifecycle, run_id as "runId", message, version, shutdown_requested_at as "shutdownRequestedAt",
-  reported_at as "reportedAt"`
+  reported_at as "reportedAt", ready_at as "readyAt"`
 
 /** In the newest state, or of a build that still runs: nobody else is let in. */
 const ALLOWED = `(confirmed or exists (select from jobs where jobs.id = agents.job_id and jobs.finished_at is null))`

@@ -189,6 +189,8 @@ export interface AgentRow {
   readonly shutdownRequestedAt: Instant | null
   /** When it last said what it knows of use. */
   readonly reportedAt: Instant | null
+  /** When the start scripts of this run ended: nobody can use it before. */
+  readonly readyAt: Instant | null
 }
 
 export type AgentStatus = 'Connecting' | 'Timeout' | 'Disconnected' | 'Connected'

@@ -67,6 +67,8 @@ function applied({ seen, now, machineIsThere }: World, action: Action): Seen {
       }
     case 'wish-shutdown':
       return { ...seen, agents: seen.agents.map((one) => ({ ...one, lifecycle: 'Off', shutdownRequestedAt: now })) }
+    case 'keep-life':
+      return { ...seen, life: { ...action.life, revision: action.life.revision + 1 } }
     case 'emit':
       return seen
     default:
@@ -129,7 +131,7 @@ function told(seen: Seen, verdict: ReturnType<typeof decide>, now: Instant): See
     ...seen,
     workspace: {
       ...seen.workspace,
-      before: { conditions: kept, build: newest ? { number: newest.number ?? 0, phase: newest.phase } : null },
+      before: { conditions: kept, build: newest ? { number: newest.number ?? 0, phase: newest.phase } : null, activity: null },
     },
   }
 }

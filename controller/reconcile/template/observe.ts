@@ -19,11 +19,12 @@ export async function observe(ports: Ports, object: Resource): Promise<Seen> {
   const source = sourceOf(object)
   const template = seenTemplate(object)
   const wanted = template.pinned ?? (source.usable ? source.digest : null)
-  const [recent, own, active, newestImport, provisioners] = await Promise.all([
+  // Before the versions: an import that ends between the two questions would look as if its version had never been imported.
+  const newestImport = wanted === null ? null : await store.newestImport(uid, wanted)
+  const [recent, own, active, provisioners] = await Promise.all([
     store.versions(uid, VERSIONS_MAX),
     wanted === null ? null : store.version(uid, wanted),
     template.before.activeDigest === null ? null : store.version(uid, template.before.activeDigest),
-    wanted === null ? null : store.newestImport(uid, wanted),
     store.provisioners(),
   ])
   const versions = unique([...recent, ...(own ? [own] : []), ...(active ? [active] : [])])

@@ -58,7 +58,7 @@ export interface WorkspaceSeen {
   readonly before: {
     readonly conditions: readonly StoredCondition[]
     readonly build: { readonly number: number; readonly phase: string } | null
-    readonly activity: Readonly<Record<string, unknown>> | null
+    readonly activity: ActivitySeen | null
   }
 }
 

@@ -5,7 +5,7 @@ import { inputsChanged, startInputs } from '../workspace/inputs.ts'
 import { machineOf } from '../workspace/machine.ts'
 import { askedFor, type PowerRequest } from '../workspace/requests.ts'
 import type { Seen as Sight } from '../workspace/seen.ts'
-import { isOutOfTries, startPace } from '../workspace/wants.ts'
+import { isOutOfTries, startPace } from '../workspace/pace.ts'
 
 /** What has become of a request to start, stop or restart. */
 export interface Outcome {
