@@ -184,7 +184,7 @@ async function simulated(
   if (!kind || !object) return null
   const now = clock.now()
   const { simulate } = await kind.look(ports, object, now)
-  const changes = simulate(until).map((change) => ({ ...change, at: toIso(change.at) }))
+  const changes = simulate(until).map(({ at, wants, reason, message }) => ({ at: toIso(at), wants, reason, message }))
   return { kind: kindName, namespace, name, from: toIso(now), until: toIso(until), changes }
 }
 

@@ -50,13 +50,14 @@ function answered(asked: RequestSeen, sight: WorkspaceSight | null): Expected {
   }
 }
 
+const minutes = (at: number | null) => ((at ?? 0) - NOW) / MINUTE
+
 function told(action: Action, sight: WorkspaceSight | null): string {
   switch (action.do) {
     case 'cancel-build':
       return `cancel ${action.jobId} by ${action.by}`
     case 'keep-life': {
       const { deadlineAt, holdUntil, holdReason } = action.life
-      const minutes = (at: number | null) => ((at ?? 0) - NOW) / MINUTE
       // When it was asked is told in seconds; a minute is near enough here.
       if (holdUntil !== sight?.life.holdUntil && holdUntil === null) return 'not held'
       if (holdUntil !== sight?.life.holdUntil) return `held for ${Math.ceil(minutes(holdUntil))}m${holdReason ? `: ${holdReason}` : ''}`

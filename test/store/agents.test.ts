@@ -67,6 +67,7 @@ describe('who is let in', () => {
       version: '',
       shutdownRequestedAt: null,
       reportedAt: null,
+      readyAt: null,
     })
   })
 

@@ -13,13 +13,14 @@ export function decide(seen: Seen): Verdict<never> {
   return { actions: [], conditions: conditionsOf(seen), status: {}, wakeAt: null }
 }
 
+const ready = (status: GivenCondition['status'], reason: GivenCondition['reason'], message: string): GivenCondition => ({
+  type: 'Ready',
+  status,
+  reason,
+  message,
+})
+
 function conditionsOf({ user, suspended, timezone }: Seen): GivenCondition[] {
-  const ready = (status: GivenCondition['status'], reason: GivenCondition['reason'], message: string): GivenCondition => ({
-    type: 'Ready',
-    status,
-    reason,
-    message,
-  })
   if (suspended) return [ready('False', 'Suspended', `${user} is suspended: their workspaces are stopped and none of them starts.`)]
   if (isZone(timezone)) return [ready('True', 'Handled', `${user} is active.`)]
   const message = `The zone "${timezone}" does not exist, UTC counts instead: write one such as Europe/Berlin.`

@@ -72,6 +72,8 @@ const present = (agent: AgentSeen, readyAt: Instant, until: Instant): AgentSeen 
   reportedAt: until,
 })
 
+const shutDown = (agent: AgentSeen, now: Instant): AgentSeen => ({ ...agent, lifecycle: 'Off', shutdownRequestedAt: now })
+
 function usedUntil({ activity }: Seen, uses: readonly Activity[], now: Instant): Seen['activity'] {
   const sources = uses.filter(({ from }) => from <= now).map((use) => ({ kind: use.kind, by: use.actor, at: Math.min(use.until, now) }))
   const all = [...sources, ...activity.sources]
@@ -93,7 +95,7 @@ function done(world: World, action: Action, now: Instant, until: Instant): World
     case 'wish-shutdown':
       return {
         ...world,
-        seen: { ...seen, agents: seen.agents.map((agent) => ({ ...agent, lifecycle: 'Off' as const, shutdownRequestedAt: now })) },
+        seen: { ...seen, agents: seen.agents.map((agent) => shutDown(agent, now)) },
       }
     case 'cancel-build':
     case 'queue-look':

@@ -85,8 +85,15 @@ function buildIsCanceled({ request, workspace }: Seen): Opinion | null {
 /** One after the other, or the older one would undo the newer. */
 function olderOneComesFirst({ request, workspace }: Seen, now: Instant): Opinion | null {
   if (!workspace || !isTimeRequest(request)) return null
-  const before = workspace.requests.filter((other) => isTimeRequest(other) && !other.answer && comesBefore(other, request))
-  const [older] = before.filter(({ boundUid, declared }) => !declared && (boundUid === null || boundUid === workspace.workspace.uid))
+  const { uid } = workspace.workspace
+  const older = workspace.requests.find(
+    (other) =>
+      isTimeRequest(other) &&
+      !other.answer &&
+      !other.declared &&
+      (other.boundUid === null || other.boundUid === uid) &&
+      comesBefore(other, request),
+  )
   if (!older) return null
   return { succeeded: null, reason: 'Waiting', message: `Request ${older.name} is answered first.`, wakeAt: now + LOOK_AGAIN_MS }
 }
