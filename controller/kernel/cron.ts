@@ -54,8 +54,47 @@ export function parseSchedule(text: string, zone: string): Parsed {
   return { ok: true, schedule: { zone: named, pattern } }
 }
 
+/** Between two runs nothing changes: whoever asks again there need not search. */
+interface Gap {
+  /** The run that begins it, when somebody has asked for that. */
+  begin: Instant | null
+  from: Instant
+  readonly to: Instant
+}
+
+const gaps = new Map<string, Gap>()
+
+const nameOf = ({ zone, pattern }: Schedule, days: ReadonlySet<Weekday>): string => `${zone} ${pattern} ${[...days].join()}`
+
 /** The first instant after `after`, within seven days of the wall; null where there is none. */
-export function nextRun({ zone, pattern }: Schedule, after: Instant, days: ReadonlySet<Weekday>): Instant | null {
+export function nextRun(schedule: Schedule, after: Instant, days: ReadonlySet<Weekday>): Instant | null {
+  const name = nameOf(schedule, days)
+  const gap = gaps.get(name)
+  if (gap && gap.from <= after && after < gap.to) return gap.to
+  const to = searchNext(schedule, after, days)
+  if (to === null) return null
+  if (gap?.to === to) gap.from = Math.min(gap.from, after)
+  else if (!gap || gap.to < to) {
+    const [oldest] = gaps.keys()
+    if (oldest !== undefined && gaps.size >= KEPT_MAX) gaps.delete(oldest)
+    gaps.set(name, { begin: null, from: after, to })
+  }
+  return to
+}
+
+/** The last instant up to `now`, itself included, within seven days of the wall; null where there is none. */
+export function latestRun(schedule: Schedule, now: Instant, days: ReadonlySet<Weekday>): Instant | null {
+  const gap = gaps.get(nameOf(schedule, days))
+  if (gap && gap.begin !== null && gap.begin <= now && now < gap.to) return gap.begin
+  const begin = searchLatest(schedule, now, days)
+  if (gap && begin !== null && gap.from <= now && now < gap.to) {
+    gap.begin = begin
+    gap.from = Math.min(gap.from, begin)
+  }
+  return begin
+}
+
+function searchNext({ zone, pattern }: Schedule, after: Instant, days: ReadonlySet<Weekday>): Instant | null {
   const cron = compile(pattern)
   let wall: Wall = wallOf(zone, after)
   const last = wall + SEARCH_MS
@@ -70,8 +109,7 @@ export function nextRun({ zone, pattern }: Schedule, after: Instant, days: Reado
   }
 }
 
-/** The last instant up to `now`, itself included, within seven days of the wall; null where there is none. */
-export function latestRun({ zone, pattern }: Schedule, now: Instant, days: ReadonlySet<Weekday>): Instant | null {
+function searchLatest({ zone, pattern }: Schedule, now: Instant, days: ReadonlySet<Weekday>): Instant | null {
   const cron = compile(pattern)
   // The library answers what is earlier, and counts whole seconds.
   let wall: Wall = Math.floor(latestWall(zone, now) / 1000) * 1000 + 1000
