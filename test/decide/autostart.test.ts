@@ -99,17 +99,19 @@ describe('a schedule starts a workspace', () => {
   })
 })
 
+const berlin = (over: Told = {}) => {
+  const seen = asleep({ ...over, workspace: { schedule: { autostart: 'CRON_TZ=Europe/Berlin 30 2 * * *' } } })
+  return { ...seen, builds: [], life: { ...seen.life, scheduleSeenAt: 0 } }
+}
+
+const startsAt = (text: string) => {
+  const now = Date.parse(text)
+  // Nothing was built lately, and nothing that was never built is in the way.
+  const old = { queuedAt: now - 2 * DAY, startedAt: now - 2 * DAY, finishedAt: now - 2 * DAY }
+  return doesAt(served({ ...berlin(), builds: [stop(old), build(old)] }, now), now).includes('start 3 (Autostart)')
+}
+
 describe('clocks that change', () => {
-  const berlin = (over: Told = {}) => {
-    const seen = asleep({ ...over, workspace: { schedule: { autostart: 'CRON_TZ=Europe/Berlin 30 2 * * *' } } })
-    return { ...seen, builds: [], life: { ...seen.life, scheduleSeenAt: 0 } }
-  }
-  const startsAt = (text: string) => {
-    const now = Date.parse(text)
-    // Nothing was built lately, and nothing that was never built is in the way.
-    const old = { queuedAt: now - 2 * DAY, startedAt: now - 2 * DAY, finishedAt: now - 2 * DAY }
-    return doesAt(served({ ...berlin(), builds: [stop(old), build(old)] }, now), now).includes('start 3 (Autostart)')
-  }
   test('a local time that does not exist runs at the next valid instant', () => {
     expect(['2026-03-28T01:29:59Z', '2026-03-29T00:59:59Z', '2026-03-29T01:00:00Z'].map(startsAt)).toEqual([false, false, true])
   })
@@ -122,13 +124,14 @@ describe('clocks that change', () => {
   })
 })
 
+const started = (seen: Seen) => {
+  const queue = decide(seen, NOW).actions.find((action) => action.do === 'queue-build')
+  return queue?.do === 'queue-build'
+    ? { digest: queue.build.digest, parameters: queue.build.input.parameters, class: queue.build.class }
+    : null
+}
+
 describe('what it is started with', () => {
-  const started = (seen: Seen) => {
-    const queue = decide(seen, NOW).actions.find((action) => action.do === 'queue-build')
-    return queue?.do === 'queue-build'
-      ? { digest: queue.build.digest, parameters: queue.build.input.parameters, class: queue.build.class }
-      : null
-  }
   const input = build().input
   const withFour = build({ ...yesterday, input: input && { ...input, parameters: { cpu: '4' } } })
   const twoVersions = [version(), version({ digest: V2 })]
@@ -154,9 +157,10 @@ describe('what it is started with', () => {
   })
 })
 
+const failedAt = (at: number, number: number, reason: 'Autostart' | 'Retry') =>
+  failed({ number, reason, queuedAt: at, startedAt: at, finishedAt: at })
+
 describe('after a failed build', () => {
-  const failedAt = (at: number, number: number, reason: 'Autostart' | 'Retry') =>
-    failed({ number, reason, queuedAt: at, startedAt: at, finishedAt: at })
   const history = [stop(yesterday), build(yesterday)]
   const outOfTries = [failedAt(NOW - HOUR, 5, 'Retry'), failedAt(NOW - HOUR, 4, 'Retry'), failedAt(NOW - HOUR, 3, 'Retry'), ...history]
 

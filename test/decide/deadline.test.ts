@@ -23,9 +23,23 @@ describe('how long a start lasts', () => {
   })
 })
 
+const bump = (deadlineInMs: number, over: Partial<Parameters<typeof bumped>[1]> = {}) =>
+  (bumped(NOW + deadlineInMs, { usedAt: NOW, bumpMs: HOUR, ttlMs: 8 * HOUR, nextStartAt: null, ...over }) - NOW) / MINUTE
+
+const used = (over: Told = {}, ttlMs = 8 * HOUR) => {
+  const seen = world({
+    builds: [build({ queuedAt: NOW - 8 * HOUR, finishedAt: NOW - 7.5 * HOUR })],
+    template: template({ policy: policy({ ttlMs }) }),
+    activity: { lastUsedAt: NOW, sources: [] },
+    ...over,
+  })
+  // As it was kept before anybody used it.
+  return { ...seen, life: { ...seen.life, deadlineAt: NOW + 30 * MINUTE, deadlineBuild: seen.builds.at(-1)?.number ?? 1, ...over.life } }
+}
+
+const after = (seen: Seen) => minutesFrom(remembers(seen).deadlineAt)
+
 describe('use moves the deadline', () => {
-  const bump = (deadlineInMs: number, over: Partial<Parameters<typeof bumped>[1]> = {}) =>
-    (bumped(NOW + deadlineInMs, { usedAt: NOW, bumpMs: HOUR, ttlMs: 8 * HOUR, nextStartAt: null, ...over }) - NOW) / MINUTE
   test.each([
     ['less than the bump is left', bump(30 * MINUTE), 60],
     ['it has passed, and nothing has begun to stop it', bump(-5 * MINUTE), 60],
@@ -39,17 +53,6 @@ describe('use moves the deadline', () => {
     expect(minutes).toBe(expected)
   })
 
-  const used = (over: Told = {}, ttlMs = 8 * HOUR) => {
-    const seen = world({
-      builds: [build({ queuedAt: NOW - 8 * HOUR, finishedAt: NOW - 7.5 * HOUR })],
-      template: template({ policy: policy({ ttlMs }) }),
-      activity: { lastUsedAt: NOW, sources: [] },
-      ...over,
-    })
-    // As it was kept before anybody used it.
-    return { ...seen, life: { ...seen.life, deadlineAt: NOW + 30 * MINUTE, deadlineBuild: seen.builds.at(-1)?.number ?? 1, ...over.life } }
-  }
-  const after = (seen: Seen) => minutesFrom(remembers(seen).deadlineAt)
   test.each([
     ['while it runs', after(used()), 60],
     ['also when it is looked at later', minutesFrom(remembers(used(), NOW + 5 * MINUTE).deadlineAt), 60],
@@ -70,9 +73,10 @@ describe('use moves the deadline', () => {
   })
 })
 
+const chosen = (over: Partial<Parameters<typeof policy>[0]>, schedule: Partial<Seen['workspace']['schedule']>) =>
+  world({ template: template({ policy: policy(over) }), workspace: { schedule } })
+
 describe('which ttl and which idleAfter count', () => {
-  const chosen = (over: Partial<Parameters<typeof policy>[0]>, schedule: Partial<Seen['workspace']['schedule']>) =>
-    world({ template: template({ policy: policy(over) }), workspace: { schedule } })
   test('a workspace chooses its ttl where it may, and 0 is never', () => {
     const ttl = { ttlMs: 8 * HOUR }
     const worlds = [
@@ -159,23 +163,28 @@ describe('required stops', () => {
   })
 })
 
-describe('what is remembered of deadlines', () => {
-  const ttl = (over: Told = {}, more: Partial<Parameters<typeof policy>[0]> = {}) =>
-    world({
-      builds: [build({ finishedAt: NOW })],
-      agents: [agent()],
-      template: template({ policy: policy({ ttlMs: 8 * HOUR, ...more }) }),
-      ...over,
-    })
-  const daily = { requirement: { days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const, weeks: 1 } }
-  const deadlines = (seen: Seen, now = NOW) => {
-    const { deadlineAt, maxDeadlineAt, deadlineBuild } = remembers(seen, now)
-    return { build: deadlineBuild, deadline: minutesFrom(deadlineAt), max: minutesFrom(maxDeadlineAt) }
-  }
-  const fresh = (seen: Seen): Seen => ({
-    ...seen,
-    life: { ...seen.life, deadlineBuild: null, deadlineAt: null, maxDeadlineAt: null, requirement: null },
+const ttl = (over: Told = {}, more: Partial<Parameters<typeof policy>[0]> = {}) =>
+  world({
+    builds: [build({ finishedAt: NOW })],
+    agents: [agent()],
+    template: template({ policy: policy({ ttlMs: 8 * HOUR, ...more }) }),
+    ...over,
   })
+
+const deadlines = (seen: Seen, now = NOW) => {
+  const { deadlineAt, maxDeadlineAt, deadlineBuild } = remembers(seen, now)
+  return { build: deadlineBuild, deadline: minutesFrom(deadlineAt), max: minutesFrom(maxDeadlineAt) }
+}
+
+const fresh = (seen: Seen): Seen => ({
+  ...seen,
+  life: { ...seen.life, deadlineBuild: null, deadlineAt: null, maxDeadlineAt: null, requirement: null },
+})
+
+const running_ = (finishedAt: number) => ttl({ builds: [build({ finishedAt })], life: { power: 'Running', deadlineAt: null } })
+
+describe('what is remembered of deadlines', () => {
+  const daily = { requirement: { days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const, weeks: 1 } }
 
   test('they are computed when a start succeeds, from when it finished', () => {
     expect(deadlines(fresh(ttl()), NOW + MINUTE)).toEqual({ build: 1, deadline: 480, max: null })
@@ -203,7 +212,6 @@ describe('what is remembered of deadlines', () => {
     expect(deadlines(fresh(ttl({ workspace: { power: 'Running' } }, daily)))).toEqual({ build: 1, deadline: null, max: 16 * 60 })
   })
   test('power Running → Auto: what it would have been, and half an hour at least', () => {
-    const running_ = (finishedAt: number) => ttl({ builds: [build({ finishedAt })], life: { power: 'Running', deadlineAt: null } })
     expect([deadlines(running_(NOW)).deadline, deadlines(running_(NOW - DAY)).deadline]).toEqual([480, 30])
   })
   test('an edit of the policy recomputes what runs, and stops nobody within two hours', () => {

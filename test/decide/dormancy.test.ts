@@ -111,14 +111,15 @@ describe('what is dormant for long expires', () => {
   })
 })
 
+const edited = (deleteDormantAfterMs: number) =>
+  remembers(
+    dormant({
+      life: { deletingAt: NOW + 3 * DAY, deleteDormantAfterMs: 10 * DAY },
+      template: template({ policy: policy({ ...patient, deleteDormantAfterMs }) }),
+    }),
+  ).deletingAt
+
 describe('a changed policy counts for those that are dormant already', () => {
-  const edited = (deleteDormantAfterMs: number) =>
-    remembers(
-      dormant({
-        life: { deletingAt: NOW + 3 * DAY, deleteDormantAfterMs: 10 * DAY },
-        template: template({ policy: policy({ ...patient, deleteDormantAfterMs }) }),
-      }),
-    ).deletingAt
   test('never to earlier than in a day', () => {
     expect([edited(30 * DAY), edited(8 * DAY), edited(HOUR), edited(0)]).toEqual([NOW + 23 * DAY, NOW + DAY, NOW + DAY, null])
   })
@@ -159,10 +160,11 @@ describe('what a failed start left is cleaned up', () => {
   })
 })
 
+const seenAgo = (ms: number, labels = {}) => [provisioner({ lastSeenAt: NOW - ms, labels })]
+
 describe('the provisioner gate', () => {
   const due = (more: Told = {}) =>
     world({ builds: [stop(ago(DAY)), build(ago(DAY))], workspace: { schedule: { autostart: '0 8 * * *' } }, ...more })
-  const seenAgo = (ms: number, labels = {}) => [provisioner({ lastSeenAt: NOW - ms, labels })]
   const gpu = template({ labels: { gpu: 'yes' } })
   test.each([
     ['none', due({ provisioners: [] }), []],
