@@ -30,6 +30,7 @@ import type { Subject } from './store/records.ts'
 import { prune } from './store/retention.ts'
 import { openKey } from './store/sealed.ts'
 import { deleteSetting, putSetting } from './store/settings.ts'
+import { measureUsage } from './store/usage.ts'
 import type { StateFolder } from './state.ts'
 
 /** Builds every port of one control plane without a cluster, and starts every loop but the folder's. */
@@ -100,6 +101,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   closers.add('work', () => engine.stop())
   await engine.start()
   void watchClockJumps(clock, log, engine.clockJumped, watching.signal)
+  void measureUsage(db, clock, metrics, log, watching.signal)
   void pruneNowAndThen(db, clock, log, watching.signal)
   return { db, cluster, cache, engine, url, provisioner }
 }

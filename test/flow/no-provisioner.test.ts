@@ -38,7 +38,7 @@ test(
 
 /** Another provisioner than the one of the control plane, with a label that only it has. */
 function startProvisioner(home: Home): { end(): Promise<unknown> } {
-  const [own] = home.processes().filter(({ command }) => /controller\/main\.ts provisioner/.test(command))
+  const own = home.processes().find(({ command }) => /controller\/main\.ts provisioner/.test(command))
   const environment = readFileSync(`/proc/${own?.pid}/environ`, 'utf8').split('\0')
   const inherited = Object.fromEntries(
     environment
