@@ -30,8 +30,8 @@ export interface Store {
   /** false: it was changed since it was read. */
   keepLife(workspaceUid: string, workspaceKey: Key, life: LifeRow): Promise<boolean>
   forgetLife(workspaceUid: string): Promise<void>
-  /** false: another was first; nothing is wrong. */
-  queueBuild(build: NewBuild): Promise<boolean>
+  /** false: another was first, or what is remembered has changed since `lifeRevision`; nothing is wrong. */
+  queueBuild(build: NewBuild, lifeRevision: number | null): Promise<boolean>
   queueImport(job: NewImport): Promise<void>
   queueLook(job: NewJob): Promise<void>
   requestCancel(jobId: string, by: string): Promise<void>

@@ -45,7 +45,7 @@ export function storePorts(db: Db): Store {
     keepLife: (uid, key, life) => keepLife(db, uid, key, life),
     forgetLife: (uid) => forgetLife(db, uid),
     isBroughtDown: async () => (await down()) ?? false,
-    queueBuild: async (build) => (await queueBuild(db, build)).queued,
+    queueBuild: async (build, lifeRevision) => (await queueBuild(db, build, lifeRevision)).queued,
     queueImport: async (job) => void (await queueImport(db, job)),
     queueLook: async (job) => void (await queueLook(db, job)),
     requestCancel: async (jobId, by) => void (await requestCancel(db, jobId, by)),

@@ -72,6 +72,12 @@ const AUTOSTOP: readonly Row[] = [
     NOW,
     ['stop 5 (Deadline)'],
   ],
+  [
+    'an update waits for its plan to be approved: the deadline holds',
+    over({ workspace: { approval: 'Plan', parameters: { cpu: '4' } } }),
+    NOW,
+    STOP,
+  ],
   ['an update is being built: it is finished first', over({ builds: [running({ number: 2 }), ...over().builds] }), NOW, []],
   ['its owner is suspended: at once', over({ owner: { suspended: true }, life: { deadlineAt: NOW + HOUR } }), NOW, ['stop 2 (Suspended)']],
   ['just after a start of the controller agents may speak first', over({ controllerStartedAt: NOW - 59 * SECOND }), NOW, []],

@@ -87,6 +87,12 @@ const own = { requestUid: 'Start-uid' }
 const TABLES: Readonly<Record<string, readonly Row[]>> = {
   Start: [
     ['already running: done at once', request('Start'), world({ builds: [build()] }), said('True Running')],
+    [
+      'dormant, but not stopped yet: it is woken up first',
+      request('Start'),
+      world({ builds: [build()], life: { dormantAt: NOW - HOUR, deleteDormantAfterMs: 0 } }),
+      open('Waiting'),
+    ],
     ['stopped: waits for its start', request('Start'), world({ builds: [stop(), build()] }), open('Waiting')],
     [
       'its build waits for a provisioner',

@@ -28,7 +28,7 @@ async function looksAt(now: Instant): Promise<readonly Action[]> {
   const past = [stop({ queuedAt: NOW - DAY }), build({ queuedAt: NOW - DAY })]
   const seen = world({ provisioners, builds: [...builds, ...past], workspace: { schedule: { autostart: '0 8 * * *' } } })
   const { actions } = decide(seen, now)
-  for (const action of actions) if (action.do === 'queue-build') await store.queueBuild(action.build)
+  for (const action of actions) if (action.do === 'queue-build') await store.queueBuild(action.build, action.lifeRevision)
   return actions
 }
 const built = async () => (await db.query(`select 1 from jobs where kind = 'build'`)).length
@@ -100,4 +100,16 @@ test('what was changed since it was read is not written over', async () => {
   await store.forgetLife('w')
   expect(await store.keepLife('w', 'Workspace/default/w', { ...life, revision: 2 })).toBe(false)
   expect(await store.life('w')).toBe(null)
+})
+
+test('a stop that was decided before somebody extended the deadline is not queued', async () => {
+  const { input, ...first } = build({ number: 2, transition: 'stop', reason: 'Deadline' })
+  if (!input) throw new Error('it has no input')
+  const stopped = { ...first, input, number: 2, transition: 'stop' as const }
+  await store.keepLife(UID, 'Workspace/default/dev', { ...world().life, revision: 0 })
+  const read = await store.life(UID)
+  if (!read) throw new Error('it was not kept')
+  await store.keepLife(UID, 'Workspace/default/dev', { ...read, deadlineAt: NOW + HOUR })
+  expect(await store.queueBuild(stopped, read.revision)).toBe(false)
+  expect(await store.queueBuild(stopped, read.revision + 1)).toBe(true)
 })

@@ -21,7 +21,7 @@ export async function act(action: Action, { ports, object }: Acting): Promise<Re
       return undefined
     }
     case 'queue-build': {
-      const queued = await store.queueBuild(action.build)
+      const queued = await store.queueBuild(action.build, action.lifeRevision)
       if (queued) for (const happening of action.tells) await cluster.emit(happening)
       return undefined
     }

@@ -17,7 +17,13 @@ export type Action =
   | { readonly do: 'add-finalizer' }
   | { readonly do: 'remove-finalizer' }
   /** What happened because of it is told only if it was really queued: somebody else may have been first. */
-  | { readonly do: 'queue-build'; readonly build: NewBuild; readonly tells: readonly Happening[] }
+  | {
+      readonly do: 'queue-build'
+      readonly build: NewBuild
+      readonly tells: readonly Happening[]
+      /** What is remembered, as it was decided on: somebody may extend a deadline at this very moment. null: it does not matter. */
+      readonly lifeRevision: number | null
+    }
   | { readonly do: 'cancel-build'; readonly jobId: string }
   | { readonly do: 'queue-look'; readonly look: NewJob }
   | { readonly do: 'wish-shutdown' }
@@ -29,12 +35,17 @@ export function decide(observed: Seen, now: Instant): Verdict<Action> {
   const want = wants(current, now)
   const { life, told } = noticed(current, want, now)
   const seen = { ...current, life }
+  const keeps = !isSame(life, observed.life)
   const step = stepTo(want, seen, now)
   const conditions = conditionsOf(seen, want, step)
   const runningNow = conditions.some(({ type, status }) => type === 'Running' && status === 'True')
   const unhurried = unhurriedActivity(seen, now)
   return {
-    actions: [...kept(seen, observed), ...[...told, ...happenings(seen, step, now)].map(emitted), ...actionsOf(seen, step)],
+    actions: [
+      ...(keeps ? kept(seen) : []),
+      ...[...told, ...happenings(seen, step, now)].map(emitted),
+      ...actionsOf(seen, step, keeps ? life.revision + 1 : life.revision),
+    ],
     conditions,
     status: statusOf(seen, want, step, runningNow, now),
     ...(unhurried ? { unhurried: statusOf(unhurried, want, step, runningNow, now) } : {}),
@@ -45,17 +56,22 @@ export function decide(observed: Seen, now: Instant): Verdict<Action> {
 const emitted = (happening: Happening): Action => ({ do: 'emit', happening })
 
 /** What is remembered is written before anything is done or told because of it. */
-const kept = (seen: Seen, { life }: Seen): Action[] =>
-  isSame(seen.life, life) ? [] : [...ownFirst(seen), { do: 'keep-life', life: seen.life }]
+const kept = (seen: Seen): Action[] => [...ownFirst(seen), { do: 'keep-life', life: seen.life }]
 
-function actionsOf(seen: Seen, step: Step): Action[] {
+/** What people can move while it is being decided. */
+const byTheClock = ({ reason }: NewBuild): boolean => reason === 'Deadline' || reason === 'Idle'
+
+function actionsOf(seen: Seen, step: Step, revision: number): Action[] {
   switch (step.is) {
     case 'settled':
     case 'building':
     case 'held':
       return []
     case 'queue':
-      return [...ownFirst(seen), { do: 'queue-build', build: step.build, tells: toldWith(seen, step) }]
+      return [
+        ...ownFirst(seen),
+        { do: 'queue-build', build: step.build, tells: toldWith(seen, step), lifeRevision: byTheClock(step.build) ? revision : null },
+      ]
     case 'cancel':
       return [{ do: 'cancel-build', jobId: step.build.id }]
     case 'look':

@@ -100,8 +100,9 @@ function olderOneComesFirst({ request, workspace }: Seen, now: Instant): Opinion
 
 function itsTimeIsMoved({ request, workspace, namespace, workspaceName }: Seen, now: Instant): Opinion | null {
   if (!workspace || !isTimeRequest(request)) return null
+  const current = remembering(workspace, now)
   const { succeeded, reason, message, life } =
-    request.action === 'Extend' ? extended(request, workspace, now) : held(request, workspace, now)
+    request.action === 'Extend' ? extended(request, current, now) : held(request, current, now)
   const workspaceKey = keyOf('Workspace', namespace, workspaceName)
   const actions: Action[] = life ? [{ do: 'keep-life', workspaceUid: workspace.workspace.uid, workspaceKey, life }] : []
   return { succeeded, reason, message, actions }
@@ -131,8 +132,7 @@ export const RULES: readonly Rule[] = [
   itsOutcomeIsAwaited,
 ]
 
-export function decide(observed: Seen, now: Instant): Verdict<Action> {
-  const seen = upToDate(observed, now)
+export function decide(seen: Seen, now: Instant): Verdict<Action> {
   if (seen.answered) return standing(seen, seen.answered, now)
   const opinion = RULES.map((rule) => rule(seen, now)).find((one) => one !== null)
   if (!opinion) throw new Error(`no rule answers a request to ${seen.request.action}`)
@@ -157,10 +157,7 @@ function standing({ request }: Seen, { at, condition }: NonNullable<Seen['answer
   }
 }
 
-const upToDate = (seen: Seen, now: Instant): Seen => (seen.workspace ? { ...seen, workspace: remembering(seen.workspace, now) } : seen)
-
-export function explained(observed: Seen, now: Instant): Explanation[] {
-  const seen = upToDate(observed, now)
+export function explained(seen: Seen, now: Instant): Explanation[] {
   let decided = false
   return RULES.map((rule) => {
     const opinion = rule(seen, now)
