@@ -1,16 +1,5 @@
-import {
-  DRY_RUN,
-  FILES,
-  JSON_OUTPUT,
-  NAMESPACE,
-  output,
-  PORT,
-  SELECTOR,
-  STATE,
-  TIMEOUT,
-  type CommandSpec,
-  type OptionSpec,
-} from './command-spec.ts'
+import { DRY_RUN, FILES, JSON_OUTPUT, NAMESPACE, output, PORT, SELECTOR, STATE, TIMEOUT, type CommandSpec } from './command-spec.ts'
+import { REQUESTS } from './request-grammar.ts'
 
 /** Every command as data: the help, the parser and the shells' completion all read this table. */
 
