@@ -27,8 +27,6 @@ const CHANGES: Partial<Readonly<Record<Reason, string>>> = {
   BuildCanceled: 'Change the spec, or ask for a start: bothy start NAME.',
   MachineLost: 'Find out why its machine disappears; it is started again when the hour is over.',
   NotAvailable: 'Set approval: Auto.',
-  Dormant: 'Ask for a start: bothy start NAME.',
-  Expired: 'Ask for a start, which builds it anew: bothy start NAME.',
   Paused: 'Remove the annotation bothy.dev/paused.',
   Suspended: 'Lift the suspension of its owner.',
   BroughtDown: 'Run bothy up.',
@@ -61,10 +59,14 @@ export function why(observed: Seen, now: Instant): Reasons {
     until: until === null ? null : toIso(until),
     changes:
       (settled && stop ? CHANGES_STOP[stop.reason] : undefined) ??
-      (settled ? undefined : (CHANGES[reason] ?? CHANGES[want.reason])) ??
+      (settled ? CHANGES_ASLEEP[want.reason] : (CHANGES[reason] ?? CHANGES[want.reason])) ??
       'A change of its spec, its template or its owner, or a request.',
     rules: explained(seen, now),
   }
+}
+
+const CHANGES_ASLEEP: Partial<Readonly<Record<Reason, string>>> = {
+  Dormant: 'Ask for a start: bothy start NAME.',
 }
 
 const CHANGES_STOP: Readonly<Record<Stop['reason'], string>> = {

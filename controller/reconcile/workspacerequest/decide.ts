@@ -101,8 +101,7 @@ function olderOneComesFirst({ request, workspace }: Seen, now: Instant): Opinion
 function itsTimeIsMoved({ request, workspace, namespace, workspaceName }: Seen, now: Instant): Opinion | null {
   if (!workspace || !isTimeRequest(request)) return null
   const current = remembering(workspace, now)
-  const { succeeded, reason, message, life } =
-    request.action === 'Extend' ? extended(request, current, now) : held(request, current, now)
+  const { succeeded, reason, message, life } = request.action === 'Extend' ? extended(request, current, now) : held(request, current, now)
   const workspaceKey = keyOf('Workspace', namespace, workspaceName)
   const actions: Action[] = life ? [{ do: 'keep-life', workspaceUid: workspace.workspace.uid, workspaceKey, life }] : []
   return { succeeded, reason, message, actions }
