@@ -31,6 +31,8 @@ test(
     const first = Date.parse(dev.status.build.finishedAt ?? '') + 60_000
     expect(Date.parse(dev.status.schedule?.['deadline'] ?? '')).toBe(first)
     await until('a warning', async () => (await reasonsOf(home, 'dev')).includes('StopsSoon'), { limitMs: 10_000 })
+    const { changes } = await home.json<{ changes: { wants: string; reason: string }[] }>('simulate', 'workspace/dev', '--until', '+2d')
+    expect(changes.map(({ wants, reason }) => `${wants} ${reason}`)).toEqual(['stopped Deadline'])
     await until('the deadline to be near', () => Date.now() > first - 25_000, { limitMs: 60_000 })
     expect((await home.run(['exec', 'dev', '--', 'sleep', '4'])).code).toBe(0)
     const used = await becomes(home, 'dev', 'kept awake', ({ status }) => Date.parse(status.schedule?.['deadline'] ?? '') > first, 45_000)

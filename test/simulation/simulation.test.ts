@@ -11,7 +11,7 @@ const months = given
   ? [seedNamed(given)]
   : [1, 2, ...Array.from({ length: soak ? 60 : 1 }, () => Math.floor(Math.random() * 2 ** 31))].map((seed) => ({
       seed,
-      places: soak ? 500 : 40,
+      places: soak ? 500 : 100,
     }))
 
 const WHAT = [

@@ -37,6 +37,7 @@ interface Stage {
   readonly hands: Hands
   readonly controller: Controller
   readonly end: number
+  readonly nextId: () => number
 }
 
 export function simulate({ seed, places, days }: Wanted): Outcome {
@@ -51,7 +52,9 @@ export function simulate({ seed, places, days }: Wanted): Outcome {
   }
   const controller = createController({ world, agenda, random, checks, hands: theHands })
   hands = createHands({ world, agenda, random, changed: controller.changed })
-  const stage: Stage = { world, agenda, random, hands, controller, end: START + days * DAY }
+  let ids = 0
+  const nextId = () => (ids += 1)
+  const stage: Stage = { world, agenda, random, hands, controller, nextId, end: START + days * DAY }
   for (const place of world.places) live(stage, place)
   for (const trouble of TROUBLES) again(stage, trouble.everyMs, () => trouble.happens(stage))
   again(stage, 10 * MINUTE, () => {
@@ -211,10 +214,10 @@ function asks(stage: Stage, place: Place): void {
 
 const ANSWERED_KEPT = HOUR
 
-function ask({ agenda, controller }: Stage, place: Place, wanted: Pick<RequestSeen, 'action'> & Partial<RequestSeen>): void {
-  const number = agenda.now * 1000 + place.requests.length
+function ask({ agenda, controller, nextId }: Stage, place: Place, wanted: Pick<RequestSeen, 'action'> & Partial<RequestSeen>): void {
   // Told in seconds, as objects have it.
   const createdAt = agenda.now - (agenda.now % SECOND)
+  const number = nextId()
   const request: RequestSeen = {
     name: `r${number}`,
     uid: `request-${number}`,
