@@ -8,6 +8,8 @@ export type Wall = number
 
 export const DAY_MS = 86_400_000
 
+/** Zones are few, but each can be written in many ways. */
+const FORMATS_MAX = 1_000
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 function formatOf(zone: string): Intl.DateTimeFormat {
@@ -24,6 +26,8 @@ function formatOf(zone: string): Intl.DateTimeFormat {
     minute: numeric,
     second: numeric,
   })
+  const [oldest] = formats.keys()
+  if (oldest !== undefined && formats.size >= FORMATS_MAX) formats.delete(oldest)
   formats.set(zone, format)
   return format
 }

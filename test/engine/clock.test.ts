@@ -116,20 +116,22 @@ test('use moves the deadline', async () => {
   expect(instant(after['deadline']) - instant(before['deadline'])).toBeGreaterThan(89 * MINUTE)
 })
 
+const looks = async () => bench.engine.depth() === 0
+
+const shown = async () => {
+  const found = await bench.get('Workspace', 'dev')
+  const status = found?.status
+  return {
+    version: found?.metadata.resourceVersion,
+    activity: typeof status === 'object' && status && 'activity' in status ? status.activity : null,
+  }
+}
+
 test('use alone is written once in a quarter of an hour', async () => {
   await running({})
-  const shown = async () => {
-    const found = await bench.get('Workspace', 'dev')
-    const status = found?.status
-    return {
-      version: found?.metadata.resourceVersion,
-      activity: typeof status === 'object' && status && 'activity' in status ? status.activity : null,
-    }
-  }
   await clock.step(MINUTE)
   await used(clock.now())
   const first = await until('its first use', async () => ((await shown()).activity ? shown() : null))
-  const looks = async () => bench.engine.depth() === 0
   for (let minutes = 0; minutes < 14; minutes++) {
     await clock.step(MINUTE)
     await used(clock.now())

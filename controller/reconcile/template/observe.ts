@@ -19,7 +19,7 @@ export async function observe(ports: Ports, object: Resource): Promise<Seen> {
   const source = sourceOf(object)
   const template = seenTemplate(object)
   const wanted = template.pinned ?? (source.usable ? source.digest : null)
-  // Before the versions: an import that ends between the two questions would look as if its version had never been imported.
+  // Before the versions: one that ends in between is then seen with what it learnt, and never queued a second time.
   const newestImport = wanted === null ? null : await store.newestImport(uid, wanted)
   const [recent, own, active, provisioners] = await Promise.all([
     store.versions(uid, VERSIONS_MAX),
