@@ -70,9 +70,8 @@ export function createEngine(options: EngineOptions): Engine {
   const log = options.log.with({ part: 'reconcile' })
   const kinds = new Map(options.kinds.map((kind) => [kind.kind, kind]))
   const objects = ownWrites(options.ports.cache)
-  let clockJumpedAt: Instant | null = null
-  let startedAt = clock.now()
-  const ports: Ports = { ...options.ports, objects, startedAt: () => startedAt, clockJumpedAt: () => clockJumpedAt }
+  const times: Times = { startedAt: clock.now(), clockJumpedAt: null }
+  const ports = portsOf(options.ports, objects, times)
   const waitForProvisioner = new Set<Key>()
   let stopListening: (() => Promise<void>) | null = null
 
@@ -114,7 +113,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     async start() {
-      startedAt = clock.now()
+      times.startedAt = clock.now()
       options.ports.cache.onChange(changes({ kinds, objects, queue, clock }))
       stopListening = await options.onKeys(told, lookAtAll)
       lookAtAll()
@@ -122,7 +121,7 @@ export function createEngine(options: EngineOptions): Engine {
     lookAt: (key) => queue.add(key),
     lookAtAll,
     clockJumped() {
-      clockJumpedAt = clock.now()
+      times.clockJumpedAt = clock.now()
       lookAtAll()
     },
     simulate: (key, until) => simulated(kinds, ports, key, clock, until),
@@ -134,6 +133,23 @@ export function createEngine(options: EngineOptions): Engine {
     },
   }
 }
+
+interface Times {
+  startedAt: Instant
+  clockJumpedAt: Instant | null
+}
+
+/** The times are read anew at each look: the clock may jump at any moment. */
+const portsOf = (given: EngineOptions['ports'], objects: Ports['objects'], times: Times): Ports => ({
+  ...given,
+  objects,
+  get startedAt() {
+    return times.startedAt
+  },
+  get clockJumpedAt() {
+    return times.clockJumpedAt
+  },
+})
 
 interface Changing {
   readonly kinds: ReadonlyMap<string, Kind>

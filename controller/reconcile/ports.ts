@@ -48,9 +48,9 @@ export interface Ports {
   /** Owns what names no owner, where there is one person only. */
   readonly localUser: BuildInput['owner'] | null
   /** When this controller began to look: agents need a moment to find it. */
-  readonly startedAt: () => Instant
+  readonly startedAt: Instant
   /** When the clock last jumped, as after a sleep of the machine. */
-  readonly clockJumpedAt: () => Instant | null
+  readonly clockJumpedAt: Instant | null
 }
 
 export const WRITER: Writer = { manager: 'bothy-controller', user: 'bothy-controller' }

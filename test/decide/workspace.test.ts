@@ -269,7 +269,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'Stopped: one that was never built counts as stopped',
       world({ workspace: { power: 'Stopped' } }),
-      { does: [], ready: 'True Stopped', under: null, state: 'Pending', wakesInMs: null },
+      { does: [], ready: 'True Stopped', under: null, state: 'Stopped', wakesInMs: null },
     ],
     [
       'Stopped: a start that runs is cancelled',

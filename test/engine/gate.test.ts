@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Instant } from '../../controller/kernel/clock.ts'
 import { decide } from '../../controller/reconcile/workspace/decide.ts'
 import type { Action } from '../../controller/reconcile/workspace/decide.ts'
@@ -91,6 +91,9 @@ test('two controllers look at the same workspaces, and each is built once', asyn
 
 test('without any provisioner at their autostart no build is queued, and its return starts each exactly once', async () => {
   const clock = steppedClock(await databaseNow(db))
+  // Whoever was second tries again a moment later, which has to come.
+  const ticking = setInterval(() => void clock.step(50), 20)
+  onTestFinished(() => clearInterval(ticking))
   benches = [await openBench(db, { clock }), await openBench(db, { clock })]
   const [one] = benches
   if (!one) throw new Error('there is no bench')

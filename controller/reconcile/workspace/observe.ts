@@ -43,8 +43,8 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
     provisioners,
     activity: activity ?? { lastUsedAt: null, sources: [] },
     life: life ?? NO_LIFE,
-    controllerStartedAt: ports.startedAt(),
-    clockJumpedAt: ports.clockJumpedAt(),
+    controllerStartedAt: ports.startedAt,
+    clockJumpedAt: ports.clockJumpedAt,
   }
 }
 

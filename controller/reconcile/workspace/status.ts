@@ -39,13 +39,18 @@ function stateOf(seen: Seen, want: Want, step: Step, runningNow: boolean): strin
   if (step.is === 'queue') return step.build.transition === 'start' ? 'Queued' : 'Stopping'
   if (step.is === 'shutdown') return 'Stopping'
   const newest = newestSettled(seen.builds)
-  if (!newest) return seen.life.dormantAt === null ? 'Pending' : 'Dormant'
+  if (!newest) return neverBuilt(seen, step)
   if (newest.phase !== 'Succeeded') {
     if (step.is !== 'held' || step.how === 'Stalled') return 'Failed'
     return newest.transition === 'start' ? 'Pending' : 'Stopping'
   }
   if (!mayBeRunning(seen.builds)) return step.is === 'held' ? 'Pending' : asleep(seen, newest)
   return runningNow || seen.agents.every(({ firstConnectedAt }) => firstConnectedAt !== null) ? 'Running' : 'Starting'
+}
+
+function neverBuilt({ life }: Seen, step: Step): string {
+  if (life.dormantAt !== null) return 'Dormant'
+  return step.is === 'settled' ? 'Stopped' : 'Pending'
 }
 
 function asleep({ life }: Seen, { transition }: Job): string {
