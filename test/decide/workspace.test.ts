@@ -269,7 +269,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'Stopped: one that was never built counts as stopped',
       world({ workspace: { power: 'Stopped' } }),
-      { does: [], ready: 'True Stopped', under: null, state: 'Pending', wakesInMs: null },
+      { does: [], ready: 'True Stopped', under: null, state: 'Stopped', wakesInMs: null },
     ],
     [
       'Stopped: a start that runs is cancelled',
@@ -481,6 +481,11 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
       'no provisioner: no build row, and silence at first',
       world({ provisioners: [] }),
       { does: [], ready: 'False NoProvisioner', under: 'Reconciling NoProvisioner', state: 'Pending', wakesInMs: 10 * SECOND },
+    ],
+    [
+      'while the control plane starts, that is not worth telling',
+      world({ provisioners: [], controllerStartedAt: NOW - 9 * SECOND }),
+      { does: [], ready: 'False Queued', under: 'Reconciling Queued', state: 'Pending', wakesInMs: SECOND },
     ],
     [
       'exactly 90 s is fresh',
@@ -1016,7 +1021,7 @@ const heldBy = (seen: Seen): string | undefined =>
   decide(seen, NOW).conditions.find(({ type }) => type === 'Stalled' || type === 'Reconciling')?.message
 
 test('messages name what a person must change', () => {
-  expect(heldBy(world({ workspace: { parameters: { cpu: 'many' } } }))).toBe('parameter "cpu" must be a number, not "many" (type)')
+  expect(heldBy(world({ workspace: { parameters: { cpu: 'many' } } }))).toBe('Parameter "cpu" must be a number, not "many".')
   expect(heldBy(world({ template: null }))).toBe('Template default/node does not exist.')
   expect(heldBy(world({ builds: [failed({ finishedAt: NOW - SECOND })] }))).toBe(
     'Start build 1 failed: main.tf:3: no such thing. It is tried again.',

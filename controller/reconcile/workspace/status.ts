@@ -39,7 +39,7 @@ function stateOf(seen: Seen, want: Want, step: Step, runningNow: boolean): strin
   if (step.is === 'queue') return step.build.transition === 'start' ? 'Queued' : 'Stopping'
   if (step.is === 'shutdown') return 'Stopping'
   const newest = newestSettled(seen.builds)
-  if (!newest) return seen.life.dormantAt === null ? 'Pending' : 'Dormant'
+  if (!newest) return seen.life.dormantAt !== null ? 'Dormant' : step.is === 'settled' ? 'Stopped' : 'Pending'
   if (newest.phase !== 'Succeeded') {
     if (step.is !== 'held' || step.how === 'Stalled') return 'Failed'
     return newest.transition === 'start' ? 'Pending' : 'Stopping'
