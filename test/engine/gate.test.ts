@@ -6,7 +6,9 @@ import { storePorts } from '../../controller/reconcile/store-ports.ts'
 import { databaseNow } from '../../controller/store/pool.ts'
 import { heartbeatProvisioner, listProvisioners } from '../../controller/store/provisioners.ts'
 import { withDatabase } from '../support/postgres.ts'
-import { openBench, IMPORTED, templateDraft, workspaceDraft, type Bench } from './bench.ts'
+import { steppedClock } from '../support/clock.ts'
+import { until } from '../support/until.ts'
+import { openBench, IMPORTED, requestDraft, templateDraft, workspaceDraft, type Bench } from './bench.ts'
 import { build, DAY, HOUR, NOW, SECOND, stop, UID, world } from '../decide/worlds.ts'
 
 /** Heartbeat and decision race; who is first must not matter for what is so in the end. */
@@ -60,6 +62,7 @@ test('a heartbeat never goes back', async () => {
 let benches: Bench[] = []
 afterEach(async () => {
   for (const bench of benches) await bench.close()
+  await db.query('truncate objects, events cascade')
   benches = []
 })
 
@@ -84,6 +87,47 @@ test('two controllers look at the same workspaces, and each is built once', asyn
     `select deadline_build as build, deadline_at as deadline, finished_at as finished from lives join jobs on subject_uid = workspace_uid and number = deadline_build`,
   )
   expect(lives.map(({ build: number, deadline, finished }) => [number, deadline - finished])).toEqual(names.map(() => [1, HOUR]))
+}, 30_000)
+
+test('without any provisioner at their autostart no build is queued, and its return starts each exactly once', async () => {
+  const clock = steppedClock(await databaseNow(db))
+  benches = [await openBench(db, { clock }), await openBench(db, { clock })]
+  const [one] = benches
+  if (!one) throw new Error('there is no bench')
+  await one.provisioner()
+  await one.apply(templateDraft())
+  await one.finish(await one.claim(), IMPORTED)
+  await one.becomes('Template', 'node', 'Ready', 'True Imported')
+  const names = Array.from({ length: 6 }, (_, i) => `early-${i}`)
+  await Promise.all(names.map((name) => one.apply(workspaceDraft({}, name))))
+  for (const _ of names) await one.finish(await one.claim())
+  for (const name of names) {
+    await one.becomes('Workspace', name, 'Ready', 'True Running')
+    await one.apply({
+      ...requestDraft('Stop'),
+      metadata: { name: `stop-${name}`, namespace: 'default' },
+      spec: { workspace: name, action: 'Stop' },
+    })
+  }
+  for (const _ of names) await one.finish(await one.claim())
+  for (const name of names) await one.becomes('Workspace', name, 'Ready', 'True Stopped')
+  await db.query('delete from provisioners')
+  for (const name of names) await one.patch('Workspace', name, { spec: { schedule: { autostart: '* * * * *' } } })
+  await until(
+    'all schedules to be known',
+    async () => (await db.query('select 1 from lives where schedule is not null')).length === names.length,
+  )
+  await clock.step(61 * SECOND)
+  for (const name of names) await one.becomes('Workspace', name, 'Reconciling', 'True NoProvisioner')
+  const starts = async () =>
+    (await db.query<{ name: string }>(`select subject_name as name from jobs where reason = 'Autostart' order by 1`)).map(
+      ({ name }) => name,
+    )
+  expect(await starts()).toEqual([])
+  await one.provisioner()
+  await until('each to be started', async () => (await starts()).length >= names.length)
+  await until('both controllers to be quiet', async () => benches.every(({ engine }) => engine.depth() === 0))
+  expect(await starts()).toEqual(names)
 }, 30_000)
 
 test('what was changed since it was read is not written over', async () => {
