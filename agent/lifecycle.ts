@@ -1,4 +1,4 @@
-import { LIFECYCLES, type Lifecycle } from './protocol.ts'
+import { LIFECYCLES, LOG_LINE_LENGTH_MAX, type Lifecycle } from './protocol.ts'
 import type { Reports } from './reports.ts'
 
 /**
@@ -26,8 +26,9 @@ export function createLifecycle(reports: Reports): LifecycleKeeper {
     moveTo(next, message = '') {
       if (LIFECYCLES.indexOf(next) <= LIFECYCLES.indexOf(now)) return
       now = next
-      why = message
-      reports.lifecycle(next, message)
+      // Many scripts may fail at once, and every hello says why: it must not grow out of what is listened to.
+      why = message.slice(0, LOG_LINE_LENGTH_MAX)
+      reports.lifecycle(next, why)
     },
   }
 }

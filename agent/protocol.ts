@@ -131,6 +131,8 @@ export const ACTOR_LENGTH_MAX = 256
 
 export const REPORT_BYTES_MAX = 32 * 1024
 export const LOG_LINE_LENGTH_MAX = 4096
+/** Of the name of what said a line: a template may give a script any. */
+export const SOURCE_LENGTH_MAX = 256
 
 /**
  * Exec. A frame is [type u8][length u32be][payload]. Bytes of the command carry their offset, counted from 0 over stdout

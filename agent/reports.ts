@@ -1,4 +1,4 @@
-import { LOG_LINE_LENGTH_MAX, type Lifecycle, type Report, type Use } from './protocol.ts'
+import { LOG_LINE_LENGTH_MAX, SOURCE_LENGTH_MAX, type Lifecycle, type Report, type Use } from './protocol.ts'
 import { joined } from './uses.ts'
 
 type Body<T> = T extends unknown ? Omit<T, 'seq' | 'at'> : never
@@ -38,7 +38,8 @@ export function createReports(now: () => number): Reports {
     for (const listener of listeners) listener()
   }
 
-  const log: Reports['log'] = (source, level, text) => {
+  const log: Reports['log'] = (name, level, text) => {
+    const source = name.slice(0, SOURCE_LENGTH_MAX)
     const line = text.length > LOG_LINE_LENGTH_MAX ? `${text.slice(0, LOG_LINE_LENGTH_MAX)}…` : text
     if (logLength + line.length > LOG_LENGTH_MAX) {
       dropped += 1
@@ -54,7 +55,7 @@ export function createReports(now: () => number): Reports {
   }
 
   return {
-    lifecycle: (lifecycle, message) => add({ kind: 'lifecycle', lifecycle, message: message.slice(0, LOG_LINE_LENGTH_MAX) }),
+    lifecycle: (lifecycle, message) => add({ kind: 'lifecycle', lifecycle, message }),
     log,
     stats(uses) {
       const before = waiting.flatMap((report) => (report.kind === 'stats' ? report.uses : []))

@@ -19,7 +19,7 @@ export function commandOf(start: ExecStart, manifest: Manifest, base: AgentEnvir
   const [program, ...args] = start.argv.length > 0 ? start.argv : loginShell(base)
   if (!program) return { code: 126, message: 'The name of the program is empty.' }
   const found = findProgram(program, env['PATH'] ?? '', cwd)
-  if (found === null) return { code: 127, message: `There is no program ${program} in the workspace (PATH is ${env['PATH'] ?? 'empty'}).` }
+  if (found === null) return { code: 127, message: `There is no program ${program} in the workspace.` }
   // By its own name where the search would find the same: programs look at argv[0].
   return { argv: [program.includes('/') ? found : program, ...args], cwd, env }
 }

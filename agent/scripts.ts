@@ -37,10 +37,11 @@ export async function runScript(script: ManifestScript, limitMs: number, ports: 
     if (message) reports.log(script.name, exit === 'pipes_left_open' ? 'warn' : 'error', message)
     return { name: script.name, exit, message }
   }
-  const file = await scriptFile(script.script)
   const startedAt = clock.elapsedMs()
+  let file: string | null = null
   let cancel: Cancel | null = null
   try {
+    file = await scriptFile(script.script)
     const running = spawnPiped({
       argv: file ? [file] : ['/bin/sh', '-c', script.script],
       cwd: ports.cwd(),

@@ -1,9 +1,9 @@
-import { writeYaml } from '../crds/documents.ts'
 import { declareObject, type DeclaredObject } from './declare.ts'
 import { placedCauses, readGiven, refOfDocument, shownPlace, type Given, type PlacedCause } from './documents.ts'
 import { EXIT, Failure } from './failure.ts'
 import { inOrder, shownRef, type Ref } from './objects.ts'
 import type { Run, Session } from './session.ts'
+import { yamlOf } from './yaml.ts'
 
 interface RefusedDocument {
   readonly ref: Ref | null
@@ -32,7 +32,7 @@ export const run: Run = async (session, _args, options) => {
       if (session.output === 'name') session.terminal.out(`${outcome.ref.kind.singular}/${outcome.ref.name}`)
     }
   }
-  return report(session, applied, refused, documents.length + problems.length)
+  return await report(session, applied, refused, documents.length + problems.length)
 }
 
 async function applyOne(
@@ -52,12 +52,17 @@ async function applyOne(
   }
 }
 
-function report(session: Session, applied: readonly DeclaredObject[], refused: readonly RefusedDocument[], total: number): number {
+async function report(
+  session: Session,
+  applied: readonly DeclaredObject[],
+  refused: readonly RefusedDocument[],
+  total: number,
+): Promise<number> {
   const { terminal, output } = session
   const objects = applied.map(({ after }) => inOrder(after))
   if (output === 'json') terminal.out(JSON.stringify({ applied: objects, refused: refused.map(refusedJson) }, null, 2))
   else {
-    if (output === 'yaml') for (const object of objects) terminal.write(`---\n${writeYaml(object)}`)
+    if (output === 'yaml') for (const object of objects) terminal.write(`---\n${await yamlOf(object)}`)
     for (const each of refused) for (const line of refusedLines(each)) terminal.err(line)
   }
   if (refused.length === 0) {

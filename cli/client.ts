@@ -46,7 +46,7 @@ export function connect(environment: Environment, given: Given): Client {
       throw unreachable(environment, base, from, error)
     })
     if ((answer.statusCode ?? 500) < 400) return answer
-    throw failureOfAnswer(answer.statusCode ?? 500, await textOf(answer), { url: base, from })
+    throw failureOfAnswer(answer.statusCode ?? 500, await textOf(answer), { url: base, from, sent: call.body !== undefined })
   }
 
   return {
@@ -99,8 +99,20 @@ function readQuietly(file: string): string | null {
 const nothingRuns = ({ program }: Environment, where: string): Failure =>
   new Failure(EXIT.unreachable, { what: 'no control plane can be reached', where, fix: `start it: ${program} up` })
 
+const SENTENCES: Readonly<Record<string, string>> = {
+  EPROTO: 'it does not speak TLS; with http:// it may answer',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS; with http:// it may answer',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not trusted here; NODE_EXTRA_CA_CERTS can name a file with its authority',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not trusted here; NODE_EXTRA_CA_CERTS can name a file with its authority',
+}
+
+export function whyNoConnection(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return SENTENCES[code] ?? (messageOf(error) || 'no connection')
+}
+
 function unreachable(environment: Environment, url: string, from: string, error: unknown): Failure {
-  const where = `${url} (${from}): ${messageOf(error) || 'no connection'}`
+  const where = `${url} (${from}): ${whyNoConnection(error)}`
   if (!from.startsWith('--') && from !== 'BOTHY_URL') return nothingRuns(environment, where)
   return new Failure(EXIT.unreachable, {
     what: 'the control plane cannot be reached',

@@ -47,7 +47,10 @@ export const output = (choices: readonly string[], help: string, otherwise?: str
 })
 export const JSON_OUTPUT = output(['text', 'json'], 'how to answer', 'text')
 
-export const PORT: OptionSpec = { flags: '--port <number>', help: 'the port to listen on; 0 takes any that is free (default 7080)' }
+export const PORT: OptionSpec = {
+  flags: '--port <number>',
+  help: 'the port to listen on; 0 takes any that is free (default BOTHY_PORT or 7080)',
+}
 export const STATE: OptionSpec = {
   flags: '--state <folder>',
   help: 'where everything is kept (default BOTHY_STATE or ~/.local/state/bothy)',

@@ -1,10 +1,14 @@
-import { writeYaml } from '../crds/documents.ts'
+import type { ParameterProblem } from '../crds/parameters.ts'
 import { getOrNull } from './declare.ts'
 import { EXIT, Failure, usage } from './failure.ts'
-import { field, isRecord, listOf, textOf, type JsonRecord } from './json.ts'
-import { getObject, inOrder, kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
+import type { JsonRecord } from './json.ts'
+import { inNamespace, inOrder, kindNamed, objectOf, pathOf, refOf, refOfObject, shownRef, type ApiObject, type Ref } from './objects.ts'
+import { howItRuns, RUNNING } from './running.ts'
 import type { Run, Session } from './session.ts'
-import { goalOf, waitFor } from './wait.ts'
+import { knownObject } from './known-object.ts'
+import { asksOf } from './template-asks.ts'
+import { waitFor } from './wait.ts'
+import { yamlOf } from './yaml.ts'
 
 export const run: Run = async (session, args, options) => {
   const workspace = refOf(args[0] ?? '', session.namespace, 'workspace')
@@ -12,11 +16,10 @@ export const run: Run = async (session, args, options) => {
   if (templateName === null)
     throw usage('no template is named', `name one with --template; ${session.environment.program} get templates lists them`)
   const template = refOfTemplate(templateName, session.namespace)
-  const known = await getObject(session.client(), template)
+  const known = await knownObject(session, template)
   if (await getOrNull(session.client(), workspace)) throw alreadyThere(session, workspace)
   const preset = options.text('preset')
-  const given = parametersFrom(options.list('param'))
-  const parameters = { ...given, ...(await missingParameters(session, known, preset, given)) }
+  const parameters = await parametersFor(session, known, preset, parametersFrom(options.list('param')))
   const document = workspaceDocument(workspace, template, preset, parameters)
   const kind = kindNamed('Workspace')
   const created = objectOf(
@@ -27,8 +30,9 @@ export const run: Run = async (session, args, options) => {
   )
   if (options.flag('dryRun') || !options.flag('wait'))
     return printed(session, created, options.flag('dryRun') ? 'would be created' : 'created')
-  const running = await waitFor(session, workspace, goalOf('condition=Running'), options.milliseconds('timeout') ?? 0)
-  return printed(session, running ?? created, `is running; enter it: ${session.environment.program} exec ${workspace.name}`)
+  const running = await waitFor(session, workspace, RUNNING, options.milliseconds('timeout') ?? 0)
+  const enter = `${session.environment.program} exec ${workspace.name}${inNamespace(workspace.namespace)}`
+  return printed(session, running ?? created, howItRuns(session, workspace, running, `is running; enter it: ${enter}`))
 }
 
 const refOfTemplate = (text: string, namespace: string): Ref => {
@@ -56,44 +60,50 @@ function parametersFrom(pairs: readonly string[]): Readonly<Record<string, strin
   )
 }
 
-/** Asks on a terminal; elsewhere says what is missing. A template that was never imported knows no parameters yet. */
-async function missingParameters(
+/**
+ * The values to declare: those given, and on a terminal the answers for those that are missing. What the template would
+ * refuse is refused here, before anything is made. A template that was never imported knows no parameters yet.
+ */
+async function parametersFor(
   session: Session,
   template: ApiObject,
   preset: string | null,
-  given: Readonly<Record<string, string>>,
+  explicit: Readonly<Record<string, string>>,
 ): Promise<Readonly<Record<string, string>>> {
-  const presets = listOf(field(template, 'status', 'presets'))
-  const ofPreset = field(
-    presets.find((each) => field(each, 'name') === preset),
-    'parameters',
-  )
-  const missing = listOf(field(template, 'status', 'parameters')).filter((parameter) => {
-    const name = textOf(field(parameter, 'name')) ?? ''
-    return field(parameter, 'required') === true && !Object.hasOwn(given, name) && !(isRecord(ofPreset) && Object.hasOwn(ofPreset, name))
-  })
-  if (missing.length === 0) return {}
+  const asks = asksOf(template)
+  if (!asks) return explicit
+  const { resolveParameters } = await import('../crds/parameters.ts')
+  const { problems } = resolveParameters({ ...asks, preset, explicit, previous: {} })
+  const wrong = problems.filter(({ rule }) => rule !== 'required')
+  if (wrong.length > 0) throw notTaken(session, template, wrong)
+  const missing = asks.parameters.filter(({ name }) => problems.some(({ parameter }) => parameter === name))
+  if (missing.length === 0) return explicit
   if (!session.terminal.asks) {
-    const names = missing.map((parameter) => textOf(field(parameter, 'name')) ?? '')
+    const names = missing.map(({ name }) => name)
     throw usage(`the template needs ${names.join(', ')}`, `give ${names.map((name) => `--param ${name}=…`).join(' ')}`)
   }
-  return askFor(missing)
+  const { askParameters } = await import('./ask-parameters.ts')
+  return { ...explicit, ...(await askParameters(missing, { input: process.stdin, output: process.stderr })) }
 }
 
-async function askFor(missing: readonly unknown[]): Promise<Readonly<Record<string, string>>> {
-  const { createInterface } = await import('node:readline/promises')
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  const answers: Record<string, string> = {}
-  try {
-    for (const parameter of missing) {
-      const name = textOf(field(parameter, 'name')) ?? ''
-      const description = textOf(field(parameter, 'description'))
-      answers[name] = await lines.question(`${name}${description ? ` (${description})` : ''}: `)
-    }
-  } finally {
-    lines.close()
-  }
-  return answers
+function notTaken({ environment }: Session, template: ApiObject, problems: readonly ParameterProblem[]): Failure {
+  const { namespace, name } = refOfObject(template)
+  return new Failure(
+    EXIT.refused,
+    {
+      what: problems.map(({ message }) => message).join('; '),
+      where: shownRef(refOfObject(template)),
+      fix: `${environment.program} get template ${name}${inNamespace(namespace)} -o yaml shows what it takes`,
+    },
+    {
+      reason: 'Invalid',
+      causes: problems.map(({ parameter, rule, message }) => ({
+        reason: 'FieldValueInvalid',
+        message,
+        field: rule === 'preset' ? 'spec.preset' : `spec.parameters.${parameter}`,
+      })),
+    },
+  )
 }
 
 function workspaceDocument(workspace: Ref, template: Ref, preset: string | null, parameters: Readonly<Record<string, string>>): JsonRecord {
@@ -109,10 +119,10 @@ function workspaceDocument(workspace: Ref, template: Ref, preset: string | null,
   }
 }
 
-function printed({ terminal, output }: Session, object: ApiObject, sentence: string): number {
+async function printed({ terminal, output }: Session, object: ApiObject, sentence: string): Promise<number> {
   const name = `workspace/${object.metadata.name}`
   if (output === 'json') terminal.out(JSON.stringify(inOrder(object)))
-  else if (output === 'yaml') terminal.write(writeYaml(inOrder(object)))
+  else if (output === 'yaml') terminal.write(await yamlOf(inOrder(object)))
   else terminal.out(output === 'name' ? name : `${name} ${sentence}`)
   return EXIT.done
 }

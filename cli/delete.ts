@@ -1,4 +1,5 @@
-import { readGiven, refOfDocument } from './documents.ts'
+import { kindOf } from '../crds/kinds.ts'
+import { readGiven, refOfDocument, shownPlace } from './documents.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { pathOfRef, refOf, shownRef, type Ref } from './objects.ts'
 import type { Options } from './options.ts'
@@ -7,7 +8,7 @@ import { goalOf, waitFor } from './wait.ts'
 
 /** `delete workspace/dev`, `delete workspace dev other`, `delete -f workspace.yaml`. */
 export const run: Run = async (session, args, options) => {
-  const refs = [...refsOf(args, session.namespace), ...(await refsOfFiles(session, options))]
+  const refs = [...refsOf(session, args), ...(await refsOfFiles(session, options))]
   if (refs.length === 0) throw usage('nothing to delete is named', 'name KIND/NAME, or files with -f')
   const dryRun = options.flag('dryRun')
   let missing: Failure | null = null
@@ -47,9 +48,10 @@ function say({ terminal, output }: Session, ref: Ref, what: string): void {
 
 const refJson = ({ kind, namespace, name }: Ref) => ({ kind: kind.kind, namespace: kind.namespaced ? namespace : null, name })
 
-function refsOf(args: readonly string[], namespace: string): Ref[] {
+function refsOf({ environment, namespace }: Session, args: readonly string[]): Ref[] {
   const [kind = '', ...names] = args
   if (kind === '' || kind.includes('/')) return args.map((arg) => refOf(arg, namespace))
+  if (!kindOf(kind)) throw usage(`there is no kind "${kind}"`, `name the kind: ${environment.program} delete workspace ${args.join(' ')}`)
   return names.map((name) => refOf(`${kind}/${name}`, namespace))
 }
 
@@ -57,6 +59,9 @@ function refsOf(args: readonly string[], namespace: string): Ref[] {
 async function refsOfFiles(session: Session, options: Options): Promise<Ref[]> {
   const files = options.list('file')
   if (files.length === 0) return []
-  const { documents } = await readGiven(files)
+  const { documents, problems } = await readGiven(files)
+  // What cannot be read may name something that should go: half of it is not deleted.
+  for (const problem of problems)
+    throw new Failure(EXIT.refused, { what: problem.message, where: shownPlace(problem) }, { reason: 'InvalidYaml' })
   return documents.map((document) => refOfDocument(document, session.namespace)).toReversed()
 }

@@ -1,10 +1,10 @@
-import { writeYaml } from '../crds/documents.ts'
 import { declaredPart, declareObject } from './declare.ts'
 import { placedCauses, readGiven, refOfDocument, shownPlace } from './documents.ts'
 import { EXIT, Failure } from './failure.ts'
 import { lineDiff } from './line-diff.ts'
 import { shownRef } from './objects.ts'
 import type { Run } from './session.ts'
+import { yamlOf } from './yaml.ts'
 
 /** What apply would change, as the server would have it afterwards, defaults included. Exits 1 where anything differs. */
 export const run: Run = async (session, _args, options) => {
@@ -16,7 +16,7 @@ export const run: Run = async (session, _args, options) => {
     const ref = refOfDocument(given, session.namespace)
     try {
       const { before, after } = await declareObject(session.client(), ref, given.object, { dryRun: true })
-      const lines = lineDiff(yamlLines(declaredPart(before)), yamlLines(declaredPart(after)))
+      const lines = lineDiff(await yamlLines(declaredPart(before)), await yamlLines(declaredPart(after)))
       if (lines.length === 0) continue
       differs = true
       session.terminal.out(session.terminal.style('bold', `${shownRef(ref)} (${shownPlace(given.place)})`))
@@ -34,7 +34,7 @@ export const run: Run = async (session, _args, options) => {
   return differs ? EXIT.didNotBecomeSo : EXIT.done
 }
 
-const yamlLines = (value: unknown): string[] => (value === null ? [] : writeYaml(value).trimEnd().split('\n'))
+const yamlLines = async (value: unknown): Promise<string[]> => (value === null ? [] : (await yamlOf(value)).trimEnd().split('\n'))
 
 const coloured = (style: (style: 'green' | 'red', text: string) => string, line: string): string =>
   line.startsWith('+') ? style('green', line) : line.startsWith('-') ? style('red', line) : line

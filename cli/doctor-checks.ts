@@ -6,6 +6,7 @@ import type { Client } from './client.ts'
 import type { Environment } from './environment.ts'
 import { Failure } from './failure.ts'
 import { field, textOf } from './json.ts'
+import { PORT_MAX } from './flags.ts'
 import { programFolder } from './package.ts'
 
 export interface Finding {
@@ -18,6 +19,7 @@ export interface Finding {
 /** What the checks may touch. */
 export interface Machine {
   readonly environment: Environment
+  /** No whole number where BOTHY_PORT holds none. */
   readonly port: number
   run(program: string, args: readonly string[]): string | null
   connect(): Client
@@ -141,11 +143,13 @@ function database({ environment }: Machine): Finding {
 }
 
 async function port({ environment, port: wanted }: Machine): Promise<Finding> {
+  if (!Number.isInteger(wanted) || wanted < 0 || wanted > PORT_MAX)
+    return wrong(`BOTHY_PORT=${environment.port} is no port`, `let it be a whole number up to ${PORT_MAX}`)
   const taken = await isTaken(wanted)
   if (!taken) return fine(`${wanted} is free`)
   const own = readUrl(environment)
   if (own !== null && new URL(own).port === String(wanted)) return fine(`${wanted} is taken by the control plane that runs here`)
-  return wrong(`${wanted} is taken by another program`, 'name another: bothy up --port 7081, or BOTHY_PORT')
+  return wrong(`${wanted} is taken by another program`, `name another: ${environment.program} up --port 7081, or BOTHY_PORT`)
 }
 
 function isTaken(wanted: number): Promise<boolean> {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { EXIT } from './failure.ts'
 import { CHECKS, type Check, type Finding, type Machine } from './doctor-checks.ts'
 import { connect } from './client.ts'
+import { portFrom } from './flags.ts'
 import type { Options } from './options.ts'
 import type { Run, Session } from './session.ts'
 import { resolve } from 'node:path'
@@ -21,12 +22,14 @@ export const run: Run = async (session, _args, options) => {
   return wrong === 0 ? EXIT.done : EXIT.didNotBecomeSo
 }
 
+const DEFAULT_PORT = 7080
+
 function machineOf(session: Session, options: Options): Machine {
   const state = options.text('state')
   const environment = state === null ? session.environment : { ...session.environment, stateDir: resolve(state) }
   return {
     environment,
-    port: options.whole('port') ?? 7080,
+    port: portFrom(options) ?? Number(environment.port ?? DEFAULT_PORT),
     run: runProgram,
     connect: () => connect(environment, { url: options.text('url'), token: options.text('token') }),
   }

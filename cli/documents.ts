@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { DOCUMENT_BYTES_MAX, readDocuments, type Position, type SourceDocument } from '../crds/documents.ts'
+import type { Position, SourceDocument } from '../crds/documents.ts'
 import { messageOf } from '../controller/kernel/errors.ts'
 import { EXIT, Failure, usage, type FailureCause } from './failure.ts'
 import { field, textOf, type JsonRecord } from './json.ts'
@@ -28,8 +28,11 @@ const DEPTH_MAX = 16
 
 export async function readGiven(paths: readonly string[]): Promise<Readings> {
   if (paths.length === 0) throw usage('nothing to read is named', 'name a file, a folder or - with -f')
+  // What reads YAML is most of what would be loaded: only whoever has files waits for it.
+  const { DOCUMENT_BYTES_MAX, readDocuments } = await import('../crds/documents.ts')
   const texts: { file: string; text: string }[] = []
-  for (const path of paths) texts.push(...(path === '-' ? [{ file: 'stdin', text: await readStdin() }] : await readPath(path)))
+  for (const path of paths)
+    texts.push(...(path === '-' ? [{ file: 'stdin', text: await readStdin(DOCUMENT_BYTES_MAX) }] : await readPath(path)))
   const read = texts.map(({ file, text }) => ({ file, found: readDocuments(text, file) }))
   return {
     documents: read.flatMap(({ file, found }) => found.documents.map((document) => givenOf(file, document))),
@@ -70,13 +73,13 @@ const isDeclaration = (path: string): boolean => {
   return parts.length <= DEPTH_MAX && !parts.some((part) => part.startsWith('.') || part === 'node_modules')
 }
 
-async function readStdin(): Promise<string> {
+async function readStdin(bytesMax: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of process.stdin) {
     const data = Buffer.from(chunk)
     bytes += data.byteLength
-    if (bytes > DOCUMENT_BYTES_MAX) throw usage('what is piped in is too large', `at most ${DOCUMENT_BYTES_MAX / 1024 / 1024} MiB`)
+    if (bytes > bytesMax) throw usage('what is piped in is too large', `at most ${bytesMax / 1024 / 1024} MiB`)
     chunks.push(data)
   }
   return Buffer.concat(chunks).toString('utf8')

@@ -15,6 +15,8 @@ export interface Environment {
   readonly terraform: string | null
   readonly databaseUrl: boolean
   readonly keyGiven: boolean
+  /** Of BOTHY_PORT, as it is written there. */
+  readonly port: string | null
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -32,5 +34,6 @@ export function readEnvironment(env: Variables = process.env): Environment {
     terraform: env['BOTHY_TERRAFORM'] || null,
     databaseUrl: Boolean(env['DATABASE_URL']),
     keyGiven: Boolean(env['BOTHY_KEY']),
+    port: env['BOTHY_PORT'] || null,
   }
 }

@@ -1,11 +1,12 @@
 import { fromIso } from '../controller/kernel/clock.ts'
-import { writeYaml } from '../crds/documents.ts'
 import { EXIT } from './failure.ts'
 import { field, textOf } from './json.ts'
+import { knownObject } from './known-object.ts'
 import { kindNamed, listObjects, refOf, type ApiObject } from './objects.ts'
 import type { Run, Session } from './session.ts'
 import { ageOf, tableLines, type Heading } from './table.ts'
 import { watchObjects } from './watch.ts'
+import { yamlOf } from './yaml.ts'
 
 const HEADINGS: readonly Heading[] = [
   { name: 'LAST SEEN' },
@@ -22,13 +23,15 @@ export const run: Run = async (session, args, options) => {
   const selection = { fieldSelector: about ? `regarding.kind=${about.kind.kind},regarding.name=${about.name}` : undefined }
   if (!options.flag('watch')) {
     const { items } = await listObjects(session.client(), kind, namespace, selection)
-    print(session, items.toSorted(byTime), true)
+    // What happened outlives what it happened to; of what never was there is nothing to tell.
+    if (items.length === 0 && about) await knownObject(session, about)
+    await print(session, items.toSorted(byTime), true)
     return EXIT.done
   }
   let headed = false
   for await (const seen of watchObjects(session.client(), session.clock, kind, namespace, selection, session.interrupted())) {
     if (seen.type === 'DELETED') continue
-    print(session, seen.type === 'LISTED' ? seen.items.toSorted(byTime) : [seen.object], !headed)
+    await print(session, seen.type === 'LISTED' ? seen.items.toSorted(byTime) : [seen.object], !headed)
     headed = true
   }
   return EXIT.done
@@ -43,10 +46,13 @@ const lastSeenAt = (event: ApiObject): number =>
 
 const byTime = (a: ApiObject, b: ApiObject): number => lastSeenAt(a) - lastSeenAt(b)
 
-function print(session: Session, events: readonly ApiObject[], headed: boolean): void {
+async function print(session: Session, events: readonly ApiObject[], headed: boolean): Promise<void> {
   const { terminal, output } = session
   if (output === 'json') return events.forEach((event) => terminal.out(JSON.stringify(event)))
-  if (output === 'yaml') return events.forEach((event) => terminal.write(`---\n${writeYaml(event)}`))
+  if (output === 'yaml') {
+    for (const event of events) terminal.write(`---\n${await yamlOf(event)}`)
+    return
+  }
   if (events.length === 0 && headed) return terminal.err('Nothing happened yet.')
   const now = session.clock.now()
   const lines = tableLines(

@@ -3,12 +3,12 @@ import { WebSocket } from 'ws'
 import { FRAME_BYTES_MAX } from '../agent/protocol.ts'
 import { exponentialMs, jittered } from '../controller/kernel/backoff.ts'
 import type { Clock } from '../controller/kernel/clock.ts'
-import { messageOf } from '../controller/kernel/errors.ts'
 import { keepSocketAlive } from '../controller/kernel/socket-pings.ts'
-import { connect } from './client.ts'
+import { connect, whyNoConnection } from './client.ts'
 import { createExecCall, type ExecCall } from './exec-call.ts'
 import { passOn, sizeOfTerminal, type ExecIo } from './exec-keyboard.ts'
 import { EXIT, Failure, usage } from './failure.ts'
+import { inNamespace } from './objects.ts'
 import type { Options } from './options.ts'
 import { failureOfAnswer } from './refusal.ts'
 import type { Session } from './session.ts'
@@ -44,6 +44,9 @@ export async function run(session: Session, [name = '', ...argv]: readonly strin
     env: Object.fromEntries(options.list('env').map(variable)),
     io: process,
     clock,
+  }).catch((error: unknown) => {
+    const start = `start it: ${environment.program} start ${workspace}${inNamespace(namespace)}`
+    throw error instanceof Failure && error.reason === 'Conflict' ? error.with({ fix: start }) : error
   })
 }
 
@@ -143,8 +146,8 @@ function dialled({ endpoint, namespace, workspace, agent }: Exec): Promise<WebSo
       reject(
         new Failure(EXIT.unreachable, {
           what: 'the control plane cannot be reached',
-          where: `${url} (${from}): ${messageOf(error)}`,
-          fix: 'see that it runs: bothy up',
+          where: `${url} (${from}): ${whyNoConnection(error)}`,
+          fix: 'see that it runs',
         }),
       ),
     )

@@ -27,6 +27,15 @@ export class Failure extends Error {
     this.reason = more.reason ?? null
     this.causes = more.causes ?? []
   }
+
+  /** The same, said better by somebody who knows more. */
+  with(text: Partial<FailureText>): Failure {
+    return new Failure(
+      this.code,
+      { ...this.text, ...text },
+      { ...(this.reason === null ? {} : { reason: this.reason }), causes: this.causes },
+    )
+  }
 }
 
 export interface FailureCause {

@@ -1,8 +1,12 @@
 import type { Options } from './options.ts'
 
+export const PORT_MAX = 65_535
+
+export const portFrom = (options: Options): number | null => options.whole('port', PORT_MAX)
+
 /** What the command line says to a control plane's own processes; what it leaves out is read from the environment there. */
 export function controlPlaneFlags(options: Options) {
-  const port = options.whole('port')
+  const port = portFrom(options)
   const host = options.text('host')
   const state = options.text('state')
   return {

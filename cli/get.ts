@@ -1,12 +1,13 @@
-import { writeYaml } from '../crds/documents.ts'
 import type { Kind } from '../crds/kinds.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { textOf } from './json.ts'
-import { getObject, inOrder, kindNamed, listObjects, shownRef, type ApiObject, type Selection } from './objects.ts'
+import { knownObject } from './known-object.ts'
+import { inOrder, kindNamed, listObjects, type ApiObject, type Selection } from './objects.ts'
 import type { Options } from './options.ts'
 import type { Run, Session } from './session.ts'
 import { columnsOf, headingsOf, rowOf, tableLines } from './table.ts'
 import { watchObjects } from './watch.ts'
+import { yamlOf } from './yaml.ts'
 
 interface Wanted {
   readonly kind: Kind
@@ -15,42 +16,59 @@ interface Wanted {
   readonly selection: Selection
 }
 
-/** `get workspaces`, `get workspace dev`, `get workspace/dev`. */
+/** `get workspaces`, `get workspace dev`, `get workspace/dev`, `get templates,workspaces`. */
 export const run: Run = async (session, args, options) => {
+  const [kinds = '', ...names] = args
+  if (kinds.includes(',')) return several(session, [...new Set(kinds.split(',').map(kindNamed))], names, options)
   const wanted = wantedFrom(session, args, options)
   if (options.flag('watch')) return watch(session, wanted)
   if (wanted.names.length === 0) {
     const { items, resourceVersion } = await listObjects(session.client(), wanted.kind, wanted.namespace, wanted.selection)
-    printList(session, wanted, items, resourceVersion)
+    await printList(session, wanted, items, resourceVersion)
     return EXIT.done
   }
   const found: ApiObject[] = []
   let missing: Failure | null = null
   for (const name of wanted.names) {
     try {
-      found.push(await getObject(session.client(), { kind: wanted.kind, namespace: session.namespace, name }))
+      found.push(await knownObject(session, { kind: wanted.kind, namespace: session.namespace, name }))
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== EXIT.notFound) throw error
-      missing = notThere(session, wanted.kind, name)
+      missing = error
     }
   }
   const [only] = found
-  if (only && wanted.names.length === 1 && isData(session.output)) printData(session, inOrder(only))
-  else if (found.length > 0) printList(session, wanted, found, '')
+  if (only && wanted.names.length === 1 && isData(session.output)) await printData(session, inOrder(only))
+  else if (found.length > 0) await printList(session, wanted, found, '')
   if (missing) throw missing
   return EXIT.done
 }
 
-const notThere = ({ namespace, environment }: Session, kind: Kind, name: string): Failure =>
-  new Failure(
-    EXIT.notFound,
-    {
-      what: `there is no ${shownRef({ kind, namespace, name })}`,
-      ...(kind.namespaced ? { where: `namespace ${namespace}` } : {}),
-      fix: `${environment.program} get ${kind.plural}${kind.namespaced ? ' -A' : ''} lists what there is`,
-    },
-    { reason: 'NotFound' },
+async function several(session: Session, kinds: readonly Kind[], names: readonly string[], options: Options): Promise<number> {
+  if (names.length > 0) throw usage('names and several kinds exclude each other', 'write KIND/NAME, or ask for one kind at a time')
+  if (options.flag('watch')) throw usage('only one kind can be watched', 'ask for one kind at a time')
+  const lists = await Promise.all(
+    kinds.map(async (kind) => {
+      const wanted = wantedFrom(session, [kind.plural], options)
+      return { wanted, ...(await listObjects(session.client(), kind, wanted.namespace, wanted.selection)) }
+    }),
   )
+  const items = lists.flatMap((list) => list.items)
+  if (isData(session.output)) await printItems(session, items, '')
+  else for (const [i, list] of lists.entries()) await printAfter(session, lists.slice(0, i), list)
+  return EXIT.done
+}
+
+interface ListOf {
+  readonly wanted: Wanted
+  readonly items: readonly ApiObject[]
+}
+
+/** Tables stand apart. */
+async function printAfter(session: Session, before: readonly ListOf[], { wanted, items }: ListOf): Promise<void> {
+  if (session.output !== 'name' && items.length > 0 && before.some((list) => list.items.length > 0)) session.terminal.out('')
+  await printList(session, wanted, items, '')
+}
 
 function wantedFrom(session: Session, args: readonly string[], options: Options): Wanted {
   const [first = '', ...rest] = args
@@ -74,15 +92,17 @@ function wantedFrom(session: Session, args: readonly string[], options: Options)
 
 const isData = (output: string | null): boolean => output === 'json' || output === 'yaml'
 
-function printData({ output, terminal }: Session, value: unknown): void {
-  if (output === 'yaml') terminal.write(writeYaml(value))
+async function printData({ output, terminal }: Session, value: unknown): Promise<void> {
+  if (output === 'yaml') terminal.write(await yamlOf(value))
   else terminal.out(JSON.stringify(value, null, 2))
 }
 
-function printList(session: Session, wanted: Wanted, items: readonly ApiObject[], resourceVersion: string): void {
+const printItems = (session: Session, items: readonly ApiObject[], resourceVersion: string): Promise<void> =>
+  printData(session, { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion }, items: items.map(inOrder) })
+
+async function printList(session: Session, wanted: Wanted, items: readonly ApiObject[], resourceVersion: string): Promise<void> {
   const { output, terminal } = session
-  if (isData(output))
-    return printData(session, { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion }, items: items.map(inOrder) })
+  if (isData(output)) return printItems(session, items, resourceVersion)
   if (output === 'name') return items.forEach((item) => terminal.out(`${wanted.kind.singular}/${item.metadata.name}`))
   if (items.length === 0) return terminal.err(nothingFound(wanted))
   for (const line of table(session, wanted, items)) terminal.out(line)
@@ -111,7 +131,7 @@ async function watch(session: Session, wanted: Wanted): Promise<number> {
     for (const object of objects) shown.add(versionOf(object))
     if (shown.size > REMEMBERED_MAX) shown.clear()
     if (output === 'json') for (const object of objects) terminal.out(JSON.stringify(inOrder(object)))
-    else if (output === 'yaml') for (const object of objects) terminal.write(`---\n${writeYaml(inOrder(object))}`)
+    else if (output === 'yaml') for (const object of objects) terminal.write(`---\n${await yamlOf(inOrder(object))}`)
     else if (output === 'name') for (const object of objects) terminal.out(`${wanted.kind.singular}/${object.metadata.name}`)
     else if (objects.length > 0) {
       for (const line of table(session, wanted, objects).slice(headed ? 1 : 0)) terminal.out(line)

@@ -9,7 +9,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: '[folder]',
     group: 'Run a control plane:',
     summary: 'run a control plane on this machine, fed by a folder',
-    more: 'Reads every YAML file of the folder (./bothy, else the first example) and keeps the world as they say, until Ctrl-C. Machines of workspaces go on when it ends; bothy down ends them.',
+    more: 'Reads every YAML file of the folder (./bothy, else the first example) and keeps the world as they say, until Ctrl-C. Machines of workspaces go on when it ends; bothy down ends them.\nDATABASE_URL names a Postgres of yours in place of the embedded one, and BOTHY_TERRAFORM the terraform or tofu to build with.',
     options: [
       PORT,
       { flags: '--host <address>', help: 'the address to listen on (default 127.0.0.1)' },
@@ -25,7 +25,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: '',
     group: 'Run a control plane:',
     summary: "stop every workspace's machine of this standalone",
-    more: 'Works whether the control plane is up or not. Homes are kept; the next bothy up starts what was running.',
+    more: 'Works whether the control plane is up or not, and ends a bothy up that runs. Homes are kept; the next bothy up starts what was running.',
     options: [STATE],
     examples: ['down'],
     load: () => import('./down.ts'),
@@ -55,7 +55,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'make objects what files say they should be',
     more: 'Every document is tried; what is refused is shown with its file, line and column, and the rest is applied.',
     options: [FILES, NAMESPACE, DRY_RUN, output(['text', 'name', 'json', 'yaml'], 'how to answer', 'text')],
-    examples: ['apply -f workspace.yaml', 'apply -f ./team --dry-run', 'cat workspace.yaml | bothy apply -f -'],
+    examples: ['apply -f workspace.yaml', 'apply -f ./team --dry-run', 'apply -f - < workspace.yaml'],
     load: () => import('./apply.ts'),
   },
   {
@@ -103,6 +103,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./diff.ts'),
   },
   {
+    name: 'adopt',
+    arguments: '<object>',
+    group: 'Declare what should be:',
+    summary: 'keep an object by hand that a file declares',
+    more: 'Its annotation bothy.dev/adopted then keeps every file off, also one that still declares it; bothy up says so. --undo takes the annotation away.',
+    options: [NAMESPACE, DRY_RUN, { flags: '--undo', help: 'let files declare it again' }, JSON_OUTPUT],
+    examples: ['adopt workspace/dev', 'adopt workspace/dev --undo'],
+    load: () => import('./adopt.ts'),
+  },
+  {
     name: 'get',
     arguments: '<kind> [name...]',
     group: 'Look at what is:',
@@ -114,7 +124,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '-w, --watch', help: 'go on showing what changes' },
       output(['table', 'wide', 'json', 'yaml', 'name'], 'how to answer', 'table'),
     ],
-    examples: ['get workspaces', 'get ws dev -o yaml', 'get templates -A -w'],
+    examples: ['get workspaces', 'get ws dev -o yaml', 'get templates,workspaces', 'get templates -A -w'],
     load: () => import('./get.ts'),
   },
   {

@@ -1,7 +1,6 @@
-import { Refused } from '../controller/kernel/errors.ts'
-import { EXIT, Failure, failureJson, failureLines } from './failure.ts'
+import { EXIT, failureJson, failureLines } from './failure.ts'
 import { runProgram } from './program.ts'
-import { failureOfRefused } from './refusal.ts'
+import { failureOf } from './refusal.ts'
 
 const wantsJson = (argv: readonly string[]): boolean => /(^| )(-o ?json|--output[= ]json)( |$)/.test(argv.join(' '))
 const debug = (await import('./environment.ts')).readEnvironment().debug
@@ -13,17 +12,15 @@ const argv = process.argv.slice(2)
 try {
   process.exitCode = await runProgram(argv)
 } catch (error) {
-  const failure = error instanceof Failure ? error : error instanceof Refused ? failureOfRefused(error) : bug(error)
+  const failure = failureOf(error)
   process.stderr.write(`${wantsJson(argv) ? failureJson(failure) : failureLines(failure).join('\n')}\n`)
   if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   process.exitCode = failure.code
 }
-// Open sockets and timers are nobody's business any more.
+// Open sockets and timers are nobody's business any more, but a slow reader of a pipe gets all that was written.
+await Promise.all([written(process.stdout), written(process.stderr)])
 process.exit()
 
-function bug(error: unknown): Failure {
-  return new Failure(EXIT.didNotBecomeSo, {
-    what: error instanceof Error ? error.message : String(error),
-    fix: 'this is a bug of ours: the same command with BOTHY_DEBUG=1 shows where it happened',
-  })
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()))
 }

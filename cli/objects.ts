@@ -46,6 +46,9 @@ export function pathOf(kind: Kind, namespace: string | null, name?: string, subr
 
 export const pathOfRef = ({ kind, namespace, name }: Ref, subresource?: string): string => pathOf(kind, namespace, name, subresource)
 
+/** What has to follow a name in a command, when that is not in the default namespace. */
+export const inNamespace = (namespace: string): string => (namespace === 'default' ? '' : ` -n ${namespace}`)
+
 /** `workspace/dev`, and where it is when that is not the default namespace. */
 export const shownRef = ({ kind, namespace, name }: Ref): string =>
   `${kind.singular}/${name}${kind.namespaced && namespace !== 'default' ? ` in ${namespace}` : ''}`

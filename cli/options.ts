@@ -7,7 +7,7 @@ export interface Options {
   flag(name: string): boolean
   text(name: string): string | null
   list(name: string): readonly string[]
-  whole(name: string): number | null
+  whole(name: string, most?: number): number | null
   milliseconds(name: string): number | null
   /** As it is, or so long from now: `+2h`. */
   instant(name: string): Instant | null
@@ -28,10 +28,11 @@ export function optionsOf(values: Readonly<Record<string, unknown>>): Options {
       const value = values[name]
       return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
     },
-    whole(name) {
+    whole(name, most = 999_999_999) {
       const value = text(name)
       if (value === null) return null
       if (!/^\d{1,9}$/.test(value)) throw usage(`--${name} ${value} is no whole number`, `give a number, as in --${name} 3`)
+      if (Number(value) > most) throw usage(`--${name} ${value} is too large`, `give a number up to ${most}`)
       return Number(value)
     },
     instant(name) {

@@ -6,6 +6,7 @@ import { EXIT, usage } from './failure.ts'
 import { COMMON_OPTIONS, GROUPS, type CommandSpec, type OptionSpec } from './command-spec.ts'
 import { COMMANDS } from './grammar.ts'
 import { optionsOf, type Options } from './options.ts'
+import { programVersion } from './package.ts'
 import type { Session } from './session.ts'
 import { processTerminal } from './terminal.ts'
 
@@ -20,11 +21,11 @@ export async function runProgram(argv: readonly string[], environment: Environme
   if (argv.length === 0) program.outputHelp()
   else {
     try {
-      await program.parseAsync([...argv], { from: 'user' })
+      await program.parseAsync([...inFull(argv)], { from: 'user' })
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error
       if (error.exitCode === 0) return EXIT.done
-      throw usage(sentence(error.message), helpHint(environment, argv))
+      throw usage(sentence(error.message), hint(environment, argv, error))
     }
   }
   return code
@@ -32,9 +33,19 @@ export async function runProgram(argv: readonly string[], environment: Environme
 
 const sentence = (message: string): string => message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
 
-function helpHint(environment: Environment, argv: readonly string[]): string {
-  const command = COMMANDS.find(({ name }) => argv.includes(name))
-  return `${environment.program} ${command ? `${command.name} ` : ''}--help shows how`
+function hint({ program }: Environment, [first = '']: readonly string[], error: CommanderError): string {
+  const command = COMMANDS.find(({ name }) => name === first)
+  // An option that nobody knows here belongs to the command that is to be run there.
+  if (command?.arguments.endsWith('[command...]') && error.code === 'commander.unknownOption')
+    return `put -- before the command, as in ${program} ${command.examples.find((example) => example.includes(' -- ')) ?? command.name}`
+  return `${program} ${command ? `${command.name} ` : ''}--help shows how`
+}
+
+/** `help`, and `help COMMAND`, are other words for `--help`. */
+function inFull(argv: readonly string[]): readonly string[] {
+  const [first, asked] = argv
+  if (first !== 'help') return argv
+  return asked === undefined ? ['--help'] : COMMANDS.some(({ name }) => name === asked) ? [asked, '--help'] : [asked]
 }
 
 function programOf(environment: Environment, finish: (code: number) => void): Command {
@@ -43,6 +54,7 @@ function programOf(environment: Environment, finish: (code: number) => void): Co
     .description('Workspaces for developers and agents, declared as resources and kept by a reconciler.')
     .usage('COMMAND [options]')
     .helpOption('-h, --help', 'show this')
+    .version(`bothy ${programVersion()}`, '-v, --version', 'print the version')
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })

@@ -36,7 +36,7 @@ function spinner(terminal: Terminal, clock: Clock): Progress {
   const draw = () => {
     const elapsed = humanDuration(clock.elapsedMs() - startedAt)
     const line = `${FRAMES[frame % FRAMES.length]} ${text}`
-    const room = terminal.columns - elapsed.length - 2
+    const room = terminal.drawColumns - elapsed.length - 2
     terminal.draw(`${CLEAR_LINE}${line.length > room ? `${line.slice(0, room - 1)}…` : line} ${elapsed}`)
     frame += 1
     cancel = clock.after(FRAME_MS, draw)

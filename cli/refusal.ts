@@ -1,11 +1,11 @@
-import type { Refused } from '../controller/kernel/errors.ts'
+import { messageOf, Misconfigured, Refused, Transient } from '../controller/kernel/errors.ts'
 import { EXIT, Failure, type ExitCode, type FailureCause } from './failure.ts'
 import { field, isRecord, listOf, textOf } from './json.ts'
 
-/** What an API server refused, as a failure with the exit code of the contract. */
+/** What was refused, here or by an API server, as a failure with the exit code of the contract. */
 
 const CODES: Readonly<Record<number, ExitCode>> = {
-  400: EXIT.refused,
+  400: EXIT.usage,
   401: EXIT.refused,
   403: EXIT.refused,
   404: EXIT.notFound,
@@ -19,32 +19,42 @@ const CODES: Readonly<Record<number, ExitCode>> = {
   504: EXIT.unreachable,
 }
 
-interface Server {
+interface Asked {
   readonly url: string
   readonly from: string
+  /** An object was sent along: what is wrong is wrong with that, and not with how the command was used. */
+  readonly sent?: boolean
 }
 
-export function failureOfAnswer(status: number, body: string, server: Server): Failure {
+export function failureOfAnswer(status: number, body: string, asked: Asked): Failure {
   const answer = parsedOrNull(body)
   const message = textOf(field(answer, 'message')) ?? `the server answered ${status}`
   const reason = textOf(field(answer, 'reason')) ?? undefined
   const causes = listOf(field(answer, 'details', 'causes')).flatMap(causeOf)
-  const where = `${server.url} (${server.from})`
+  const where = `${asked.url} (${asked.from})`
   const fix = fixFor(status)
   return new Failure(
-    CODES[status] ?? EXIT.didNotBecomeSo,
+    asked.sent && status === 400 ? EXIT.refused : (CODES[status] ?? EXIT.didNotBecomeSo),
     { what: message, where, ...(fix ? { fix } : {}) },
     { ...(reason ? { reason } : {}), causes },
   )
 }
 
-/** What this machine's own processes refuse before any server is there: a wrong setting, a state folder that is held. */
-export const failureOfRefused = ({ reason, code, message, details }: Refused): Failure =>
-  new Failure(
-    reason === 'BadRequest' ? EXIT.usage : (CODES[code] ?? EXIT.didNotBecomeSo),
-    { what: message },
-    { reason, causes: details.causes ?? [] },
-  )
+/** Whatever a command threw. What this machine's own processes say of their set-up is no bug of ours either. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof Failure) return error
+  if (error instanceof Misconfigured) return new Failure(EXIT.usage, { what: error.message })
+  if (error instanceof Transient) {
+    const fix = 'see that it runs and can be reached, and try again in a moment'
+    return new Failure(EXIT.didNotBecomeSo, { what: error.message, fix })
+  }
+  if (error instanceof Refused) {
+    const { reason, code, message, details } = error
+    return new Failure(CODES[code] ?? EXIT.didNotBecomeSo, { what: message }, { reason, causes: details.causes ?? [] })
+  }
+  const fix = 'this is a bug of ours: the same command with BOTHY_DEBUG=1 shows where it happened'
+  return new Failure(EXIT.didNotBecomeSo, { what: messageOf(error), fix })
+}
 
 function parsedOrNull(text: string): unknown {
   try {
@@ -65,10 +75,10 @@ function fixFor(status: number): string | null {
     case 401:
       return 'give the token of this control plane: --token or BOTHY_TOKEN; a standalone keeps it in the file token of its state folder'
     case 409:
-      return 'look at it again with bothy get, and repeat'
+      return 'look at it again, and repeat'
     case 429:
     case 503:
-      return 'try again in a moment; bothy doctor says what is not ready'
+      return 'try again in a moment; the command doctor says what is not ready'
     case 500:
       return 'the log of the control plane says more'
     default:

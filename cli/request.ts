@@ -1,12 +1,14 @@
 import { EXIT, Failure, usage, type ExitCode } from './failure.ts'
 import { followBuilds } from './follow.ts'
 import { field, listOf, textOf } from './json.ts'
-import { getObject, kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
-import type { Options } from './options.ts'
 import { toIso } from '../controller/kernel/clock.ts'
+import { knownObject } from './known-object.ts'
+import { kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
+import type { Options } from './options.ts'
 import { createProgress } from './progress.ts'
+import { howItRuns, RUNNING } from './running.ts'
 import type { Run, Session } from './session.ts'
-import { detached } from './wait.ts'
+import { detached, waitFor } from './wait.ts'
 import { watchOne } from './watch.ts'
 
 /** start, stop, restart, extend, hold and cancel: a WorkspaceRequest, followed to its answer. */
@@ -14,8 +16,10 @@ import { watchOne } from './watch.ts'
 interface Action {
   readonly action: string
   readonly doing: string
-  /** null: the answer says it. */
+  /** null: the answer itself says it. */
   readonly done: string | null
+  /** The answer comes when it is built; it is done when it can be used. */
+  readonly runs?: boolean
   /** What else is asked. */
   readonly asks?: (options: Options) => Readonly<Record<string, string>>
   /** Nothing is begun that could fail: whatever is not done was refused. */
@@ -23,12 +27,12 @@ interface Action {
 }
 
 const ACTIONS: Readonly<Record<string, Action>> = {
-  start: { action: 'Start', doing: 'starting', done: 'is running' },
+  start: { action: 'Start', doing: 'starting', done: 'is running', runs: true },
   stop: { action: 'Stop', doing: 'stopping', done: 'is stopped' },
-  restart: { action: 'Restart', doing: 'restarting', done: 'is running again' },
+  restart: { action: 'Restart', doing: 'restarting', done: 'is running again', runs: true },
   extend: { action: 'Extend', doing: 'extending', done: null, asks: extension, atOnce: true },
   hold: { action: 'Hold', doing: 'holding', done: null, asks: holding, atOnce: true },
-  cancel: { action: 'CancelBuild', doing: 'canceling the build of', done: 'has no build running any more' },
+  cancel: { action: 'CancelBuild', doing: 'canceling the build of', done: null },
 }
 
 const WSR = 'WorkspaceRequest'
@@ -39,19 +43,17 @@ export const run: Run = async (session, args, options) => {
   const asks = action.asks?.(options) ?? {}
   const workspace = refOf(args[0] ?? '', session.namespace, 'workspace')
   // A request may come before its workspace; a person who mistypes a name wants to know at once.
-  await getObject(session.client(), workspace)
+  await knownObject(session, workspace)
   const request = await ask(session, workspace, action, asks)
   if (!options.flag('wait')) return answer(session, request, `asked: ${action.doing} ${workspace.name}`)
-  const answered = await followed(session, workspace, request, action, options)
+  const limitAt = session.clock.elapsedMs() + (options.milliseconds('timeout') ?? 0)
+  const answered = await followed(session, workspace, request, action, limitAt)
   const succeeded = conditionOf(answered)
-  if (textOf(field(succeeded, 'status')) === 'True') {
-    return answer(
-      session,
-      answered,
-      action.done === null ? (textOf(field(succeeded, 'message')) ?? '') : `${shownRef(workspace)} ${action.done}`,
-    )
-  }
-  throw refusedBy(session, workspace, succeeded, action)
+  if (textOf(field(succeeded, 'status')) !== 'True') throw refusedBy(session, workspace, succeeded, action)
+  const { done, runs } = action
+  if (done === null) return answer(session, answered, `${shownRef(workspace)}: ${textOf(field(succeeded, 'message')) ?? ''}`)
+  const running = runs ? await waitFor(session, workspace, RUNNING, limitAt - session.clock.elapsedMs()) : null
+  return answer(session, answered, `${shownRef(workspace)} ${howItRuns(session, workspace, running, done)}`)
 }
 
 function extension(options: Options): Readonly<Record<string, string>> {
@@ -99,11 +101,11 @@ const conditionOf = (request: ApiObject): unknown =>
 
 const isAnswered = (request: ApiObject): boolean => ['True', 'False'].includes(textOf(field(conditionOf(request), 'status')) ?? '')
 
-async function followed(session: Session, workspace: Ref, request: ApiObject, { doing }: Action, options: Options): Promise<ApiObject> {
+async function followed(session: Session, workspace: Ref, request: ApiObject, { doing }: Action, limitAt: number): Promise<ApiObject> {
   const interrupted = session.interrupted()
   const over = new AbortController()
   const signal = AbortSignal.any([interrupted, over.signal])
-  const cancel = session.clock.after(options.milliseconds('timeout') ?? 0, () => over.abort())
+  const cancel = session.clock.after(limitAt - session.clock.elapsedMs(), () => over.abort())
   const progress = createProgress(session.terminal, session.clock)
   progress.step(`${doing} ${workspace.name}`)
   const following = followBuilds(session, workspace, (text) => progress.step(`${doing} ${workspace.name}: ${text}`), signal)

@@ -19,11 +19,18 @@ export interface Terminal {
   readonly draws: boolean
   /** No progress at all. */
   readonly quiet: boolean
+  /** How wide the answer may be. What is no terminal has no width, and whoever reads it wants all of it. */
   readonly columns: number
+  /** How wide what is drawn may be. */
+  readonly drawColumns: number
   style(style: Style, text: string): string
 }
 
-const COLUMNS_LEAST = 80
+const COLUMNS_LEAST = 40
+const COLUMNS_USUAL = 80
+
+const widthOf = ({ isTTY, columns }: NodeJS.WriteStream, otherwise: number): number =>
+  isTTY ? Math.max(columns || COLUMNS_USUAL, COLUMNS_LEAST) : otherwise
 
 export function processTerminal(environment: Environment, quiet: boolean): Terminal {
   const { stdin, stdout, stderr } = process
@@ -36,7 +43,8 @@ export function processTerminal(environment: Environment, quiet: boolean): Termi
     asks: stdin.isTTY === true && stderr.isTTY === true,
     draws: stderr.isTTY === true && !quiet && !environment.plain,
     quiet,
-    columns: stdout.isTTY === true ? Math.max(stdout.columns, COLUMNS_LEAST) : COLUMNS_LEAST,
+    columns: widthOf(stdout, Number.POSITIVE_INFINITY),
+    drawColumns: widthOf(stderr, COLUMNS_USUAL),
     style: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),
   }
 }

@@ -1,6 +1,6 @@
 import { EXIT, Failure, usage } from './failure.ts'
 import { field, listOf, textOf } from './json.ts'
-import { refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
+import { inNamespace, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
 import { createProgress } from './progress.ts'
 import type { Run, Session } from './session.ts'
 import { watchOne } from './watch.ts'
@@ -10,6 +10,8 @@ export interface Goal {
   readonly name: string
   isSo(object: ApiObject | null): boolean
   standing(object: ApiObject | null): string
+  /** Waiting longer does not help. */
+  isHopeless?(object: ApiObject | null): boolean
 }
 
 export const run: Run = async (session, args, options) => {
@@ -68,12 +70,17 @@ export function conditionOf(object: ApiObject | null, type: string): unknown {
   return listOf(field(object, 'status', 'conditions')).find((each) => field(each, 'type') === type)
 }
 
-/** One line: the state, and what the conditions say of it. */
+/** Waiting does not help: somebody has to change something. */
+export const isStalled = (object: ApiObject | null): boolean => textOf(field(conditionOf(object, 'Stalled'), 'status')) === 'True'
+
+/** One line: the state, and why it is so. What Ready says is about the whole; another condition only where there is no Ready. */
 export function standingOf(object: ApiObject, type = 'Ready'): string {
   const state = textOf(field(object, 'status', 'state'))
-  const says = conditionOf(object, type) ?? conditionOf(object, 'Ready')
+  const says = conditionOf(object, 'Ready') ?? conditionOf(object, type)
   if (!says) return state ?? 'nothing is known of it yet'
-  return `${state ?? textOf(field(says, 'reason')) ?? ''}: ${textOf(field(says, 'message')) ?? ''}`
+  const reason = textOf(field(says, 'reason')) ?? ''
+  const head = state === null || state === reason ? reason : `${state}, ${reason}`
+  return `${head}: ${textOf(field(says, 'message')) ?? ''}`
 }
 
 /** Follows the object until it is so. Fails with code 1 when the time is over or a person detaches. */
@@ -88,6 +95,7 @@ export async function waitFor(session: Session, ref: Ref, goal: Goal, timeoutMs:
     for await (const object of watchOne(session.client(), session.clock, ref.kind, ref.namespace, ref.name, signal)) {
       if (goal.isSo(object)) return object
       last = goal.standing(object)
+      if (goal.isHopeless?.(object)) throw held(session, ref, last)
       progress.step(`${shownRef(ref)}: ${last}`)
     }
   } finally {
@@ -100,12 +108,19 @@ export async function waitFor(session: Session, ref: Ref, goal: Goal, timeoutMs:
 export const detached = ({ environment, namespace }: Session, ref: Ref): Failure =>
   new Failure(EXIT.didNotBecomeSo, {
     what: 'detached; the work goes on',
-    fix: `come back with ${environment.program} get ${ref.kind.singular} ${ref.name}${namespace === 'default' ? '' : ` -n ${namespace}`} -w`,
+    fix: `come back with ${environment.program} get ${ref.kind.singular} ${ref.name}${inNamespace(namespace)} -w`,
+  })
+
+const held = ({ environment, namespace }: Session, ref: Ref, last: string): Failure =>
+  new Failure(EXIT.didNotBecomeSo, {
+    what: `${shownRef(ref)} does not go on by itself`,
+    where: last,
+    fix: `${environment.program} why ${ref.kind.singular}/${ref.name}${inNamespace(namespace)} says what would change it`,
   })
 
 const notSo = ({ environment, namespace }: Session, ref: Ref, goal: Goal, last: string): Failure =>
   new Failure(EXIT.didNotBecomeSo, {
     what: `${shownRef(ref)} did not become so in time: ${goal.name}`,
     where: `last seen: ${last}`,
-    fix: `${environment.program} why ${ref.kind.singular}/${ref.name}${namespace === 'default' ? '' : ` -n ${namespace}`} says what holds it`,
+    fix: `${environment.program} why ${ref.kind.singular}/${ref.name}${inNamespace(namespace)} says what holds it`,
   })

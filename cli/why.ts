@@ -1,21 +1,27 @@
 import { EXIT } from './failure.ts'
 import { field, listOf, textOf } from './json.ts'
-import { pathOfRef, refOf, shownRef, type Ref } from './objects.ts'
+import { knownObject } from './known-object.ts'
+import { pathOfRef, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
 import type { Run, Session } from './session.ts'
+import { conditionOf } from './wait.ts'
 
 /** The rules that were asked, in their order, and the one that decides. */
 export const run: Run = async (session, args) => {
   const ref = refOf(args[0] ?? '', session.namespace)
+  const object = await knownObject(session, ref)
   const why = await session.client().request('GET', pathOfRef(ref, 'why'))
   if (session.output === 'json') session.terminal.out(JSON.stringify(why, null, 2))
-  else print(session, ref, why)
+  else print(session, ref, why, object)
   return EXIT.done
 }
 
-function print({ terminal }: Session, ref: Ref, why: unknown): void {
+function print({ terminal }: Session, ref: Ref, why: unknown, object: ApiObject): void {
   const text = (name: string) => textOf(field(why, name)) ?? ''
   terminal.out(`${terminal.style('bold', shownRef(ref))}: ${text('summary')}`)
+  const declared = conditionOf(object, 'Declared')
   const facts = [
+    // The decision follows the last good declaration; that there is a newer one which cannot be read is the other half.
+    ['declared', field(declared, 'status') === 'False' ? (textOf(field(declared, 'message')) ?? '') : ''],
     ['wants', `${text('wants')} (${text('reason')})`],
     ['held by', text('holds')],
     ['until', text('until')],

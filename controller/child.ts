@@ -22,14 +22,19 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly log: Log
+  /** It said that it can never work as things are (exit code EX_CONFIG); it is tried again all the same, with pauses. */
+  onMisconfigured(message: string): void
 }
+
+/** What a program exits with when only its operator can help; `sysexits.h` calls it EX_CONFIG. */
+export const MISCONFIGURED = 78
 
 const STEADY_MS = 30_000
 const PAUSE_FIRST_MS = 200
 const PAUSE_MOST_MS = 10_000
 const LINE_BYTES_MAX = 64 * 1024
 
-export function keepRunning({ name, command, args, env, clock, log }: ChildOptions): Child {
+export function keepRunning({ name, command, args, env, clock, log, onMisconfigured }: ChildOptions): Child {
   let child: ChildProcess | null = null
   let ending = false
   let failures = 0
@@ -40,18 +45,26 @@ export function keepRunning({ name, command, args, env, clock, log }: ChildOptio
     const started = spawn(command, [...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
     child = started
     started.stdin?.on('error', () => {})
+    let lastSaid = ''
     for (const stream of [started.stdout, started.stderr]) {
-      stream?.on('data', (data: Buffer) => log.info(`${name} says`, { text: data.subarray(0, LINE_BYTES_MAX).toString().trimEnd() }))
+      stream?.on('data', (data: Buffer) => {
+        lastSaid = data.subarray(0, LINE_BYTES_MAX).toString().trimEnd()
+        log.info(`${name} says`, { text: lastSaid })
+      })
     }
-    started.on('error', (error) => log.error(`${name} cannot be started`, { error }))
-    started.on('exit', (code, signal) => {
+    const over = (how: Readonly<Record<string, unknown>>): void => {
+      if (child !== started) return
       child = null
       if (ending) return
       failures = clock.elapsedMs() - startedAt > STEADY_MS ? 1 : failures + 1
       const pauseMs = exponentialMs(failures, PAUSE_FIRST_MS, PAUSE_MOST_MS)
-      log.warn(`${name} ended by itself and is started again`, { code, signal, pauseMs })
+      log.warn(`${name} ended by itself and is started again`, { ...how, pauseMs })
+      if (how['code'] === MISCONFIGURED) onMisconfigured(lastSaid.split('\n').at(-1) ?? '')
       clock.after(pauseMs, start)
-    })
+    }
+    // Where the system has no room for one more process there is no exit, only this.
+    started.on('error', (error) => over({ error }))
+    started.on('exit', (code, signal) => over({ code, signal }))
   }
   start()
 
@@ -64,6 +77,7 @@ export function keepRunning({ name, command, args, env, clock, log }: ChildOptio
       if (!running) return Promise.resolve()
       return new Promise((ended) => {
         running.once('exit', () => ended())
+        running.once('error', () => ended())
         running.stdin?.write(`${line}\n`)
       })
     },

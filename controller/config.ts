@@ -38,6 +38,8 @@ export interface Config {
   readonly databaseUrl: string | null
   readonly key: string | null
   readonly user: string
+  /** How people call this program. */
+  readonly program: string
   readonly logLevel: Level
   readonly provisioner: {
     readonly name: string
@@ -60,7 +62,6 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
   const stateDir = resolve(
     flags.state ?? (env['BOTHY_STATE'] || join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bothy')),
   )
-  const user = userInfo().username
   return Object.freeze({
     stateDir,
     folder: flags.folder ? resolve(flags.folder) : null,
@@ -73,7 +74,8 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     accessUrl: url(env, 'BOTHY_ACCESS_URL', ['http:', 'https:']),
     databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     key: env['BOTHY_KEY'] || null,
-    user: env['BOTHY_USER'] || user,
+    user: env['BOTHY_USER'] || userName(),
+    program: env['BOTHY_PROGRAM'] || 'bothy',
     logLevel: oneOf(env, 'BOTHY_LOG', ['debug', 'info', 'warn', 'error'], 'info'),
     provisioner: Object.freeze({
       name: env['BOTHY_PROVISIONER_NAME'] || hostname(),
@@ -86,6 +88,15 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     }),
     environment: env,
   })
+}
+
+/** A uid without an entry in the system's list of users is still somebody. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid-${process.getuid?.() ?? 0}`
+  }
 }
 
 const wrong = (name: string, value: string, wanted: string): Misconfigured => new Misconfigured(`${name}=${value}: ${wanted}`)

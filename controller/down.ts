@@ -8,7 +8,7 @@ import { isSame } from './kernel/pids.ts'
 import { logTo } from './log-file.ts'
 import { closeInOrder, createClosers } from './shutdown.ts'
 import { listenToSignals } from './signals.ts'
-import { openEverything, type Standalone } from './standalone.ts'
+import { openEverything, type DownAnswer, type Standalone } from './standalone.ts'
 import { holderOf, openState, tokenIn, type Holder } from './state.ts'
 
 /** `bothy down`: every machine of this state folder ends, by its own stop build. Homes stay; the next `bothy up` resumes. */
@@ -16,13 +16,6 @@ import { holderOf, openState, tokenIn, type Holder } from './state.ts'
 const LOOK_MS = 50
 const LIMIT_MS = 10 * 60_000
 const ANSWER_LIMIT_MS = 10_000
-
-/** What `POST /bothy/v1/down` answers. */
-export interface DownAnswer {
-  readonly pid: number
-  /** Workspaces that are going to be stopped. */
-  readonly running: readonly string[]
-}
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -32,6 +25,7 @@ export async function runDown(config: Config): Promise<number> {
   const state = openState(config.stateDir)
   const log = logTo(state.logFile, config)
   const closers = createClosers()
+  const unable = Promise.withResolvers<number>()
   const stopListening = listenToSignals(systemClock, [() => process.exit(130)])
   try {
     const standalone = await openEverything({
@@ -42,12 +36,16 @@ export async function runDown(config: Config): Promise<number> {
       closers,
       goingDown: true,
       onDown: () => ({ pid: process.pid, running: [] }),
+      onUnable: (why) => {
+        process.stderr.write(`bothy: nothing can be stopped: ${why}\n`)
+        unable.resolve(2)
+      },
       onLost: (why) => {
         process.stderr.write(`bothy: the database is gone and did not come back: ${why}\n`)
         process.exit(1)
       },
     })
-    return await bringDown(standalone, say)
+    return await Promise.race([bringDown(standalone, say), unable.promise])
   } finally {
     await closeInOrder(closers.steps(), systemClock, log)
     stopListening()

@@ -1,4 +1,5 @@
 import { readConfig, type Config, type Flags } from './config.ts'
+import { Misconfigured } from './kernel/errors.ts'
 
 /**
  * The ways this program runs. What each needs is loaded when it is asked for: a provisioner loads no reconciler, and the
@@ -30,9 +31,10 @@ export async function provisioner(flags: Flags = {}): Promise<number> {
 
 if (import.meta.main) {
   // Only the provisioner is started as a program of its own; people start everything with cli/main.ts.
-  process.exitCode = await provisioner().catch((error: unknown) => {
-    process.stderr.write(`bothy provisioner: ${error instanceof Error ? error.message : String(error)}\n`)
-    return 1
+  process.exitCode = await provisioner().catch(async (error: unknown) => {
+    const { MISCONFIGURED } = await import('./child.ts')
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    return error instanceof Misconfigured ? MISCONFIGURED : 1
   })
   process.exit()
 }

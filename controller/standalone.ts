@@ -1,15 +1,14 @@
 import { statfs } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { CONNECT_PATH } from '../agent/protocol.ts'
-import { openApi } from './api/server.ts'
-import type { ApiPorts, Check } from './api/ports.ts'
+import { openApi, type Api } from './api/server.ts'
+import type { Check } from './api/ports.ts'
 import { keepRunning, type Child } from './child.ts'
 import { createCache } from './cluster/cache.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
 import { openStandalone } from './cluster/standalone.ts'
 import { CHILD_MARK, FINISH, VERSION, type Config } from './config.ts'
 import { createConnections } from './connect/connections.ts'
-import type { DownAnswer } from './down.ts'
 import { within, type Clock } from './kernel/clock.ts'
 import type { Log } from './kernel/log.ts'
 import { watchClockJumps } from './kernel/clock-jumps.ts'
@@ -44,6 +43,13 @@ export interface Standalone {
   readonly provisioner: Child
 }
 
+/** What `POST /bothy/v1/down` answers. */
+export interface DownAnswer {
+  readonly pid: number
+  /** Workspaces that are going to be stopped. */
+  readonly running: readonly string[]
+}
+
 export interface StandaloneOptions {
   readonly config: Config
   readonly state: StateFolder
@@ -55,6 +61,8 @@ export interface StandaloneOptions {
   readonly goingDown: boolean
   /** Somebody asked over the API for everything to be brought down. Answers what they are told. */
   readonly onDown: () => DownAnswer
+  /** Nothing can be built as this machine is; told each time that it is tried. */
+  readonly onUnable: (why: string) => void
   /** The database died and could not be brought back: nothing works any more. */
   readonly onLost: (why: string) => void
 }
@@ -69,6 +77,7 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 export async function openEverything(options: StandaloneOptions): Promise<Standalone> {
   const { config, state, clock, log, closers } = options
   const metrics = createMetrics()
+  const api = await openDoor(options, metrics)
   const databaseUrl = config.databaseUrl ?? (await startDatabase(options))
   const db = openDb(databaseUrl, { log, clock, max: CONNECTIONS_MAX })
   closers.add('connections to the database', () => db.close())
@@ -92,7 +101,8 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
     random: Math.random,
     onKeys: (listener, missed) => db.listen('bothy_keys', listener, missed),
   })
-  const url = await serve(options, { db, cluster, cache, engine, metrics })
+  await serve(options, api, { db, cluster, cache, engine, metrics })
+  const url = urlOf(config, api)
   state.announce(url)
   const watching = new AbortController()
   closers.add('watches', () => watching.abort())
@@ -136,25 +146,31 @@ interface Served {
   readonly metrics: Metrics
 }
 
+/** First of all, so that whoever looks on while the database starts or a migration runs is told so. */
+async function openDoor({ config, state, clock, log, closers }: StandaloneOptions, metrics: Metrics): Promise<Api> {
+  const { host, port, tls, insecure, accessUrl, user } = config
+  const hosts = accessUrl ? [new URL(accessUrl).hostname] : []
+  const door = { clock, log, metrics, version: VERSION, token: state.token, user }
+  const api = await openApi(door, { host, port, tls, insecure, hosts })
+  closers.add('http', () => api.close())
+  return api
+}
+
+const urlOf = ({ tls }: Config, { host, port }: Api): string =>
+  `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+
 async function serve(
   { config, state, clock, log, closers, onDown }: StandaloneOptions,
+  api: Api,
   { db, cluster, cache, engine, metrics }: Served,
-): Promise<string> {
+): Promise<void> {
   const barred = barredFrom(cache, config.user)
   const connections = await createConnections({ db, clock, log, metrics, replica: REPLICA, barred })
   cache.onChange((_key, { kind }) => (kind === 'Owner' ? connections.review() : undefined))
   closers.add('agents', () => connections.close())
-  const { host, port, tls, insecure } = config
-  const hosts = config.accessUrl ? [new URL(config.accessUrl).hostname] : []
-  const ports: ApiPorts = {
+  api.open({
     cluster,
     db,
-    clock,
-    log,
-    metrics,
-    version: VERSION,
-    token: state.token,
-    user: config.user,
     checks: [databaseCheck(db, clock), diskCheck(state.dir)],
     why: (kind, namespace, name) => engine.explain(keyOf(kind, namespace, name)),
     simulate: (namespace, name, until) => engine.simulate(keyOf('Workspace', namespace, name), until),
@@ -171,13 +187,10 @@ async function serve(
     },
     exec: (target, request, socket, head) => connections.execUpgrade(target, request, socket, head),
     connect: { path: CONNECT_PATH, upgrade: connections.upgrade },
-  }
-  const api = await openApi(ports, { host, port, tls, insecure, hosts })
-  closers.add('http', () => api.close())
-  return `${tls ? 'https' : 'http'}://${api.host.includes(':') ? `[${api.host}]` : api.host}:${api.port}`
+  })
 }
 
-function startProvisioner({ config, state, clock, log, closers }: StandaloneOptions, databaseUrl: string, url: string): Child {
+function startProvisioner({ config, state, clock, log, closers, onUnable }: StandaloneOptions, databaseUrl: string, url: string): Child {
   const child = keepRunning({
     name: 'provisioner',
     command: process.execPath,
@@ -191,6 +204,7 @@ function startProvisioner({ config, state, clock, log, closers }: StandaloneOpti
     },
     clock,
     log,
+    onMisconfigured: onUnable,
   })
   closers.add('provisioner', () => child.end(FINISH))
   return child

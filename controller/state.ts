@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { Misconfigured, Refused } from './kernel/errors.ts'
+import { makeFolder } from './kernel/folders.ts'
 import { isSame, startOf } from './kernel/pids.ts'
 
 /** The state folder of a standalone: what is in it, and that only one control plane works on it. */
@@ -24,14 +25,14 @@ export interface Holder {
   readonly url: string
 }
 
-const LOG_BYTES_MAX = 10 * 1024 * 1024
-
 const lockFile = (dir: string): string => join(dir, 'bothy.lock')
 
 /** Who works on this state folder now; null when nobody does, whatever a dead process left behind. */
-export function holderOf(dir: string): Holder | null {
+export const holderOf = (dir: string): Holder | null => holderIn(lockFile(dir))
+
+function holderIn(file: string): Holder | null {
   try {
-    const holder = JSON.parse(readFileSync(lockFile(dir), 'utf8')) as Partial<Holder>
+    const holder = JSON.parse(readFileSync(file, 'utf8')) as Partial<Holder>
     const { pid, start, url } = holder
     return typeof pid === 'number' && typeof start === 'string' && isSame(pid, start) ? { pid, start, url: url ?? '' } : null
   } catch {
@@ -43,14 +44,12 @@ export function openState(dir: string): StateFolder {
   makePrivate(dir)
   for (const each of ['machines', 'workspaces', 'builds']) makePrivate(join(dir, each))
   takeLock(dir)
-  const logFile = join(dir, 'bothy.log')
-  if (existsSync(logFile) && statSync(logFile).size > LOG_BYTES_MAX) renameSync(logFile, `${logFile}.1`)
   return {
     dir,
     keyFile: join(dir, 'key'),
     tokenFile: join(dir, 'token'),
     urlFile: join(dir, 'url'),
-    logFile,
+    logFile: join(dir, 'bothy.log'),
     token: tokenIn(join(dir, 'token')),
     announce(url) {
       writeHolder(dir, url)
@@ -64,7 +63,7 @@ export function openState(dir: string): StateFolder {
 
 function makePrivate(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolder(dir)
   } catch (error) {
     throw new Refused(
       'BadRequest',
@@ -73,26 +72,50 @@ function makePrivate(dir: string): void {
   }
 }
 
-/** Removing a dead holder's lock is a race between two starters, so the winner is who reads itself back. */
+/**
+ * A lock is made whole and linked into its place, which only one can do. One that a dead holder left is first moved away, and
+ * looked at again there: between two looks it may have become somebody's.
+ */
 function takeLock(dir: string): void {
   for (let tries = 0; tries < 5; tries += 1) {
     const holder = holderOf(dir)
-    if (holder && holder.pid !== process.pid) {
+    if (holder) {
       throw new Refused(
         'Conflict',
         `another bothy is up on ${dir}: pid ${holder.pid}${holder.url ? `, at ${holder.url}` : ''}. End it, or give this one its own --state and --port`,
       )
     }
-    rmSync(lockFile(dir), { force: true })
+    removeDeadLock(dir)
+    const own = lockBeside(dir)
+    writeFileSync(own, ownMark(''), { mode: 0o600 })
     try {
-      writeFileSync(lockFile(dir), ownMark(''), { flag: 'wx', mode: 0o600 })
-    } catch {
-      continue
+      linkSync(own, lockFile(dir))
+      return
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error
+    } finally {
+      rmSync(own, { force: true })
     }
-    if (holderOf(dir)?.pid === process.pid) return
   }
   throw new Refused('Conflict', `another bothy is starting on ${dir} at this moment`)
 }
+
+function removeDeadLock(dir: string): void {
+  const aside = `${lockBeside(dir)}.dead`
+  try {
+    renameSync(lockFile(dir), aside)
+    if (holderIn(aside)) linkSync(aside, lockFile(dir))
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'EEXIST')) throw error
+  } finally {
+    rmSync(aside, { force: true })
+  }
+}
+
+const lockBeside = (dir: string): string => `${lockFile(dir)}.${process.pid}`
+
+const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  error instanceof Error && 'code' in error && codes.includes(String(error.code))
 
 const ownMark = (url: string): string => JSON.stringify({ pid: process.pid, start: startOf(process.pid), url })
 

@@ -19,7 +19,7 @@ const SETTLE_LOOK_MS = 50
 const FIRST_TABLE_MS = 60_000
 
 /** Why the control plane ends. */
-type Ending = { readonly why: 'told' | 'down' | 'settled' } | { readonly why: 'lost'; readonly message: string }
+type Ending = { readonly why: 'told' | 'down' | 'settled' | 'unable' } | { readonly why: 'lost'; readonly message: string }
 
 export async function runUp(config: Config): Promise<number> {
   const state = openState(config.stateDir)
@@ -27,9 +27,14 @@ export async function runUp(config: Config): Promise<number> {
   const closers = createClosers()
   const ending = Promise.withResolvers<Ending>()
   let opened: Standalone | null = null
+  let unable: string | null = null
   const stopListening = listenToSignals(systemClock, [
-    () => ending.resolve({ why: 'told' }),
-    () => cancelBuilds(opened),
+    () => {
+      ending.resolve({ why: 'told' })
+      if (!opened) say('ending as soon as it has started; Ctrl-C again goes at once')
+    },
+    // A migration may take long, and leaves nothing half done when it is cut.
+    () => (opened ? cancelBuilds(opened) : process.exit(130)),
     () => process.exit(130),
   ])
   try {
@@ -44,12 +49,22 @@ export async function runUp(config: Config): Promise<number> {
         ending.resolve({ why: 'down' })
         return { pid: process.pid, running: opened ? runningNames(opened.cache) : [] }
       },
+      onUnable: (why) => {
+        if (unable !== why) process.stderr.write(`bothy: nothing can be built: ${why}\n`)
+        unable = why
+        if (config.once) ending.resolve({ why: 'unable' })
+      },
       onLost: (message) => ending.resolve({ why: 'lost', message }),
     })
     opened = standalone
     const follower = createFollower(standalone.cache, config.quiet ? () => {} : say)
     await begin(config, standalone, follower, closers, log)
-    void showOnceSettled(config, follower, standalone, () => ending.resolve({ why: 'settled' }))
+    const settled = () => ending.resolve({ why: 'settled' })
+    showOnceSettled(config, follower, standalone, settled).catch((error: unknown) => {
+      // The database is away, or was closed just now.
+      log.warn('the first table could not be shown', { error })
+      if (config.once) settled()
+    })
     return await end(await ending.promise, config, standalone, follower, closers, log)
   } finally {
     await closeInOrder(closers.steps(), systemClock, log)
@@ -86,9 +101,9 @@ async function showOnceSettled(config: Config, follower: Follower, standalone: S
   const enter = workspacesOf(cache).find(({ status }) => status?.state === 'Running')
   if (enter) {
     const namespace = enter.metadata.namespace === 'default' ? '' : ` -n ${enter.metadata.namespace}`
-    say(`enter it:   npx bothy exec -it ${enter.metadata.name}${namespace} -- bash`)
+    say(`enter it:   ${config.program} exec -it ${enter.metadata.name}${namespace} -- bash`)
   }
-  say('Ctrl-C ends the control plane and leaves workspaces running; npx bothy down ends them too')
+  say(`Ctrl-C ends the control plane and leaves workspaces running; ${config.program} down ends them too`)
 }
 
 /** The cache follows the cluster with a small delay: what the folder has just declared must not count as nothing. */
@@ -113,13 +128,14 @@ async function end(
     process.stderr.write(`fix: ${config.stateDir}/pg/server.log says why; then start it again, nothing is lost\n`)
     return 1
   }
+  if (ending.why === 'unable') return 2
   if (ending.why === 'settled') return follower.ready() ? 0 : 1
   if (ending.why === 'down') return bringDown(standalone, say)
   const running = workspacesOf(standalone.cache).filter(({ status }) => status?.power?.effective === 'Running')
   await tellOfBuilds(standalone)
   await closeInOrder(closers.steps(), systemClock, log)
   const names = running.map(({ metadata }) => metadata.name)
-  say(names.length ? `bothy is down; these go on: ${names.join(', ')}   (npx bothy down ends them)` : 'bothy is down')
+  say(names.length ? `bothy is down; these go on: ${names.join(', ')}   (${config.program} down ends them)` : 'bothy is down')
   return 0
 }
 
@@ -131,8 +147,7 @@ async function tellOfBuilds({ db }: Standalone): Promise<void> {
   say(`finishing ${jobs.length === 1 ? 'a build' : `${jobs.length} builds`} (${names}); Ctrl-C again cancels, and once more goes at once`)
 }
 
-function cancelBuilds(standalone: Standalone | null): void {
-  if (!standalone) return
+function cancelBuilds(standalone: Standalone): void {
   say('canceling: terraform saves its state and ends')
   standalone.provisioner.tell(CANCEL)
 }

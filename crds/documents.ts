@@ -1,4 +1,4 @@
-import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseAllDocuments, stringify } from 'yaml'
+import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml'
 import type { Document, Node, Pair, YAMLError } from 'yaml'
 
 /** YAML as people write it, with positions: whatever is wrong with an object can be shown at its line. */
@@ -49,9 +49,6 @@ export function readDocuments(text: string, file: string): Documents {
   }
   return { documents, problems: problems.slice(0, PROBLEMS_MAX) }
 }
-
-/** YAML for people to read: block style, no anchors, keys in the order given. */
-export const writeYaml = (object: unknown): string => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 })
 
 const START: Position = { line: 1, column: 1 }
 

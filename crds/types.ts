@@ -372,6 +372,28 @@ export type TemplateStatus = {
     readonly mutable?: boolean
     /** What it is for. */
     readonly description?: string
+    /** How a form would ask for it; a multi-select takes a list of its options. */
+    readonly formType?: string
+    /** The only values it takes. Absent for any value, and for more options than fit here. */
+    readonly options?: readonly {
+      /** What people call it. */
+      readonly name: string
+      /** What a workspace gives for it. */
+      readonly value: string
+      /** What it means. */
+      readonly description?: string
+    }[]
+    /** What the first value must keep to, besides its type and options. */
+    readonly validation?: {
+      /** The least number. */
+      readonly min?: number
+      /** The greatest number. */
+      readonly max?: number
+      /** What a text must match. */
+      readonly regex?: string
+      /** What the template says of a value that breaks a rule. */
+      readonly error?: string
+    }
   })[]
   /** Named sets of values that the active version offers. */
   readonly presets?: readonly {
@@ -612,7 +634,7 @@ export type WorkspaceStatus = {
       readonly url?: string
     })[]
   })[]
-  /** Terraform outputs that are not sensitive. */
+  /** Terraform outputs that are not sensitive; one that is longer than 8192 characters is left out. */
   readonly outputs?: Readonly<Record<string, Json>>
   /** Ready: it is as wanted, be that running or stopped. Running: it can be used now. Reconciling, Stalled, Drifted, OrphansPossible and AwaitingApproval are there only while true; Scheduled only while the schedule cannot be read. */
   readonly conditions?: readonly ({

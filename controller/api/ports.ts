@@ -21,10 +21,8 @@ export interface ExecTarget {
   readonly actor: string
 }
 
-/** What the API is given: it decides nothing itself. */
-export interface ApiPorts {
-  readonly cluster: Cluster
-  readonly db: Db
+/** What the API needs to answer at all: it does before there is a database, so that nobody takes a long migration for a crash. */
+export interface DoorPorts {
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -32,6 +30,12 @@ export interface ApiPorts {
   /** Whoever shows it is `user`. */
   readonly token: string
   readonly user: string
+}
+
+/** What the API is given when everything is open: it decides nothing itself. */
+export interface ApiPorts extends DoorPorts {
+  readonly cluster: Cluster
+  readonly db: Db
   readonly checks: readonly Check[]
   readonly why: (kind: string, namespace: string, name: string) => Promise<unknown>
   /** What the clock would do to a workspace; null: there is no such workspace. */
@@ -62,8 +66,9 @@ export interface Target {
   readonly subresource: string | null
 }
 
-export interface Call {
-  readonly ports: ApiPorts
+/** A call that came before everything was open. */
+export interface EarlyCall {
+  readonly ports: DoorPorts
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly method: string
@@ -72,6 +77,10 @@ export interface Call {
   readonly log: Log
   /** Aborts when the client is gone or the server ends. */
   readonly signal: AbortSignal
+}
+
+export interface Call extends EarlyCall {
+  readonly ports: ApiPorts
 }
 
 export type Handler = (call: Call) => Promise<void>

@@ -44,8 +44,12 @@ export async function existing({ ports }: Call, target: Target): Promise<Resourc
   const { kind, name, namespace } = target
   const object = await ports.cluster.get(kind.kind, namespace ?? '', name ?? '')
   if (object) return object
+  throw notFound(target)
+}
+
+export function notFound({ kind, name }: Target): Refused {
   const plural = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`
-  throw new Refused('NotFound', `${plural} "${name}" not found`, { name: name ?? '', group: kind.group, kind: kind.plural })
+  return new Refused('NotFound', `${plural} "${name}" not found`, { name: name ?? '', group: kind.group, kind: kind.plural })
 }
 
 export const create: ResourceHandler = async (call, target) => {

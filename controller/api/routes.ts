@@ -6,7 +6,7 @@ import { coreVersions, groups, resourcesOf } from './discovery.ts'
 import { streamLog } from './log-stream.ts'
 import type { Handler, ResourceHandler, Target } from './ports.ts'
 import { targetOf } from './resource-path.ts'
-import { create, get, listOrWatch, patch, patchStatus, put, remove } from './resources.ts'
+import { create, get, listOrWatch, notFound, patch, patchStatus, put, remove } from './resources.ts'
 import { down, healthz, metrics, readyz, status, version } from './system.ts'
 
 /** Everything that can be asked, as a table. */
@@ -42,8 +42,11 @@ const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
   './simulate': { GET: simulate },
 })
 
-const why: ResourceHandler = async ({ ports, response }, { kind, namespace, name }) =>
-  answerJson(response, 200, await ports.why(kind.kind, namespace ?? '', name ?? ''))
+const why: ResourceHandler = async ({ ports, response }, target) => {
+  const found = await ports.why(target.kind.kind, target.namespace ?? '', target.name ?? '')
+  if (found === null) throw notFound(target)
+  answerJson(response, 200, found)
+}
 
 const SIMULATION_MS_MAX = 366 * 86_400_000
 

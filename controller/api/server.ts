@@ -8,8 +8,9 @@ import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { answerRefused, refusedBy } from './answer.ts'
 import { refuseOpenAddress, refuseStrangers, refuseWithoutToken } from './guard.ts'
-import type { ApiPorts, Call, Handler, Listen } from './ports.ts'
+import type { ApiPorts, DoorPorts, EarlyCall, Listen } from './ports.ts'
 import { createRouter, needsToken, routeOf } from './routes.ts'
+import { answerEarly } from './system.ts'
 import { createUpgrades } from './upgrade.ts'
 
 /** One server for people, programs and agents. It looks at who asks, finds the route, and says what went wrong. */
@@ -17,6 +18,8 @@ import { createUpgrades } from './upgrade.ts'
 export interface Api {
   readonly host: string
   readonly port: number
+  /** Everything is open now. Until then it says that it lives, and to everything else that it is not ready. */
+  open(ports: Omit<ApiPorts, keyof DoorPorts>): void
   /** Ends what is open; resolves within a third of a second. May be called again. */
   close(): Promise<void>
 }
@@ -35,7 +38,7 @@ const LIMITS: ServerOptions = {
   requireHostHeader: false,
 }
 
-export async function openApi(ports: ApiPorts, listen: Listen): Promise<Api> {
+export async function openApi(door: DoorPorts, listen: Listen): Promise<Api> {
   refuseOpenAddress(listen)
   const watches = new Set<object>()
   const closing = new AbortController()
@@ -45,21 +48,24 @@ export async function openApi(ports: ApiPorts, listen: Listen): Promise<Api> {
   server.maxConnections = CONNECTIONS_MAX
   server.maxHeadersCount = 100
   const route = createRouter(watches)
+  let ports: ApiPorts | null = null
+  const answer = (call: EarlyCall) => (ports ? route({ ...call, ports }) : answerEarly(call))
   server.on('request', (request, response) => {
     answering.add(response)
-    void serve(ports, hosts, route, closing.signal, request, response)
+    void serve(door, hosts, answer, closing.signal, request, response)
   })
-  const upgrades = createUpgrades(ports, hosts)
+  const upgrades = createUpgrades(door, () => ports, hosts)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrades.handle(request, socket, head))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnreadable(error, socket))
-  ports.metrics.gauge('bothy_api_watches', 'Watches that are open now', () => watches.size)
+  door.metrics.gauge('bothy_api_watches', 'Watches that are open now', () => watches.size)
   const { port } = await listening(server, listen)
-  ports.log.info('the API is open', { host: listen.host, port, tls: listen.tls !== null })
+  door.log.info('the API is open', { host: listen.host, port, tls: listen.tls !== null })
   let closed: Promise<void> | null = null
   return {
     host: listen.host,
     port,
-    close: () => (closed ??= closeServer(ports, server, closing, answering)),
+    open: (served) => void (ports = { ...door, ...served }),
+    close: () => (closed ??= closeServer(door, server, closing, answering)),
   }
 }
 
@@ -109,7 +115,7 @@ function createAnswering(): Answering {
 }
 
 /** Streams end by themselves when told; what does not is cut. Upgraded connections belong to those who took them over. */
-async function closeServer({ clock, log }: ApiPorts, server: Server, closing: AbortController, answering: Answering): Promise<void> {
+async function closeServer({ clock, log }: DoorPorts, server: Server, closing: AbortController, answering: Answering): Promise<void> {
   server.close()
   closing.abort()
   server.closeIdleConnections()
@@ -131,9 +137,9 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 async function serve(
-  ports: ApiPorts,
+  ports: DoorPorts,
   hosts: readonly string[],
-  route: Handler,
+  answer: (call: EarlyCall) => Promise<void>,
   closing: AbortSignal,
   request: IncomingMessage,
   response: ServerResponse,
@@ -151,7 +157,7 @@ async function serve(
   try {
     refuseStrangers(request, hosts)
     if (needsToken(path)) refuseWithoutToken(request, ports.token)
-    await route({ ports, request, response, method: request.method ?? '', path, query, log, signal: gone })
+    await answer({ ports, request, response, method: request.method ?? '', path, query, log, signal: gone })
   } catch (error) {
     answerError(request, response, log, requestId, error)
   }
@@ -179,7 +185,7 @@ function goneSignal(response: ServerResponse, closing: AbortSignal): AbortSignal
   return gone.signal
 }
 
-function answerError(request: IncomingMessage, response: ServerResponse, log: Call['log'], requestId: string, error: unknown): void {
+function answerError(request: IncomingMessage, response: ServerResponse, log: EarlyCall['log'], requestId: string, error: unknown): void {
   const refused = refusedBy(error, requestId)
   if (refused !== error && !(error instanceof Transient))
     log.error('a request failed', { method: request.method, path: request.url, error })

@@ -1,7 +1,7 @@
 import { within } from '../kernel/clock.ts'
 import { messageOf, Refused } from '../kernel/errors.ts'
 import { answerJson } from './answer.ts'
-import type { Call, Check, Handler } from './ports.ts'
+import type { Call, Check, EarlyCall, Handler } from './ports.ts'
 
 /** What is asked about the control plane itself. */
 
@@ -13,19 +13,33 @@ export const version: Handler = async ({ ports, response }) => {
 }
 
 /** It runs; whether it can do its work is for readyz. */
-export const healthz: Handler = async ({ response }) => answerJson(response, 200, { status: 'ok' })
+export const healthz = async ({ response }: Pick<EarlyCall, 'response'>): Promise<void> => answerJson(response, 200, { status: 'ok' })
+
+const OPENING: Wrong = { name: 'migration', wrong: 'the database is being opened and brought up to date' }
+
+/** Before there is a database, it runs, and that is all. */
+export async function answerEarly(call: EarlyCall): Promise<void> {
+  if (call.path === '/healthz') return healthz(call)
+  throw notReady()
+}
 
 export const readyz: Handler = async (call) => {
   const looked = await Promise.all(call.ports.checks.map(async (check) => ({ name: check.name, wrong: await wrongWith(call, check) })))
-  const wrong = looked.filter((check) => check.wrong !== null)
-  if (wrong.length > 0) {
-    throw new Refused('ServiceUnavailable', `not ready: ${wrong.map((check) => `${check.name} (${check.wrong})`).join(', ')}`, {
-      retryAfterSeconds: 1,
-      causes: wrong.map((check) => ({ reason: 'NotReady', field: check.name, message: check.wrong ?? '' })),
-    })
-  }
+  const wrong = looked.flatMap(({ name, wrong: found }) => (found === null ? [] : [{ name, wrong: found }]))
+  if (wrong.length > 0) throw notReady(wrong)
   answerJson(call.response, 200, { status: 'ok', checks: looked.map((check) => check.name) })
 }
+
+interface Wrong {
+  readonly name: string
+  readonly wrong: string
+}
+
+export const notReady = (wrong: readonly Wrong[] = [OPENING]): Refused =>
+  new Refused('ServiceUnavailable', `not ready: ${wrong.map((each) => `${each.name} (${each.wrong})`).join(', ')}`, {
+    retryAfterSeconds: 1,
+    causes: wrong.map((each) => ({ reason: 'NotReady', field: each.name, message: each.wrong })),
+  })
 
 async function wrongWith({ ports }: Call, check: Check): Promise<string | null> {
   try {

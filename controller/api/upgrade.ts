@@ -1,13 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { isJsonObject, own } from '../../crds/schema/types.ts'
+import type { Resource } from '../cluster/port.ts'
 import { Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { failure, refusedBy } from './answer.ts'
 import { refuseStrangers, refuseWithoutToken } from './guard.ts'
-import type { ApiPorts } from './ports.ts'
+import type { ApiPorts, DoorPorts } from './ports.ts'
 import { targetOf } from './resource-path.ts'
 import { notServed } from './routes.ts'
+import { notReady } from './system.ts'
 
 /** Connections that become something else: an agent's link, a person's command in a workspace. */
 
@@ -19,25 +22,26 @@ const ignore = () => {}
 
 const EXEC_PATH = /\/workspaces\/[^/]+\/exec$/
 
-export function createUpgrades(ports: ApiPorts, hosts: readonly string[]): Upgrades {
+/** `opened` answers null while there is nothing yet to hand a connection on to. */
+export function createUpgrades(door: DoorPorts, opened: () => ApiPorts | null, hosts: readonly string[]): Upgrades {
   return {
     async handle(request, socket, head) {
-      // The connection may break while we look at it; whoever takes it over listens for itself.
+      // It may break while we look at it, and while it is told that it is refused: unheard, that would end this process.
       socket.on('error', ignore)
       try {
-        await passOn(ports, hosts, request, socket, head)
+        refuseStrangers(request, hosts)
+        const ports = opened()
+        if (!ports) throw notReady()
+        await passOn(ports, request, socket, head)
       } catch (error) {
-        refuseUpgrade(ports, socket, error)
-      } finally {
-        socket.off('error', ignore)
+        refuseUpgrade(door, socket, error)
       }
     },
   }
 }
 
-async function passOn(ports: ApiPorts, hosts: readonly string[], request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const { path, query } = addressOf(request)
-  refuseStrangers(request, hosts)
   // An agent shows a token of its own.
   if (path === ports.connect.path) return ports.connect.upgrade(request, socket, head)
   refuseWithoutToken(request, ports.token)
@@ -48,8 +52,17 @@ async function passOn(ports: ApiPorts, hosts: readonly string[], request: Incomi
   const workspace = await ports.cluster.get('Workspace', namespace, name)
   if (!workspace)
     throw new Refused('NotFound', `workspaces.bothy.dev "${name}" not found`, { name, group: 'bothy.dev', kind: 'workspaces' })
+  refuseStopped(workspace)
   const subject = { uid: workspace.metadata.uid, namespace, name }
   ports.exec({ subject, agentName: query.get('agent'), actor: ports.user }, request, socket, head)
+}
+
+/** Nobody answers there, so nobody is waited for. */
+function refuseStopped({ metadata, status }: Resource): void {
+  const power = isJsonObject(status) ? own(status, 'power') : null
+  if (!isJsonObject(power) || own(power, 'effective') !== 'Stopped') return
+  const how = own(power, 'reason') === 'NotBuilt' ? 'was not built yet' : 'is stopped'
+  throw new Refused('Conflict', `Workspace ${metadata.name} ${how}.`, { name: metadata.name, group: 'bothy.dev', kind: 'workspaces' })
 }
 
 const PHRASES: Readonly<Record<number, string>> = {
@@ -57,10 +70,11 @@ const PHRASES: Readonly<Record<number, string>> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  409: 'Conflict',
   503: 'Service Unavailable',
 }
 
-function refuseUpgrade({ log }: ApiPorts, socket: Duplex, error: unknown): void {
+function refuseUpgrade({ log }: DoorPorts, socket: Duplex, error: unknown): void {
   const requestId = newUid()
   const refused = refusedBy(error, requestId)
   if (refused !== error && !(error instanceof Transient)) log.error('a connection could not be handed on', { requestId, error })

@@ -23,6 +23,7 @@ export async function streamWatch(call: Call, { kind }: Target, options: WatchOp
   // Wrong selectors are refused here, before anything is answered.
   const changes = ports.cluster.watch(kind.kind, options, ended.signal)
   call.signal.addEventListener('abort', end, { once: true })
+  if (call.signal.aborted) end()
   const cancel = ports.clock.after(seconds * 1000, end)
   open.add(call)
   response.writeHead(200, { 'content-type': 'application/json' })

@@ -14,6 +14,8 @@ type Metadata = Draft['metadata']
 type Strings = Readonly<Record<string, string>>
 
 export const DECLARED_BY = 'bothy.dev/declared-by'
+/** Somebody took it over by hand: while this is there, a file that still declares it does not take it back. */
+const ADOPTED = 'bothy.dev/adopted'
 
 /** Set by sources, never by people. */
 const OF_SOURCES: ReadonlySet<string> = new Set([DECLARED_BY, 'bothy.dev/source-digest', 'bothy.dev/source-error'])
@@ -50,15 +52,17 @@ export function describeDeclaration({ source, path, line }: Declaration): string
   return place === '' ? source : `${place} of ${source}`
 }
 
-/** A second source is told who keeps the object. */
-export function refuseSecondDeclarer(kind: Kind, old: Resource, writer: Writer): void {
-  const declared = declarationOf(old.metadata)
-  if (!declared || writer.declarer === undefined || writer.declarer === declared.source) return
-  throw new Refused('Conflict', `${kind.kind} "${old.metadata.name}" is declared by ${describeDeclaration(declared)}`, {
-    kind: kind.plural,
-    group: kind.group,
-    name: old.metadata.name,
-  })
+/** A source is told who else keeps the object: another source, or somebody who adopted it. */
+export function refuseSecondDeclarer({ kind, plural, singular, group }: Kind, { metadata }: Resource, { declarer }: Writer): void {
+  if (declarer === undefined) return
+  const { name, annotations } = metadata
+  const declared = declarationOf(metadata)
+  if (declared ? declared.source === declarer : annotations?.[ADOPTED] !== 'true') return
+  const details = { kind: plural, group, name }
+  if (declared) throw new Refused('Conflict', `${kind} "${name}" is declared by ${describeDeclaration(declared)}`, details)
+  const fix = `take it out of the file, or run \`bothy adopt ${singular}/${name} --undo\``
+  const causes = [{ reason: 'Adopted', field: 'metadata.annotations', message: `${ADOPTED} is true` }]
+  throw new Refused('Conflict', `${kind} "${name}" was adopted and is kept by hand: ${fix}`, { ...details, causes })
 }
 
 /** What a person may not change about an object: the spec of a declared one, and what sources write. */

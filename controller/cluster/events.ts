@@ -3,6 +3,7 @@ import { isJsonObject } from '../../crds/schema/types.ts'
 import { toIso, type Clock, type Instant } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import { newUid, randomSuffix } from '../kernel/names.ts'
+import { plain } from '../kernel/plain.ts'
 import { keepEvent, repeatedEvent } from '../store/events.ts'
 import type { Db } from '../store/pool.ts'
 import type { Happening, ObjectRef } from './port.ts'
@@ -40,7 +41,8 @@ export function createEvents({ db, clock, log }: Ports): (happening: Happening) 
 
 async function keep(db: Db, happening: Happening, regarding: string, now: Instant): Promise<boolean> {
   const { type, reason } = happening
-  const note = happening.note.length > NOTE_LENGTH_MAX ? `${happening.note.slice(0, NOTE_LENGTH_MAX - 1)}…` : happening.note
+  const whole = plain(happening.note)
+  const note = whole.length > NOTE_LENGTH_MAX ? `${whole.slice(0, NOTE_LENGTH_MAX - 1)}…` : whole
   const same = await repeatedEvent(db, { regarding, type, reason, note }, now - SERIES_MS)
   const old = same ? eventOf(same.body) : null
   const object = old && same ? repeated(old, same.count + 1, now) : born(happening, note, now)

@@ -70,7 +70,11 @@ export function createExecSessions(ports: ExecPorts): ExecSessions {
       stream.close()
       return refuseBarred(target)
     }
+    // A handshake that is wrong is answered by the library, which tells nobody: only the end of the socket does.
+    const abandon = () => stream.close()
+    socket.once('close', abandon)
     sockets.handleUpgrade(request, socket, head, (ws) => {
+      socket.off('close', abandon)
       open.set(ws, target)
       keepSocketAlive(ws, clock, PING_EVERY_MS)
       const startedAt = clock.elapsedMs()
@@ -120,9 +124,13 @@ function bridge(
     onOver({ bytesIn, bytesOut })
   })
   stream.on('end', () => (complete = stream.rstCode === 0 && !stream.aborted))
+  // Who left before the agent was lost hears no code any more, and would be kept here for ever.
+  const letGo = () => stream.destroyed && ws.readyState === ws.CLOSED && person.destroy()
+  ws.on('close', letGo)
   stream.on('close', () => {
     if (complete) person.end()
     else ws.close(CLOSE.agentLost)
+    letGo()
   })
   person.pipe(stream)
   stream.pipe(person, { end: false })

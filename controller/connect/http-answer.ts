@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Refused, Transient, messageOf } from '../kernel/errors.ts'
 
-/** Answers an upgrade that is not done, on the bare socket, and closes it. */
+/** Answers an upgrade that is not done, on the bare socket, and closes it, also when the other side would keep it open. */
 export function answerPlainly(socket: Duplex, code: number, text: string, contentType = 'text/plain; charset=utf-8'): void {
   const body = Buffer.from(`${text}\n`)
   socket.end(
@@ -14,6 +14,7 @@ export function answerPlainly(socket: Duplex, code: number, text: string, conten
       '',
       body.toString('utf8'),
     ].join('\r\n'),
+    () => socket.destroy(),
   )
 }
 

@@ -39,7 +39,11 @@ const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, 
 /** Completes the upgrade of an agent that is already known. */
 export function accepted(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Duplex> {
   if (request.headers.upgrade?.toLowerCase() !== RAW_UPGRADE) {
-    return new Promise((resolve) => sockets.handleUpgrade(request, socket, head, (ws) => resolve(messageDuplex(ws))))
+    return new Promise((resolve, reject) => {
+      // A handshake that is wrong is answered by the library, which tells nobody: only the end of the socket does.
+      socket.once('close', () => reject(new Transient('the agent did not complete its WebSocket handshake')))
+      sockets.handleUpgrade(request, socket, head, (ws) => resolve(messageDuplex(ws)))
+    })
   }
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${RAW_UPGRADE}\r\n\r\n`)
   if (socket instanceof Socket) socket.setNoDelay(true)
@@ -61,7 +65,9 @@ export function createLink(connection: Duplex, clock: Clock): Link {
   })
   connection.on('error', () => {})
   session.on('error', () => {})
-  session.on('connect', () => session.setLocalWindowSize(SESSION_WINDOW_BYTES))
+  session.on('connect', () => {
+    if (!session.destroyed) session.setLocalWindowSize(SESSION_WINDOW_BYTES)
+  })
   keepAlive(session, clock, { everyMs: PING_EVERY_MS, limitMs: PING_LIMIT_MS })
   const gone = closed(session, connection)
 
@@ -82,7 +88,9 @@ export function createLink(connection: Duplex, clock: Clock): Link {
       })
       return stream
     },
-    cut: (why) => session.destroy(new Error(why)),
+    // Not in this turn: a session that has just been made reads what is buffered in the next tick, and throws there, where nobody
+    // can catch it, if it was destroyed before.
+    cut: (why) => void setImmediate(() => session.destroy(new Error(why))),
     closePolitely: () => session.close(),
     idle: () => (streams <= 1 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   }

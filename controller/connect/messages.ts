@@ -1,6 +1,7 @@
 import {
   ACTOR_LENGTH_MAX,
   LIFECYCLES,
+  SOURCE_LENGTH_MAX,
   USE_KINDS,
   USES_MAX,
   type AgentHello,
@@ -24,7 +25,6 @@ const isUse = (value: unknown): value is Use =>
   Number.isSafeInteger(value['from']) &&
   Number.isSafeInteger(value['until'])
 
-const NAME_LENGTH_MAX = 256
 const TEXT_LENGTH_MAX = 8192
 
 export const isAgentHello = (value: unknown): value is AgentHello =>
@@ -42,7 +42,7 @@ export const isReport = (value: unknown): value is Report =>
   Number.isSafeInteger(value['at']) &&
   ((value['kind'] === 'lifecycle' && isLifecycle(value['lifecycle']) && isText(value['message'], TEXT_LENGTH_MAX)) ||
     (value['kind'] === 'log' &&
-      isText(value['source'], NAME_LENGTH_MAX) &&
+      isText(value['source'], SOURCE_LENGTH_MAX) &&
       (value['level'] === 'info' || value['level'] === 'warn' || value['level'] === 'error') &&
       isText(value['text'], TEXT_LENGTH_MAX)) ||
     (value['kind'] === 'stats' && Array.isArray(value['uses']) && value['uses'].length <= USES_MAX && value['uses'].every(isUse)))

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import type { ProcessMachines, ProcessSeen, ProcessWanted } from '../../provider/port.ts'
 import { toIso, type Clock } from '../kernel/clock.ts'
 import { Transient } from '../kernel/errors.ts'
+import { makeFolder } from '../kernel/folders.ts'
 import type { Log } from '../kernel/log.ts'
 import { sha256 } from '../kernel/names.ts'
 import { startOf } from '../kernel/pids.ts'
@@ -16,7 +17,6 @@ import { ageMs, fromProc, fromPs, type ProcessListed } from './processes.ts'
 import {
   machineName,
   machinesIn,
-  makeFolder,
   placeOf,
   readRecord,
   workspaceFolder,
@@ -68,8 +68,8 @@ export function processMachines(options: ProcessMachinesOptions): ProcessMachine
   const start = async (at: Place, wanted: ProcessWanted, home: string): Promise<ProcessSeen> => {
     const agent = options.agentOf(wanted.agentId)
     if (!agent) throw new Error(`agent ${wanted.agentId} is not one of this build: agent_id must be the id of a bothy_agent or coder_agent`)
-    await makeFolder(at.folder)
-    await makeFolder(home)
+    makeFolder(at.folder)
+    makeFolder(home)
     await writePrivate(at.token, `${agent.token}\n`)
     const record: MachineRecord = { workspace, agentId: wanted.agentId, inputs: inputsOf(wanted, home), home, process: null }
     await writeRecord(at, record)
@@ -94,7 +94,7 @@ export function processMachines(options: ProcessMachinesOptions): ProcessMachine
   }
 
   const underLock = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-    await makeFolder(`${stateDir}/machines`)
+    makeFolder(`${stateDir}/machines`)
     return locked(place(name).lock, clock, work)
   }
 

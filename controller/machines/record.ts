@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shortUid } from '../kernel/names.ts'
 
@@ -49,10 +49,7 @@ export interface MachineRecord {
   readonly process: { readonly pid: number; readonly start: string; readonly startedAt: string } | null
 }
 
-const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
-
-export const makeFolder = (folder: string) => mkdir(folder, { recursive: true, mode: FOLDER_MODE })
 
 /** Whole or not at all. */
 export async function writePrivate(file: string, text: string): Promise<void> {

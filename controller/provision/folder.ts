@@ -49,9 +49,8 @@ const SOCKET_PATH_BYTES_MAX = 103
 
 export async function makeFolder(path: string, contents: Contents): Promise<WorkFolder> {
   const files = trusted(contents)
-  await rm(path, { recursive: true, force: true })
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const made: string[] = []
+  await makeEmpty(path)
+  const made: string[] = [path]
   const folder = async (name: string) => {
     await mkdir(name, { mode: 0o700 })
     made.push(name)
@@ -60,16 +59,30 @@ export async function makeFolder(path: string, contents: Contents): Promise<Work
     await writeFile(name, data, { flag: 'wx', mode: 0o600 })
     made.push(name)
   }
-  for (const name of ['', TREE, 'data', 'home']) await folder(join(path, name))
+  await Promise.all([TREE, 'data', 'home'].map((name) => folder(join(path, name))))
   for (const name of foldersOf(files)) await folder(join(path, TREE, name))
   for (const each of files) await file(join(path, TREE, each.path), contentOf(each))
-  await file(join(path, TREE, OVERRIDE_NAME), OVERRIDE)
-  await file(join(path, 'data', STATE_FILE), contents.backendRecord)
-  await file(join(path, 'terraformrc'), CLI_CONFIG)
-  if (contents.state) await file(join(path, TREE, STATE_FILE), contents.state)
+  await Promise.all([
+    file(join(path, TREE, OVERRIDE_NAME), OVERRIDE),
+    file(join(path, 'data', STATE_FILE), contents.backendRecord),
+    file(join(path, 'terraformrc'), CLI_CONFIG),
+    ...(contents.state ? [file(join(path, TREE, STATE_FILE), contents.state)] : []),
+  ])
   const { user } = contents
   if (user !== null) await Promise.all(made.map((name) => chown(name, user, user)))
   return { path, ...(await socketIn(path)) }
+}
+
+/** What an earlier try of the same job left is in nobody's way. */
+async function makeEmpty(path: string): Promise<void> {
+  const make = () => mkdir(path, { mode: 0o700 })
+  try {
+    await make()
+  } catch {
+    await rm(path, { recursive: true, force: true })
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await make()
+  }
 }
 
 /** Judged again although they were judged when stored: nothing else stands between these paths and this machine's files. */

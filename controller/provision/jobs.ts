@@ -50,6 +50,10 @@ export function createJobs({ db, clock, log, claimant, limits, capacity }: JobsO
   }
   /** Refused while the database was asked: nothing was begun, so somebody else may have it. */
   const beginOrGiveBack = async (claim: Claim): Promise<void> => {
+    // Taken from us, given back, and claimed again before we noticed: both would work in one folder.
+    const before = running.get(claim.job.id)
+    before?.hold.abort('lease lost')
+    await before?.done
     if (run) begin(claim, run)
     else await releaseClaim(db, claim)
   }

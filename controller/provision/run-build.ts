@@ -24,7 +24,7 @@ import type { Stage } from './journal.ts'
 import { listen, type Heard } from './listen.ts'
 import { machinesTriedSinceTheLastSuccess, orphansIn, sweepMachines } from './machines-left.ts'
 import { runTerraform, type TerraformEnded } from './run-terraform.ts'
-import { agentScripts, agentsIn, machinesIn, parseState, tokensIn, type AgentFound, type State } from './state.ts'
+import { agentScripts, agentsIn, machinesIn, OUTPUT_CHARACTERS_MAX, parseState, tokensIn, type AgentFound, type State } from './state.ts'
 
 const STAGES: Readonly<Record<Transition, Stage>> = { start: 'Starting', stop: 'Stopping', destroy: 'Destroying' }
 
@@ -101,6 +101,9 @@ interface Left {
 async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, left, intents }: Left): Promise<Ending> {
   const { journal, claim } = work
   const state = (left && parseState(left)) ?? apply.known
+  for (const name of state?.longOutputs ?? []) {
+    journal.write('warn', `The output ${name} is longer than ${OUTPUT_CHARACTERS_MAX} characters: it is not shown in the status.`)
+  }
   const agents = state ? agentsIn(state) : []
   const sound = typeof agents === 'string' ? null : agents
   const judged = judge(work, { ended, heard, problem: typeof agents === 'string' ? agents : null })

@@ -72,9 +72,13 @@ async function givenBack({ db, log }: Tools, claim: Claim, error: Transient): Pr
 /** The outcome is worth trying for as long as it is ours: without the database nothing is lost but time. */
 async function finished(tools: Tools, claim: Claim, hold: Hold, ending: Ending): Promise<boolean> {
   const kept = await whileHeld(tools, hold, () => finishJob(tools.db, claim, ending))
-  if (kept) await removePath(folderOf(tools.stateDir, claim.job.id))
+  // The next job need not wait for that: what is not removed now is swept up later.
+  if (kept) void removePath(folderOf(tools.stateDir, claim.job.id)).catch((error: unknown) => notRemoved(tools, claim, error))
   return kept
 }
+
+const notRemoved = ({ log }: Tools, claim: Claim, error: unknown): void =>
+  log.warn('the folder of a job that ended was not removed yet', { job: claim.job.id, error: messageOf(error) })
 
 /** Again and again while the database is away. false: the claim is lost. */
 async function whileHeld({ clock, log }: Tools, hold: Hold, write: () => Promise<boolean>): Promise<boolean> {

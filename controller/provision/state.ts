@@ -15,7 +15,10 @@ export interface State {
   readonly lineage: string
   readonly serial: number
   readonly instances: readonly Instance[]
+  /** What terraform does not call sensitive. */
   readonly outputs: Readonly<Record<string, unknown>>
+  /** Outputs that are too long to be shown. */
+  readonly longOutputs: readonly string[]
 }
 
 export interface AgentFound {
@@ -29,13 +32,20 @@ export interface AgentFound {
 export function parseState(bytes: Buffer): State | null {
   const state = objectOf(parsed(bytes))
   if (state?.['version'] !== 4 || !Array.isArray(state['resources'])) return null
+  const outputs = Object.entries(publicOutputs(objectOf(state['outputs']) ?? {}))
   return {
     lineage: textOf(state['lineage']),
     serial: numberOf(state['serial'], 0),
     instances: state['resources'].flatMap(instancesOf),
-    outputs: publicOutputs(objectOf(state['outputs']) ?? {}),
+    outputs: Object.fromEntries(outputs.filter(([, value]) => !isLong(value))),
+    longOutputs: outputs.flatMap(([name, value]) => (isLong(value) ? name : [])),
   }
 }
+
+/** Outputs are shown in the status of an object, which has little room for all of them together. */
+export const OUTPUT_CHARACTERS_MAX = 8192
+
+const isLong = (value: unknown): boolean => JSON.stringify(value).length > OUTPUT_CHARACTERS_MAX
 
 export const keepsResources = (bytes: Buffer): boolean => parseState(bytes) !== null
 
@@ -61,7 +71,7 @@ const publicOutputs = (outputs: Attributes): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(outputs).flatMap(([name, given]) => {
       const output = objectOf(given)
-      return output && output['sensitive'] !== true ? [[name, output['value']]] : []
+      return output && output['sensitive'] !== true ? [[name, output['value'] ?? null]] : []
     }),
   )
 

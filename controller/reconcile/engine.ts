@@ -62,6 +62,8 @@ export interface EngineOptions {
 }
 
 const WORKERS = 64
+/** What the first heartbeat of a provisioner may change. */
+const WAITS_FOR_PROVISIONER: ReadonlySet<string> = new Set(['NoProvisioner', 'Queued'])
 const BACKOFF_FIRST_MS = 200
 const BACKOFF_MOST_MS = 60_000
 
@@ -86,7 +88,7 @@ export function createEngine(options: EngineOptions): Engine {
     assertLeader: options.assertLeader ?? (async () => {}),
     queue: () => queue,
     onFinding(key, finding) {
-      if (finding?.conditions.some(({ reason }) => reason === 'NoProvisioner')) waitForProvisioner.add(key)
+      if (finding?.conditions.some(({ reason }) => WAITS_FOR_PROVISIONER.has(reason))) waitForProvisioner.add(key)
       else waitForProvisioner.delete(key)
     },
   })

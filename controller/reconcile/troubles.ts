@@ -1,6 +1,7 @@
 import { messageOf, Stalled, Waiting } from '../kernel/errors.ts'
 import type { GivenCondition } from '../status/conditions.ts'
 import { givenConditions, otherStatus, type Finding } from '../status/write.ts'
+import { capital } from './workspace/builds.ts'
 
 /** What a person reads when a look could not be ended. Everything else stays as it was last seen. */
 export function findingOf(error: unknown, top: 'Ready' | 'Succeeded', status: unknown): Finding {
@@ -12,14 +13,16 @@ export function findingOf(error: unknown, top: 'Ready' | 'Succeeded', status: un
 function said(error: unknown, top: 'Ready' | 'Succeeded'): GivenCondition[] {
   const unsettled = top === 'Ready' ? 'False' : 'Unknown'
   if (error instanceof Waiting) {
-    const { reason, message } = error
+    const { reason } = error
+    const message = capital(error.message)
     return [
       { type: top, status: unsettled, reason, message },
       { type: 'Reconciling', status: 'True', reason, message },
     ]
   }
   if (error instanceof Stalled) {
-    const { reason, message } = error
+    const { reason } = error
+    const message = capital(error.message)
     return [
       { type: top, status: 'False', reason, message },
       { type: 'Stalled', status: 'True', reason, message },

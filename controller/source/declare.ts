@@ -56,13 +56,12 @@ export function declarationsOf(scan: Scan, stored: readonly Stored[]): Declarati
 /** A file is believed whole or not at all: half of one may be half of what somebody is still writing. */
 function readOne(file: ScannedFile, stored: readonly Stored[]): ReadFile {
   const held = (problem: Problem): ReadFile => ({ path: file.path, declared: [], held: problem, problems: [] })
-  if (file.text.trim() === '') {
-    const declaredBefore = stored.some(({ declaredBy }) => declaredBy.path === file.path)
-    return declaredBefore ? held(atStart('InvalidYaml', file.path, EMPTY)) : { path: file.path, declared: [], held: null, problems: [] }
-  }
   const { documents, problems } = readDocuments(file.text, file.path)
   const [broken] = problems
   if (broken) return held({ reason: 'InvalidYaml', path: file.path, line: broken.line, column: broken.column, message: broken.message })
+  if (documents.length === 0 && stored.some(({ declaredBy }) => declaredBy.path === file.path)) {
+    return held(atStart('InvalidYaml', file.path, EMPTY))
+  }
   const read = documents.map((document) => declare(document, file.path))
   const nameless = read.find((each) => 'reason' in each && each.reason === 'InvalidObject')
   if (nameless && 'reason' in nameless) return held(nameless)
@@ -74,7 +73,7 @@ function readOne(file: ScannedFile, stored: readonly Stored[]): ReadFile {
   }
 }
 
-const EMPTY = 'the file is empty, so what it declared before is kept; delete the file to delete that'
+const EMPTY = 'the file declares nothing, so what it declared before is kept; delete the file to delete that'
 
 function declare(document: SourceDocument, path: string): Declared | Problem {
   const { object } = document

@@ -6,6 +6,7 @@ import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Db } from '../store/pool.ts'
 import { keepFiles } from '../store/versions.ts'
+import { watchDeletions } from './deletions.ts'
 import { pass, type Outcome, type PassPorts } from './pass.ts'
 import { problemText } from './problem.ts'
 import { createTeller } from './tell.ts'
@@ -42,6 +43,8 @@ export interface FolderPorts {
 /** Hints get lost on network and bind mounts; looking again is cheap. */
 const RESCAN_MS = 60_000
 const AGAIN_MS = 350
+/** Their end may let the folder do what it had to leave. */
+const WATCHED = ['Template', 'Workspace'] as const
 const RETRY_FIRST_MS = 500
 const RETRY_MOST_MS = 30_000
 
@@ -54,6 +57,7 @@ export function createFolderSource(ports: FolderPorts): FolderSource {
   let watcher: Watcher | null = null
   let cancelTimer: Cancel | null = null
   let busy: Promise<void> | null = null
+  let deletions: Promise<unknown> | null = null
   let dirty = false
   const over = new AbortController()
   let failures = 0
@@ -93,13 +97,14 @@ export function createFolderSource(ports: FolderPorts): FolderSource {
     start() {
       watcher = watchFolder(root, { clock, log, say, dirty: look })
       look()
+      deletions = Promise.all(WATCHED.map((kind) => watchDeletions(kind, { cluster: ports.cluster, clock, log, dirty: look }, over.signal)))
       return firstPass.promise
     },
     async close() {
       over.abort()
       cancelTimer?.()
       firstPass.resolve()
-      await watcher?.close()
+      await Promise.all([watcher?.close(), deletions])
       await busy
     },
     summary: () => ({

@@ -9,6 +9,7 @@ import { atStart, problemText, shown, type Problem } from './problem.ts'
 import { scanFolder } from './scan.ts'
 import { ANNOTATION, readStored, storedOf, type Stored } from './stored.ts'
 import { readTemplateFolder } from './template-folder.ts'
+import { whatToKeep } from './keep.ts'
 
 /** One look at the whole folder, and everything that follows from it. */
 
@@ -67,12 +68,18 @@ export async function pass(ports: PassPorts): Promise<Outcome> {
       current.set(applied.key, applied)
     }
   }
+  const kept = await whatToKeep(ports.cluster, plan.prune, problems)
+  for (const { key, problem } of kept) {
+    if (!problems.includes(problem)) problems.push(problem)
+    errors.set(key, problemText(problem))
+  }
   for (const each of current.values()) await markError(ports, each, errors.get(each.key) ?? null)
 
+  const keptKeys = new Set(kept.map(({ key }) => key))
+  const missing = plan.prune.filter(({ key, object }) => !keptKeys.has(key) && object.metadata.deletionTimestamp === undefined)
   const prunesNothing = reasonToPruneNothing(ports.root, scan.unavailable, scan.complete, declarations)
-  const pruned = prunesNothing === null ? await prune(ports, plan.prune) : []
+  const pruned = prunesNothing === null ? await prune(ports, missing) : []
   changes.push(...pruned.map((each) => `${shown(each.key)} removed: no file declares it any more`))
-  const waiting = prunesNothing === null && pruned.length < plan.prune.length
   return {
     files: declarations.files,
     declared: plan.declared,
@@ -81,7 +88,7 @@ export async function pass(ports: PassPorts): Promise<Outcome> {
     prunesNothing,
     left: stored.length - pruned.length,
     others: all.filter((each) => !isOurs(each)),
-    again: waiting || stored.some(({ key, object }) => plan.declared.has(key) && object.metadata.deletionTimestamp !== undefined),
+    again: prunesNothing === null && pruned.length < missing.length,
   }
 }
 
@@ -152,7 +159,10 @@ async function applyOne({ cluster, writer }: PassPorts, { declared, declaredBy, 
 function refusedAt(error: Refused, declared: Declared): Problem {
   const { path } = declared
   if (error.reason === 'Conflict') {
-    return { reason: 'DeclaredElsewhere', path, line: declared.line, column: declared.column, message: error.message, about: declared.key }
+    const isAdopted = error.details.causes?.some(({ reason }) => reason === 'Adopted') === true
+    const fix = isAdopted ? '' : '; to let this folder have it, bothy delete it there, or give this folder a --state of its own'
+    const message = error.message + fix
+    return { reason: 'DeclaredElsewhere', path, line: declared.line, column: declared.column, message, about: declared.key }
   }
   // That rules were not looked at because of the other causes is nothing to mend.
   const causes = (error.details.causes ?? []).filter(({ field }, _, all) => field !== '<nil>' || all.length === 1)
@@ -170,7 +180,8 @@ async function markError({ cluster, writer }: PassPorts, { key, sourceError }: S
   try {
     await cluster.patch(kind, namespace, name, { metadata: { annotations: { [ANNOTATION.sourceError]: wanted } } }, writer)
   } catch (error) {
-    if (!isRefused(error, 'NotFound')) throw error
+    // Gone, or somebody else's, since it was read.
+    if (!isRefused(error, 'NotFound', 'Conflict')) throw error
   }
 }
 
@@ -185,7 +196,7 @@ async function prune({ cluster, writer, clock, missingSince }: PassPorts, missin
     missingSince.set(each.key, since)
     if (now - since < MISSING_MS) continue
     missingSince.delete(each.key)
-    if (each.object.metadata.deletionTimestamp === undefined) await remove(cluster, writer, each)
+    await remove(cluster, writer, each)
     pruned.push(each)
   }
   return pruned

@@ -1,4 +1,5 @@
 import { toIso, type Instant } from '../kernel/clock.ts'
+import { plain } from '../kernel/plain.ts'
 import type { Reason } from '../kernel/reasons.ts'
 
 /** A condition as a rule gives it. */
@@ -34,7 +35,7 @@ export function mergedConditions(
   return settledBy(given).map(({ type, status, reason, message }) => {
     const before = stored.find((condition) => condition.type === type)
     const lastTransitionTime = before?.status === status ? before.lastTransitionTime : toIso(now)
-    return { type, status, reason, message: shortened(message), lastTransitionTime, observedGeneration: generation }
+    return { type, status, reason, message: storedMessage(message), lastTransitionTime, observedGeneration: generation }
   })
 }
 
@@ -54,6 +55,8 @@ const SOURCE_REASONS = [
   'FolderUnavailable',
   'TemplateInvalid',
   'DeclaredElsewhere',
+  'NotDeclarable',
+  'InUse',
 ] as const satisfies readonly Reason[]
 
 /**
@@ -65,6 +68,9 @@ export function declaredCondition(sourceError: string | null): GivenCondition | 
   const reason = SOURCE_REASONS.find((word) => sourceError.includes(`: ${word}: `)) ?? 'InvalidObject'
   return { type: 'Declared', status: 'False', reason, message: `The last good declaration stays in force. ${sourceError}` }
 }
+
+/** A message as it stands in a status: whoever asks whether it was told before must compare with this. */
+export const storedMessage = (message: string): string => shortened(plain(message))
 
 function shortened(message: string): string {
   const bytes = Buffer.from(message)

@@ -1,3 +1,4 @@
+import { plain } from '../kernel/plain.ts'
 import type { Db } from './pool.ts'
 import type { AgentLifecycle, AgentManifest, AgentRow } from './records.ts'
 import { storable } from './text.ts'
@@ -127,7 +128,7 @@ export function agentReported(db: Db, id: string, runId: string, lifecycle: Agen
     `update agents set lifecycle = $3, message = $4, last_seen_at = clock_timestamp(),
        ready_at = case when $3 in ('Ready', 'StartError', 'StartTimeout') then clock_timestamp() else ready_at end
      where id = $1 and run_id = $2 and lifecycle = any($5::text[])`,
-    [id, runId, lifecycle, storable(message, MESSAGE_LENGTH_MAX), before],
+    [id, runId, lifecycle, storable(plain(message), MESSAGE_LENGTH_MAX), before],
   )
 }
 

@@ -1,4 +1,4 @@
-import { HELD, JOB_COLUMNS, jobOf, type JobColumns } from './job-rows.ts'
+import { HELD, JOB_COLUMNS, NO_WAIT_FOR_DISK, jobOf, type JobColumns } from './job-rows.ts'
 import type { Db } from './pool.ts'
 import type { Claim, Intent, Job } from './records.ts'
 
@@ -66,12 +66,16 @@ export async function recordIntent(db: Db, claim: Claim, intent: Intent): Promis
   return rows.length > 0
 }
 
-export function startJob(db: Db, claim: Claim): Promise<boolean> {
-  return told(
-    db,
-    `update jobs set started_at = coalesce(started_at, clock_timestamp()), progressed_at = clock_timestamp() where ${HELD}`,
+export async function startJob(db: Db, claim: Claim): Promise<boolean> {
+  const rows = await db.query(
+    `with started as (
+       update jobs set started_at = coalesce(started_at, clock_timestamp()), progressed_at = clock_timestamp()
+       where ${HELD} returning subject_key
+     )
+     select pg_notify('bothy_keys', subject_key) from started, ${NO_WAIT_FOR_DISK}`,
     holder(claim),
   )
+  return rows.length > 0
 }
 
 /** Claimed, not finished, and the lease is over: the holder is dead or cut off. null: of any provisioner. */

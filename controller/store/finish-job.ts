@@ -1,4 +1,5 @@
 import type { Reason } from '../kernel/reasons.ts'
+import { plain } from '../kernel/plain.ts'
 import { confirmAgents, settleAgents, type ConfirmedAgent } from './agents-of-outcome.ts'
 import { HELD } from './job-rows.ts'
 import type { Db } from './pool.ts'
@@ -36,7 +37,7 @@ export function finishJob(db: Db, claim: Claim, outcome: Outcome): Promise<boole
         claim.provisionerId,
         outcome.phase,
         outcome.reason,
-        outcome.error && storable(outcome.error),
+        outcome.error && storable(plain(outcome.error)),
         JSON.stringify(outcome.result),
       ],
     )

@@ -20,3 +20,9 @@ export function jobOf({ subjectUid, subjectNamespace, subjectName, ...rest }: Jo
 
 /** The holder of a claim, and nobody before or after: `$1` job, `$2` epoch, `$3` provisioner. */
 export const HELD = `id = $1 and epoch = $2 and provisioner_id = $3 and finished_at is null and lease_until > clock_timestamp()`
+
+/**
+ * Joined into a write of its own, its commit does not wait for the disk. Only for what may be lost when the database crashes in the
+ * same moment; whatever is written after it and does wait takes it along.
+ */
+export const NO_WAIT_FOR_DISK = `(select set_config('synchronous_commit', 'off', true) as set) as no_wait`

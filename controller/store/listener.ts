@@ -43,17 +43,9 @@ export function createListener({ log, clock, connect }: Ports): Listener {
   /** Set from the first wish to listen until close: connects, and connects again. */
   let first: Promise<void> | null = null
 
-  const open = async (): Promise<Line> => {
-    const opened = await connect()
-    opened.on('notification', ({ channel, payload }) => {
-      for (const ear of ears) if (ear.channel === channel) ear.onPayload(payload ?? '')
-    })
-    for (const channel of new Set([...ears].map((ear) => ear.channel))) await opened.query(`listen ${channel}`)
-    return opened
-  }
+  const open = (): Promise<Line> => openFor(ears, connect, (opened) => (client = opened))
 
   const keep = async (opened: Line): Promise<void> => {
-    client = opened
     await brokenOrEnded(opened, clock, ended.signal)
     client = null
     await opened.end().catch(() => {})
@@ -107,6 +99,28 @@ export function createListener({ log, clock, connect }: Ports): Listener {
       ears.clear()
       await open?.end().catch(() => {})
     },
+  }
+}
+
+/** A connection that hears every channel somebody listens to; `ready` is told in the same turn, so that nobody falls in between. */
+async function openFor(ears: ReadonlySet<Ear>, connect: Ports['connect'], ready: (opened: Line) => void): Promise<Line> {
+  const opened = await connect()
+  try {
+    opened.on('notification', ({ channel, payload }) => {
+      for (const ear of ears) if (ear.channel === channel) ear.onPayload(payload ?? '')
+    })
+    const heard = new Set<string>()
+    const next = (): Ear | undefined => [...ears].find(({ channel }) => !heard.has(channel))
+    // Looked at anew after each: somebody may begin to listen meanwhile.
+    for (let ear = next(); ear; ear = next()) {
+      heard.add(ear.channel)
+      await opened.query(`listen ${ear.channel}`)
+    }
+    ready(opened)
+    return opened
+  } catch (error) {
+    await opened.end().catch(() => {})
+    throw error
   }
 }
 

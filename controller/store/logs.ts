@@ -1,5 +1,5 @@
 import type { Instant } from '../kernel/clock.ts'
-import { HELD } from './job-rows.ts'
+import { HELD, NO_WAIT_FOR_DISK } from './job-rows.ts'
 import type { Db } from './pool.ts'
 import type { Claim, LogRow } from './records.ts'
 import { storable } from './text.ts'
@@ -40,7 +40,7 @@ export async function appendLogs(db: Db, to: Claim | string, lines: readonly Log
        select id, clock_timestamp(), $7, 'warn', 'This log is longer than ${JOB_LOG_BYTES_MAX / 1024 / 1024} MiB: the rest is left out.'
        from held where log_bytes > $5 and not was_full
      ), told as (select pg_notify('bothy_logs', id::text) from held where not was_full)
-     select was_full as full, (select count(*) from told) as told from held`,
+     select was_full as full, (select count(*) from told) as told from held, ${NO_WAIT_FOR_DISK}`,
     [...job.values, bytes, JOB_LOG_BYTES_MAX, JSON.stringify(cut), lines.at(-1)?.stage ?? ''],
   )
   return written !== undefined

@@ -24,6 +24,8 @@ interface Applied {
 
 const FOLDER = join(import.meta.dirname, 'migrations')
 const FILE = /^(\d{4})_([a-z_]+)\.sql$/
+/** Large tables take their time, and so does whoever migrates them before us. */
+const PATIENCE_MS = 24 * 3_600_000
 /** Any number, as long as everybody who migrates takes the same. */
 const LOCK = 7_080_001
 
@@ -52,7 +54,7 @@ export async function readMigrations(folder: string): Promise<readonly Migration
 
 async function lock(tx: Db): Promise<void> {
   await tx.query('set local statement_timeout = 0')
-  await tx.query('select pg_advisory_xact_lock($1)', [LOCK])
+  await tx.query('select pg_advisory_xact_lock($1)', [LOCK], PATIENCE_MS)
 }
 
 async function appliedSoFar(tx: Db): Promise<readonly Applied[]> {
@@ -82,7 +84,7 @@ async function applyOnce(tx: Db, migration: Migration, log: Log): Promise<void> 
   await lock(tx)
   const done = await tx.query('select 1 from schema_migrations where version = $1', [migration.version])
   if (done.length > 0) return
-  await tx.query(migration.sql)
+  await tx.query(migration.sql, undefined, PATIENCE_MS)
   await tx.query('insert into schema_migrations (version, name, digest) values ($1, $2, $3)', [
     migration.version,
     migration.name,

@@ -9,7 +9,8 @@ import { createListener } from './listener.ts'
  * Whatever another try may cure is thrown as `Transient`, what only the operator can cure as `Misconfigured`.
  */
 export interface Db {
-  query<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>
+  /** `limitMs`: how long the answer is waited for, where that may be longer than usual. */
+  query<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[], limitMs?: number): Promise<Row[]>
   /** Inside another transaction it joins that one. */
   transaction<T>(work: (db: Db) => Promise<T>): Promise<T>
   /** `onReconnect` is called whenever notifications may have been missed. Answers how to stop listening. */
@@ -58,7 +59,7 @@ export function openDb(url: string, { log, clock, max }: DbOptions): Db {
   }
 
   const db: Db = {
-    query: (sql, values) => withClient((client) => ask(client, sql, values)),
+    query: (sql, values, limitMs) => withClient((client) => ask(client, sql, values, limitMs)),
     transaction: (work) => withClient((client) => inTransaction(client, db, work)),
     listen: (channel, onPayload, onReconnect) =>
       listener.listen(channel, onPayload, onReconnect).catch((error: unknown) => {
@@ -104,15 +105,16 @@ function clientConfig(url: string): ClientConfig {
   }
 }
 
-async function ask<Row>(client: ClientBase, sql: string, values?: readonly unknown[]): Promise<Row[]> {
-  const result = await client.query(sql, values ? [...values] : undefined)
+async function ask<Row>(client: ClientBase, text: string, values?: readonly unknown[], limitMs?: number): Promise<Row[]> {
+  const query = { text, ...(values ? { values: [...values] } : {}), ...(limitMs === undefined ? {} : { query_timeout: limitMs }) }
+  const result = await client.query(query)
   return result.rows
 }
 
 async function inTransaction<T>(client: ClientBase, outer: Db, work: (db: Db) => Promise<T>): Promise<T> {
   const db: Db = {
     ...outer,
-    query: (sql, values) => ask(client, sql, values),
+    query: (sql, values, limitMs) => ask(client, sql, values, limitMs),
     transaction: (inner) => inner(db),
     notify: async (channel, payload) => {
       await client.query('select pg_notify($1, $2)', [channel, payload])

@@ -19,6 +19,16 @@ const CHANGES_KEPT = 10_000
 
 const older = (column: string, than: string) => `${column} < to_timestamp($1 / 1000.0) - interval '${than}'`
 
+/** The workspace is deleted and nothing is left of it: its newest build destroyed it. (`objects` alone would not do: in a cluster it is empty.) */
+const ended = (uid: string) => `not exists (select from objects where objects.uid = ${uid}) and (
+  select transition = 'destroy' and outcome is not distinct from 'Succeeded' from jobs newest
+  where newest.subject_uid = ${uid} and newest.kind = 'build' order by newest.id desc limit 1)`
+
+/** The build that says so goes last. */
+const LAST_OF_ITS_SUBJECT = `kind = 'build' and not exists (
+  select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = 'build' and later.id > jobs.id)`
+const ALONE = `not exists (select from jobs other where other.subject_uid = jobs.subject_uid and other.id <> jobs.id)`
+
 export const KEEPING: readonly Keeping[] = [
   {
     table: 'job_logs',
@@ -31,22 +41,23 @@ export const KEEPING: readonly Keeping[] = [
   },
   {
     table: 'jobs',
-    keeps: `30 days, the newest ${BUILDS_KEPT} of each kind of a workspace or template, and the newest start that succeeded`,
-    gone: `finished_at is not null and ${older('finished_at', '30 days')} and not (
+    keeps: `30 days, the newest ${BUILDS_KEPT} of each kind of a workspace that is not gone or template, and the newest start that succeeded`,
+    gone: `finished_at is not null and ${older('finished_at', '30 days')} and (${ended('jobs.subject_uid')} and (
+      not (${LAST_OF_ITS_SUBJECT}) or ${ALONE}) or not (
       kind = 'build' and transition = 'start' and outcome = 'Succeeded' and not exists (
         select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = 'build' and later.id > jobs.id
           and later.transition = 'start' and later.outcome = 'Succeeded')) and (
       select count(*) from (
         select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = jobs.kind and later.id > jobs.id
-        limit ${BUILDS_KEPT}) as newer) >= ${BUILDS_KEPT}`,
+        limit ${BUILDS_KEPT}) as newer) >= ${BUILDS_KEPT})`,
   },
   {
     table: 'states',
-    keeps: `7 days, and the newest ${STATES_KEPT} of a workspace`,
-    gone: `${older('kept_at', '7 days')} and (
+    keeps: `7 days, and the newest ${STATES_KEPT} of a workspace that is not gone`,
+    gone: `${older('kept_at', '7 days')} and (${ended('states.workspace_uid')} or (
       select count(*) from (
         select from states later where later.workspace_uid = states.workspace_uid and later.id > states.id
-        limit ${STATES_KEPT}) as newer) >= ${STATES_KEPT}`,
+        limit ${STATES_KEPT}) as newer) >= ${STATES_KEPT})`,
   },
   {
     table: 'versions',

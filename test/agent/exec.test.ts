@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { afterAll, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { FRAME, frame, frameReader, jsonFrame, SERVICES } from '../../agent/protocol.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -24,6 +25,11 @@ async function ran(made: Made, argv: readonly string[], options: PersonOptions =
   const someone = person(plane.url, made, argv, { input: '', ...options })
   const code = await someone.code
   return { code, stdout: someone.stdout(), stderr: someone.stderr() }
+}
+
+async function audited({ workspace: name }: Made): Promise<number> {
+  const rows = await db.query(`select 1 from audit where action = 'exec' and subject = $1`, [`Workspace/default/${name}`])
+  return rows.length
 }
 
 const rssOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
@@ -100,11 +106,20 @@ test('two hundred commands leave nothing behind', async () => {
     expect(codes).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   }
   await until('descriptors to be given back', () => descriptors() <= before)
-  const audited = () =>
-    db.query<{ n: string }>(`select count(*) as n from audit where action = 'exec' and subject = $1`, [
-      `Workspace/default/${made.workspace}`,
-    ])
-  await until('every one of them in the audit', async () => (await audited())[0]?.n === '201')
+  await until('every one of them in the audit', async () => (await audited(made)) === 201)
+})
+
+test('who leaves an agent that is then lost is let go of', async () => {
+  const { made, agent } = await workspace()
+  agent.signal('SIGSTOP')
+  const ws = new WebSocket(
+    `${plane.url.replace('http', 'ws')}/apis/bothy.dev/v1alpha1/namespaces/default/workspaces/${made.workspace}/exec`,
+  )
+  await new Promise((opened) => ws.on('open', opened))
+  ws.close(1000)
+  await new Promise((closed) => ws.on('close', closed))
+  agent.signal('SIGKILL')
+  await until('it in the audit', async () => (await audited(made)) === 1)
 })
 
 test('a reader that does not read holds the command back, and nobody fills their memory', async () => {

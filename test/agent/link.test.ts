@@ -133,6 +133,23 @@ test('behind a proxy that passes only WebSockets on, it connects through one', a
   expect({ seen, stdout: someone.stdout() }).toEqual({ seen: [RAW_UPGRADE, 'websocket'], stdout: 'through\n' })
 })
 
+test('handshakes that are never completed keep no other agent out', { timeout: 20_000 }, async () => {
+  const plane = await controlPlane()
+  const made = await makeAgent(db)
+  const headers = `${HEADER_AGENT_ID}: ${made.id}\r\n${HEADER_TOKEN}: ${made.token}\r\n${HEADER_PROTOCOL}: ${PROTOCOL}\r\n`
+  const wrong = () =>
+    new Promise<void>((resolve) => {
+      const socket = connectTcp({ port: plane.port, host: '127.0.0.1', allowHalfOpen: true })
+      socket.write(`GET ${CONNECT_PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n${headers}\r\n`)
+      socket.on('error', () => {})
+      socket.on('close', () => resolve())
+      socket.resume().on('end', () => socket.destroy())
+    })
+  for (let round = 0; round < 10; round += 1) await Promise.all(Array.from({ length: 30 }, wrong))
+  startAgent(made, plane.url)
+  await reached(db, made, 'Ready')
+})
+
 test('a control plane that ends says so to nobody for long, and agents come back to the next one', async () => {
   const first = await startControlPlane(db)
   const made = await makeAgent(db, { scripts: [script('once', 'echo ran >> "$HOME/ran"')] })

@@ -52,6 +52,25 @@ test('a start script that fails is said, and the workspace can be used', async (
   expect(await said(made, 3)).toEqual(['agent: bad error exited with 3', 'agent: bad warn oh no', 'agent: good info done in …'])
 })
 
+test('names of any length, and more failures than one message holds, keep nobody from being heard', async () => {
+  const names = ['a', 'b', 'c'].map((letter) => letter.repeat(5000))
+  const made = await makeAgent(db, { scripts: names.map((name) => script(name, 'echo heard; exit 3')) })
+  startAgent(made, plane.url)
+  const row = await reached(db, made, 'StartError')
+  expect(row.message).toMatch(/^script a{1000}/)
+  expect((await said(made, 6)).filter((line) => line.endsWith(' info heard')).map((line) => line.length)).toEqual([274, 274, 274])
+})
+
+test('a script that cannot be written down for its interpreter is said, and the agent lives on', async () => {
+  const made = await makeAgent(db, { scripts: [script('first', '#!/bin/sh\ntrue')] })
+  const agent = startAgent(made, plane.url, { env: { TMPDIR: '/dev/null' } })
+  const row = await reached(db, made, 'StartError')
+  expect(row.message).toMatch(/^script first could not be started: ENOTDIR/)
+  const someone = person(plane.url, made, ['echo', 'usable'], { input: '' })
+  expect(await someone.code).toBe(0)
+  expect(agent.output()).toBe('')
+})
+
 test('a start script that takes too long is ended with everything it started', async () => {
   const made = await makeAgent(db, { scripts: [script('slow', 'sleep 1000 & echo $! > "$HOME/pid"; wait', { timeoutSeconds: 1 })] })
   const agent = startAgent(made, plane.url)

@@ -6,7 +6,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openApi, type Api } from '../../controller/api/server.ts'
+import { openApi as openDoor, type Api } from '../../controller/api/server.ts'
 import type { ApiPorts, Check, ExecTarget, Listen } from '../../controller/api/ports.ts'
 import { openStandalone, type Standalone } from '../../controller/cluster/standalone.ts'
 import { systemClock, toIso } from '../../controller/kernel/clock.ts'
@@ -49,6 +49,7 @@ const portsOf = (): ApiPorts => ({
   checks,
   why: async (kind, namespace, name) => {
     if (name === 'broken') throw new Error('a secret detail of the inside')
+    if (name === 'nobody') return null
     if (name === 'away') throw new Transient('Postgres cannot be reached')
     return { kind, namespace, name, summary: 'as wanted' }
   },
@@ -66,6 +67,12 @@ const portsOf = (): ApiPorts => ({
     },
   },
 })
+
+async function openApi(ports: ApiPorts, listen: Listen): Promise<Api> {
+  const opened = await openDoor(ports, listen)
+  opened.open(ports)
+  return opened
+}
 
 beforeAll(async () => {
   db = (await withDatabase()).db
@@ -442,6 +449,16 @@ describe('limits', () => {
     expect([big.code, dig(big.body, 'reason')]).toEqual([413, 'RequestEntityTooLarge'])
   })
 
+  test('a body that does not say how long it is, and is too long, is told so as well', async () => {
+    const sent = httpRequest({ host: '127.0.0.1', port: api.port, method: 'POST', path: WORKSPACES, agent: false })
+    sent.setHeader('authorization', `Bearer ${TOKEN}`)
+    sent.setHeader('content-type', 'application/json')
+    const answer = new Promise<IncomingMessage>((resolve, reject) => sent.on('response', resolve).on('error', reject))
+    for (let i = 0; i < 80; i += 1) sent.write('x'.repeat(64 * 1024))
+    expect((await answer).statusCode).toBe(413)
+    sent.destroy()
+  })
+
   test('a body of brackets and a body that is no JSON are refused', async () => {
     expect(dig((await ask('POST', WORKSPACES, { raw: '['.repeat(100_000) })).body, 'message')).toMatch(/nested deeper/)
     expect((await ask('POST', WORKSPACES, { raw: '{"a":' })).code).toBe(400)
@@ -498,6 +515,27 @@ describe('about the control plane', () => {
     expect([unready.code, dig(unready.body, 'message')]).toEqual([503, 'not ready: database (cannot be reached)'])
   })
 
+  test('before everything is open it says that it lives, and to everything else what it waits for', async () => {
+    const door = portsOf()
+    const own = await openDoor(door, LOOPBACK)
+    const get = async (path: string, token = TOKEN) => {
+      const answer = await fetch(`http://127.0.0.1:${own.port}${path}`, { headers: { authorization: `Bearer ${token}` } })
+      return { code: answer.status, retryAfter: answer.headers.get('retry-after'), body: await answer.text() }
+    }
+    expect(await get('/healthz', 'wrong')).toMatchObject({ code: 200 })
+    expect(await get('/readyz', 'wrong')).toMatchObject({ code: 503, retryAfter: '1', body: expect.stringContaining('migration') })
+    expect(await get(WORKSPACES, 'wrong')).toMatchObject({ code: 401 })
+    expect(await get(WORKSPACES)).toMatchObject({ code: 503, retryAfter: '1', body: expect.stringContaining('migration') })
+    for (const path of ['/agent/v1/connect', `${WORKSPACES}/dev/exec`]) {
+      const text = `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n`
+      expect(await answered(tcp(text, own.port))).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n.*migration/s)
+    }
+    own.open(door)
+    expect((await get('/readyz')).code).toBe(200)
+    expect((await get(WORKSPACES)).code).toBe(200)
+    await own.close()
+  })
+
   test('its version, metrics, summary, discovery and end', async () => {
     expect(dig((await ask('GET', '/version')).body, 'gitVersion')).toBe('v0.1.0')
     expect((await ask('GET', '/metrics')).text).toMatch(/bothy_api_requests_total\{method="GET",route="\/version",code="200"\}/)
@@ -526,6 +564,7 @@ describe('about the control plane', () => {
     expect((await simulate('nobody', `?until=${toIso(until)}`)).code).toBe(404)
     for (const query of ['', '?until=soon', '?until=2020-01-01T00:00:00Z', '?until=2099-01-01T00:00:00Z'])
       expect((await simulate('dev', query)).code).toBe(400)
+    expect((await ask('GET', `${WORKSPACES}/nobody/why`)).code).toBe(404)
   })
 })
 
@@ -601,10 +640,37 @@ describe('upgrades', () => {
     expect((await answered(upgrade('/version'))).slice(0, 12)).toBe('HTTP/1.1 404')
   })
 
+  test('nobody waits for an agent of a workspace that does not run', async () => {
+    await ask('POST', WORKSPACES, { body: workspace('asleep') })
+    const enter = async (effective: string, reason: string) => {
+      const status = { power: { effective, reason } }
+      await standalone.cluster.patchStatus('Workspace', 'default', 'asleep', { status }, { manager: 'test', user: 'ada' })
+      return answered(upgrade(`${WORKSPACES}/asleep/exec`))
+    }
+    expect(await enter('Stopped', 'Requested')).toMatch(/^HTTP\/1\.1 409 Conflict\r\n.*"message":"Workspace asleep is stopped\."/s)
+    expect(await enter('Stopped', 'NotBuilt')).toMatch(/^HTTP\/1\.1 409 Conflict\r\n.*"message":"Workspace asleep was not built yet\."/s)
+    expect(await enter('Running', 'Requested')).toMatch(/hello$/)
+  })
+
   test('an agent is handed on without the token of people, but not under a foreign name', async () => {
     expect(await answered(upgrade('/agent/v1/connect', ''))).toMatch(/agent$/)
     expect((await answered(upgrade('/agent/v1/connect', '', 'evil.example'))).slice(0, 12)).toBe('HTTP/1.1 403')
   })
+})
+
+const dialAndBreak = () =>
+  new Promise<void>((resolve) => {
+    const socket = connectTcp(api.port, '127.0.0.1', () => {
+      socket.write('GET /agent/v1/connect HTTP/1.1\r\nhost: evil.example\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n')
+      setImmediate(() => socket.resetAndDestroy())
+    })
+    socket.on('close', () => resolve())
+    socket.on('error', () => {})
+  })
+
+test('connections that break while they are refused cost nobody else theirs', async () => {
+  for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 20 }, dialAndBreak))
+  expect((await ask('GET', '/healthz')).code).toBe(200)
 })
 
 test('closing ends watches well, cuts what does not end, is quick, and may be repeated', async () => {

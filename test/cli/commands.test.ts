@@ -96,12 +96,12 @@ test(`${INVALID.length} invalid objects are each refused at the right field, and
   expect((await cluster.list('Template', { namespace: ns })).items).toEqual([])
 })
 
-test('get prints the printer columns within 80 columns, and every other form', async () => {
+test('get prints the printer columns, all of them where no terminal is, and every other form', async () => {
   const ns = await newNamespace()
   await given(ns, 'dev', {
     state: 'Running',
     owner: 'ada',
-    schedule: { stops: '2026-11-21T18:30:00Z Deadline' },
+    schedule: { stops: '2026-11-21T18:30:00Z, because of a deadline that is told at length' },
     conditions: [condition('Ready', 'True', 'Running', 'It runs.')],
   })
   await given(ns, 'a-workspace-with-a-long-name')
@@ -109,8 +109,7 @@ test('get prints the printer columns within 80 columns, and every other form', a
   const [heading = '', ...rows] = table.stdout.trimEnd().split('\n')
   expect(heading.split(/ {2,}/)).toEqual(['NAME', 'STATE', 'READY', 'TEMPLATE', 'OWNER', 'STOPS', 'AGE'])
   expect(rows.map((row) => row.split(/ +/)[0])).toEqual(['a-workspace-with-a-long-name', 'dev'])
-  expect(rows[1]).toMatch(/Running +True +hello/)
-  expect(table.stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+  expect(rows[1]).toMatch(/Running +True +hello +ada +2026-11-21T18:30:00Z, because of a deadline that is told at length /)
   expect((await plane.bothy(['get', 'ws', '-n', ns, '-o', 'name'])).stdout).toBe('workspace/a-workspace-with-a-long-name\nworkspace/dev\n')
   const one = await plane.bothy(['get', 'workspace/dev', '-n', ns, '-o', 'json'])
   expect(JSON.parse(one.stdout)).toMatchObject({ kind: 'Workspace', metadata: { name: 'dev' }, status: { state: 'Running' } })
@@ -119,6 +118,32 @@ test('get prints the printer columns within 80 columns, and every other form', a
   )
   expect((await plane.bothy(['get', 'workspaces', '-A', '-o', 'wide'])).stdout).toMatch(/^NAMESPACE +NAME .*REASON/)
   expect(await plane.bothy(['get', 'templates', '-n', ns])).toEqual({ code: 0, stdout: '', stderr: `No templates in namespace ${ns}.\n` })
+})
+
+test('get shows several kinds at once, as tables, names or one list', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev')
+  const template = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Template', metadata: { name: 'hello', namespace: ns } }
+  const spec = { source: { type: 'Inline', inline: { files: { 'main.tf': '' } } } }
+  await cluster.create({ ...template, spec }, { manager: 'test', user: 'ada' })
+  const asked = (...more: string[]) => plane.bothy(['get', 'wsr,tpl,ws,tpl', '-n', ns, ...more])
+  const tables = await asked()
+  expect(tables.stdout).toMatch(/^NAME +READY .*\nhello .*\n\nNAME +STATE .*\ndev .*\n$/)
+  expect(tables.stderr).toBe(`No workspacerequests in namespace ${ns}.\n`)
+  expect((await asked('-o', 'name')).stdout).toBe('template/hello\nworkspace/dev\n')
+  expect(JSON.parse((await asked('-o', 'json')).stdout)).toMatchObject({
+    kind: 'List',
+    items: [{ kind: 'Template' }, { kind: 'Workspace' }],
+  })
+  expect((await asked('dev')).code).toBe(2)
+  expect((await asked('-w')).code).toBe(2)
+})
+
+test('a pipe gets all of a long answer', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev', { outputs: { long: 'x'.repeat(1_000_000) } })
+  const { stdout } = await plane.bothy(['get', 'ws', 'dev', '-n', ns, '-o', 'json'])
+  expect(JSON.parse(stdout)).toMatchObject({ status: { outputs: { long: expect.stringMatching(/^x{1000000}$/) } } })
 })
 
 test('what is not there exits 3, also as JSON; a wrong token exits 4', async () => {
@@ -135,6 +160,8 @@ test('what is not there exits 3, also as JSON; a wrong token exits 4', async () 
     ['delete', 'workspace/nobody'],
     ['logs', 'nobody'],
     ['create', 'x', '-t', 'nothing'],
+    ['why', 'workspace/nobody'],
+    ['events', 'ws/nobody'],
   ]) {
     expect(`${args.join(' ')}: ${(await plane.bothy(args)).code}`).toBe(`${args.join(' ')}: 3`)
   }
@@ -174,6 +201,10 @@ test('wait sees a condition come, a deletion finish, and time pass', async () =>
   expect(detached.output()).toMatch(/detached; the work goes on\n {2}to do: {2}come back with bothy get workspace dev -n ns-\w+ -w/)
 })
 
+test('a selector that cannot be read is wrong use', async () => {
+  expect(await plane.bothy(['get', 'ws', '-l', '='])).toMatchObject({ code: 2, stderr: expect.stringContaining("found '='") })
+})
+
 test('get -w prints a row for each change', async () => {
   const ns = await newNamespace()
   await given(ns, 'dev')
@@ -204,7 +235,8 @@ async function answer(ns: string, status: 'True' | 'False', reason: string, mess
 
 test('start, stop and restart ask once and follow to the answer', async () => {
   const ns = await newNamespace()
-  await given(ns, 'dev')
+  const running = { observedGeneration: 1, conditions: [condition('Running', 'True', 'Running', 'It is running.')] }
+  await given(ns, 'dev', running)
   for (const [command, action, sentence] of [
     ['start', 'Start', 'is running'],
     ['stop', 'Stop', 'is stopped'],
@@ -215,6 +247,15 @@ test('start, stop and restart ask once and follow to the answer', async () => {
     expect(request.spec).toMatchObject({ workspace: 'dev', action })
     expect(await asked).toMatchObject({ code: 0, stdout: `workspace/dev in ${ns} ${sentence}\n` })
   }
+  const agents = [{ name: 'main', status: 'Connected', lifecycle: 'StartError' }]
+  await cluster.patchStatus('Workspace', ns, 'dev', { status: { agents } }, CONTROLLER)
+  const limping = plane.bothy(['start', 'dev', '-n', ns])
+  await answer(ns, 'True', 'Handled', 'Done.')
+  const logs = `bothy logs dev -n ${ns}`
+  expect(await limping).toMatchObject({
+    code: 0,
+    stdout: `workspace/dev in ${ns} is running, but a start script failed; see: ${logs}\n`,
+  })
   const refused = plane.bothy(['start', 'dev', '-n', ns])
   await answer(ns, 'False', 'PowerStopped', 'The spec says power: Stopped.')
   expect(await refused).toMatchObject({ code: 4, stderr: expect.stringContaining('bothy: The spec says power: Stopped.\n') })
@@ -239,7 +280,7 @@ test('extend and hold say how long, and print the answer', async () => {
     const asked = plane.bothy([...args, '-n', ns])
     const request = await answer(ns, 'True', 'Handled', 'It stops at 18:00.')
     expect(request.spec).toEqual({ workspace: 'dev', ...spec })
-    expect(await asked).toEqual({ code: 0, stdout: 'It stops at 18:00.\n', stderr: expect.any(String) })
+    expect(await asked).toEqual({ code: 0, stdout: `workspace/dev in ${ns}: It stops at 18:00.\n`, stderr: expect.any(String) })
   }
   const refused = plane.bothy(['extend', 'dev', '--for', '1m', '-n', ns])
   await answer(ns, 'False', 'Whatever', 'A deadline is at least 30 minutes ahead.')
@@ -248,7 +289,7 @@ test('extend and hold say how long, and print the answer', async () => {
 
 test('simulate prints what the clock would do, for people and for programs', async () => {
   const asked = await plane.bothy(['simulate', 'workspace/dev', '--until', '2020-01-01T00:00:00Z'])
-  expect(asked.code).toBe(4)
+  expect(asked.code).toBe(2)
   expect(asked.stderr).toContain('until must be an instant within the coming year')
   const told = await plane.bothy(['simulate', 'dev', '--until', '+7d'])
   expect(told).toMatchObject({ code: 0, stderr: '' })
@@ -289,6 +330,80 @@ test('create asks the template what it needs, and makes a workspace', async () =
   expect(await plane.bothy(['create', 'dev', '-t', 'hello', '-p', 'size=big', '-n', ns])).toMatchObject({ code: 4 })
 })
 
+test('create refuses what the template would, and makes nothing', async () => {
+  const ns = await newNamespace()
+  const template = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Template', metadata: { name: 'hello', namespace: ns } }
+  await cluster.create({ ...template, spec: { source: { type: 'Folder', folder: { path: './x' } } } }, { manager: 'test', user: 'ada' })
+  const parameters = [
+    { name: 'size', type: 'string', required: true, formType: 'radio', options: [{ name: 'Small', value: 'S' }] },
+    { name: 'cpu', type: 'number', default: '2', validation: { min: 1, max: 8 } },
+  ]
+  const presets = ['Big', 'small'].map((name) => ({ name, parameters: { size: 'S' } }))
+  await cluster.patchStatus('Template', ns, 'hello', { status: { parameters, presets } }, CONTROLLER)
+  const create = (...more: string[]) => plane.bothy(['create', 'dev', '-t', 'hello', '-n', ns, '--no-wait', ...more])
+  const cases = [
+    [['-p', 'size=S', '-p', 'foo=1'], 'there is no parameter "foo"; the template has size, cpu'],
+    [['-p', 'size=XL'], 'parameter "size" does not offer "XL"; it offers "S"'],
+    [['-p', 'size=S', '-p', 'cpu=9'], 'parameter "cpu" must be at most 8, not 9'],
+    [['-p', 'size=S', '-p', 'cpu=many'], 'parameter "cpu" must be a number, not "many"'],
+    [['--preset', 'big'], 'there is no preset "big"; the template has Big, small'],
+  ] as const
+  for (const [args, what] of cases) {
+    const { code, stderr } = await create(...args)
+    expect({ code, stderr }).toEqual({
+      code: 4,
+      stderr: `bothy: ${what}\n  where:  template/hello in ${ns}\n  to do:  bothy get template hello -n ${ns} -o yaml shows what it takes\n`,
+    })
+  }
+  expect((await cluster.list('Workspace', { namespace: ns })).items).toEqual([])
+  expect(await create('--preset', 'small')).toMatchObject({ code: 0 })
+})
+
+test('create ends when what it made does not go on by itself', async () => {
+  const ns = await newNamespace()
+  const template = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Template', metadata: { name: 'hello', namespace: ns } }
+  await cluster.create({ ...template, spec: { source: { type: 'Folder', folder: { path: './x' } } } }, { manager: 'test', user: 'ada' })
+  const creating = plane.begin(['create', 'dev', '-t', 'hello', '-n', ns])
+  await until('the workspace to be made', () => cluster.get('Workspace', ns, 'dev'))
+  const conditions = ['Ready', 'Stalled'].map((type) =>
+    condition(type, type === 'Ready' ? 'False' : 'True', 'ParameterInvalid', 'Parameter "size" needs a value.'),
+  )
+  await cluster.patchStatus('Workspace', ns, 'dev', { status: { state: 'Pending', observedGeneration: 1, conditions } }, CONTROLLER)
+  await until('it to end', () => creating.output().includes('does not go on by itself'))
+  expect(creating.output()).toContain('where:  Pending, ParameterInvalid: Parameter "size" needs a value.')
+  expect(await creating.end('SIGCONT')).toBe(1)
+})
+
+test('adopt takes an object from its file, says what that means, and gives it back', async () => {
+  const ns = await newNamespace()
+  const folder = { manager: 'bothy-folder', user: 'ada', declarer: 'folder:/work/team' }
+  const declaredBy = JSON.stringify({ source: 'folder:/work/team', path: 'dev.yaml', line: 3, revision: 'sha256:1' })
+  const draft = (kind: string, name: string, spec: object) =>
+    ({
+      apiVersion: 'bothy.dev/v1alpha1',
+      kind,
+      metadata: { name, namespace: ns, annotations: { 'bothy.dev/declared-by': declaredBy } },
+      spec,
+    }) as const
+  await cluster.apply(draft('Workspace', 'dev', { template: { name: 'hello' } }), folder)
+  await cluster.apply(draft('Template', 'hello', { source: { type: 'Folder', folder: { path: './hello' } } }), folder)
+  const adopt = (...args: string[]) => plane.bothy(['adopt', ...args, '-n', ns])
+  const annotations = async () => (await cluster.get('Workspace', ns, 'dev'))?.metadata.annotations
+  const said = `workspace/dev in ${ns} is kept by hand from now on; dev.yaml of folder:/work/team no longer changes it`
+
+  expect(await adopt('workspace/dev', '--dry-run')).toEqual({ code: 0, stdout: `${said} (dry run)\n`, stderr: '' })
+  expect(await annotations()).toEqual({ 'bothy.dev/declared-by': declaredBy })
+  expect(await adopt('workspace/dev')).toEqual({ code: 0, stdout: `${said}\n`, stderr: '' })
+  expect(await annotations()).toEqual({ 'bothy.dev/adopted': 'true' })
+  expect((await adopt('workspace/dev')).stdout).toBe(`workspace/dev in ${ns} is kept by hand already\n`)
+  const changed = await plane.bothy(['apply', '-f', '-', '-n', ns], workspace('dev', '  power: Stopped\n'))
+  expect(changed).toEqual({ code: 0, stdout: `workspace/dev in ${ns} configured\n`, stderr: '' })
+  expect((await adopt('workspace/dev', '--undo')).stdout).toMatch(/may be declared by a file again/)
+  expect(await annotations()).toBeUndefined()
+  expect((await adopt('template/hello')).stderr).toMatch(/^note: only a file can declare a template of a folder/)
+  expect((await adopt('workspace/missing')).code).toBe(3)
+})
+
 test('delete waits until it is gone; diff shows what apply would do', async () => {
   const ns = await newNamespace()
   await given(ns, 'dev')
@@ -302,6 +417,8 @@ test('delete waits until it is gone; diff shows what apply would do', async () =
     code: 0,
     stdout: `workspace/dev in ${ns} would be deleted\n`,
   })
+  writeFileSync(file, `${workspace('dev')}---\nkind: [unclosed\n`)
+  expect(await plane.bothy(['delete', '-f', file, '-n', ns])).toMatchObject({ code: 4, stdout: '' })
   expect(await plane.bothy(['delete', 'workspace/dev', '-n', ns])).toMatchObject({ code: 0, stdout: `workspace/dev in ${ns} deleted\n` })
   expect(await cluster.get('Workspace', ns, 'dev')).toBe(null)
 })
@@ -321,6 +438,13 @@ test('why prints the chain of rules, and events what happened', async () => {
       '',
     ].join('\n'),
   )
+  const declared = condition('Declared', 'False', 'InvalidYaml', 'The last good declaration stays in force. dev.yaml:7:1: no.')
+  await cluster.patchStatus('Workspace', ns, 'dev', { status: { observedGeneration: 1, conditions: [declared] } }, CONTROLLER)
+  expect((await plane.bothy(['why', 'workspace/dev', '-n', ns])).stdout.split('\n').slice(0, 3)).toEqual([
+    `workspace/dev in ${ns}: wants to run; a build is running.`,
+    '  declared The last good declaration stays in force. dev.yaml:7:1: no.',
+    '  wants    running (Created)',
+  ])
   await cluster.emit({
     regarding: { kind: 'Workspace', namespace: ns, name: 'dev', uid: metadata.uid },
     type: 'Normal',
@@ -333,6 +457,20 @@ test('why prints the chain of rules, and events what happened', async () => {
     return stdout.includes('Started') ? stdout : null
   })
   expect(events).toMatch(/^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\d+s +Normal +Started +workspace\/dev +Build 1 succeeded\.\n$/)
+})
+
+test('a url with the wrong scheme is said in a sentence', async () => {
+  const wrong = plane.url.replace('http:', 'https:')
+  const { code, stderr } = await plane.bothy(['get', 'ws', '--url', wrong])
+  expect({ code, stderr }).toEqual({
+    code: 5,
+    stderr: [
+      'bothy: the control plane cannot be reached',
+      `  where:  ${wrong} (--url): it does not speak TLS; with http:// it may answer`,
+      '  to do:  see that it runs, and that --url is right',
+      '',
+    ].join('\n'),
+  })
 })
 
 test('version says which control plane it talks to, and how it found it', async () => {

@@ -30,34 +30,20 @@ export async function withControlPlane(): Promise<ControlPlane> {
   const standalone = await openStandalone({ db, clock: systemClock, log: silentLog })
   const { cluster } = standalone
   const api = await openApi(
-    {
-      cluster,
-      db,
-      clock: systemClock,
-      log: silentLog,
-      metrics: createMetrics(),
-      version: '0.0.0-test',
-      token: TOKEN,
-      user: 'ada',
-      checks: [],
-      why: async (kind, namespace, name) => whyOf(kind, namespace, name),
-      simulate: async (namespace, name, until) =>
-        name === 'nobody'
-          ? null
-          : {
-              kind: 'Workspace',
-              namespace,
-              name,
-              until: toIso(until),
-              changes: [{ at: '2026-11-23T09:00:00Z', wants: 'running', reason: 'Autostart', message: 'Its schedule starts it.' }],
-            },
-      status: refuse,
-      down: refuse,
-      exec: (_target, _request, socket) => socket.destroy(),
-      connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
-    },
+    { clock: systemClock, log: silentLog, metrics: createMetrics(), version: '0.0.0-test', token: TOKEN, user: 'ada' },
     { host: '127.0.0.1', port: 0, tls: null, insecure: false, hosts: [] },
   )
+  api.open({
+    cluster,
+    db,
+    checks: [],
+    why: async (kind, namespace, name) => whyOf(kind, namespace, name),
+    simulate: async (namespace, name, until) => (name === 'nobody' ? null : simulated(namespace, name, until)),
+    status: refuse,
+    down: refuse,
+    exec: (_target, _request, socket) => socket.destroy(),
+    connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
+  })
   const url = `http://127.0.0.1:${api.port}`
   afterAll(async () => {
     await api.close()
@@ -94,6 +80,14 @@ export async function withControlPlane(): Promise<ControlPlane> {
     },
   }
 }
+
+const simulated = (namespace: string, name: string, until: number) => ({
+  kind: 'Workspace',
+  namespace,
+  name,
+  until: toIso(until),
+  changes: [{ at: '2026-11-23T09:00:00Z', wants: 'running', reason: 'Autostart', message: 'Its schedule starts it.' }],
+})
 
 const whyOf = (kind: string, namespace: string, name: string) => ({
   kind,

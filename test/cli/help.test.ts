@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { readEnvironment } from '../../cli/environment.ts'
@@ -55,6 +56,9 @@ for (const { name, examples } of COMMANDS) {
 
 test('wrong use exits 2, says what is wrong and what to do', async () => {
   const cases: readonly (readonly [args: string, what: RegExp])[] = [
+    ['help gett', /unknown command 'gett'.*Did you mean get/],
+    ['exec dev ls -la', /unknown option '-la'/],
+    ['delete dev', /there is no kind "dev"/],
     ['gett', /unknown command 'gett'.*Did you mean get/],
     ['get', /missing required argument 'kind'/],
     ['get nothing', /there is no kind "nothing"/],
@@ -76,6 +80,7 @@ test('wrong use exits 2, says what is wrong and what to do', async () => {
     ['hold dev', /it is not said how long/],
     ['simulate template/hello', /the clock does nothing to a template/],
     ['logs dev --build x', /--build x is no whole number/],
+    ['up --port 99999999', /--port 99999999 is too large/],
     ['completion tcsh', /there is no completion for "tcsh"/],
     ['get workspaces --url nonsense', /--url nonsense is no url/],
   ]
@@ -88,6 +93,32 @@ test('wrong use exits 2, says what is wrong and what to do', async () => {
       failure?.text.fix !== undefined,
     ]),
   ).toEqual(cases.map(([args]) => [args, 2, true, true]))
+})
+
+test('the fix is the command that was meant', async () => {
+  const fixes = {
+    'delete dev': 'name the kind: bothy delete workspace dev',
+    'exec dev ls -la': 'put -- before the command, as in bothy exec dev -- make test',
+    'logs dev --nope': 'bothy logs --help shows how',
+  }
+  for (const [args, fix] of Object.entries(fixes)) expect((await inside(args.split(' '))).failure?.text.fix).toBe(fix)
+})
+
+test('help and version are found under every name that people try', () => {
+  const said = (...args: string[]) => bothy(args).stdout
+  expect(said('help')).toBe(said('--help'))
+  expect(said('help', 'get')).toBe(said('get', '--help'))
+  expect(said('--version')).toMatch(/^bothy \d+\.\d+\.\d+\n$/)
+  expect(said('-v')).toBe(said('--version'))
+})
+
+test('what to type next is what can be typed: through npm in a checkout, the name alone elsewhere', () => {
+  const hint = (env: Readonly<Record<string, string>>) => {
+    const started = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', BOTHY_STATE: '/nonexistent', ...env }
+    return spawnSync(process.execPath, [join(root, 'cli', 'bothy.js'), 'get', 'ws'], { encoding: 'utf8', env: started }).stderr
+  }
+  expect(hint({ npm_execpath: '/usr/lib/node_modules/npm/bin/npx-cli.js' })).toContain('to do:  start it: npx bothy up\n')
+  expect(hint({})).toContain('to do:  start it: bothy up\n')
 })
 
 test('an error is three lines on stderr and no stack', () => {
@@ -125,6 +156,19 @@ test('files that are not there exit 3', () => {
     stderr: expect.stringMatching(/not-there\.yaml cannot be read/),
   })
   expect(bothy(['up', 'not-there'])).toMatchObject({ code: 3, stderr: expect.stringMatching(/there is no folder not-there/) })
+})
+
+test('what a machine is set up with wrongly is no bug of ours', () => {
+  const state = join(temporaryFolder(), 'state')
+  const up = (env: Readonly<Record<string, string>>) => {
+    const { code, stderr } = bothy(['up', temporaryFolder(), '--state', state], env)
+    return `${code} ${stderr}`
+  }
+  expect(up({ BOTHY_PORT: 'abc' })).toBe('2 bothy: BOTHY_PORT=abc: must be a whole number from 0 to 65535\n')
+  expect(up({ DATABASE_URL: 'foo' })).toBe('2 bothy: DATABASE_URL must be a url that begins with postgres:// or postgresql://\n')
+  expect(existsSync(state)).toBe(false)
+  const away = up({ DATABASE_URL: 'postgres://ada@127.0.0.1:9/x' })
+  expect(away).toMatch(/^1 bothy: Postgres at 127\.0\.0\.1:9\/x cannot be reached: .*\n {2}to do: {2}see that it runs/)
 })
 
 test('version says what it is and that nothing runs', () => {
@@ -165,6 +209,11 @@ test('doctor names every check, and a fix for each that is not fine', () => {
   ])
   expect(report.checks.filter(({ level, fix }) => level !== 'fine' && fix === null)).toEqual([])
   expect(code).toBe(report.checks.some(({ level }) => level === 'wrong') ? 1 : 0)
+})
+
+test('doctor looks at the port that bothy up would take', () => {
+  expect(bothy(['doctor'], { BOTHY_PORT: '0' }).stdout).toMatch(/✓ port: 0 is free\n/)
+  expect(bothy(['doctor'], { BOTHY_PORT: 'abc' }).stdout).toMatch(/✗ port: BOTHY_PORT=abc is no port\n {4}to do: /)
 })
 
 test('doctor finds a terraform that is not there', () => {

@@ -737,6 +737,26 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
         })
       })
 
+      test('what was adopted is left alone by its file, which is told so, until the mark goes', async () => {
+        await declare(workspace({ name: 'app11' }), folder)
+        const annotations = { 'bothy.dev/declared-by': null, 'bothy.dev/adopted': 'true' }
+        const adopted = await cluster().patch('Workspace', 'default', 'app11', { metadata: { annotations } }, ada)
+        expect(adopted.metadata.annotations).toEqual({ 'bothy.dev/adopted': 'true' })
+        const told = { reason: 'Conflict', message: expect.stringContaining('`bothy adopt workspace/app11 --undo`') }
+        expect(await refusal(declare(workspace({ name: 'app11' }, { power: 'Stopped' }), folder))).toMatchObject(told)
+        expect(await refusal(cluster().delete('Workspace', 'default', 'app11', folder))).toMatchObject(told)
+        expect(await get('app11')).toEqual(adopted)
+        await cluster().patch('Workspace', 'default', 'app11', { metadata: { annotations: { 'bothy.dev/adopted': null } } }, ada)
+        const taken = await declare(workspace({ name: 'app11' }, { power: 'Stopped' }), folder)
+        expect(taken.metadata.annotations).toEqual(declaredBy(folder))
+      })
+
+      test('the mark of adoption is not put on what a file declares', async () => {
+        await declare(workspace({ name: 'app12' }), folder)
+        const patch = { metadata: { annotations: { 'bothy.dev/adopted': 'true' } } }
+        expect(await refusal(cluster().patch('Workspace', 'default', 'app12', patch, ada))).toMatchObject({ reason: 'Forbidden' })
+      })
+
       test('a trial of it writes nothing', async () => {
         await cluster().apply(workspace({ name: 'app9' }), ada, { dryRun: true })
         expect(await get('app9')).toBeNull()

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { DOCUMENT_BYTES_MAX, readDocuments, writeYaml } from '../../crds/documents.ts'
+import { DOCUMENT_BYTES_MAX, readDocuments } from '../../crds/documents.ts'
+import { writeYaml } from '../../crds/write-yaml.ts'
 
 const TWO = `# a comment
 apiVersion: bothy.dev/v1alpha1

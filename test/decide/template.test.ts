@@ -5,7 +5,7 @@ import type { Seen } from '../../controller/reconcile/template/seen.ts'
 import { mergedConditions } from '../../controller/status/conditions.ts'
 import { conditionsProblem } from './kstatus.ts'
 import type { Job } from '../../controller/store/records.ts'
-import { build, HOUR, MINUTE, NOW, provisioner, SECOND, V1, V2, version } from './worlds.ts'
+import { build, HOUR, MINUTE, NOW, parameter, provisioner, SECOND, V1, V2, version } from './worlds.ts'
 
 interface Summary {
   readonly does: readonly string[]
@@ -42,6 +42,7 @@ const seen = ({
   versions: [],
   newestImport: null,
   provisioners: [provisioner()],
+  controllerStartedAt: NOW - HOUR,
   workspaces: { total: 0, running: 0, outdated: 0, names: [] },
   ...over,
   template: {
@@ -91,6 +92,11 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
       'an import that nobody takes waits for a provisioner',
       seen({ newestImport: importing({ phase: 'Queued' }), provisioners: [] }),
       { does: [], ready: 'False NoProvisioner', under: 'Reconciling NoProvisioner', active: null, wakesInMs: 5 * SECOND },
+    ],
+    [
+      'while the control plane starts, that is not worth telling',
+      seen({ newestImport: importing({ phase: 'Queued' }), provisioners: [], controllerStartedAt: NOW - 9 * SECOND }),
+      { does: [], ready: 'False Importing', under: 'Reconciling Importing', active: null, wakesInMs: 5 * SECOND },
     ],
     [
       'imported: it is ready, and tells which version is active',
@@ -242,11 +248,16 @@ test('a failed import names file and line, and what stays active', () => {
   expect(conditions[0]?.message).toBe('main.tf:3:1: no such thing. Version 111111111111 stays active.')
 })
 
-test('a failed import is told once', () => {
-  const { conditions } = decide(seen({ newestImport: failed() }), NOW)
-  const stored = mergedConditions([], conditions, 1, NOW)
-  expect(summary(seen({ newestImport: failed(), template: { before: { activeDigest: null, conditions: stored } } })).does).toEqual([])
-})
+test.each(['main.tf:3:1: no such thing', `main.tf:3:1: ${'no '.repeat(1000)}`, 'main.tf:3:1: \u001b[31mno'])(
+  'a failed import is told once: %j',
+  (error) => {
+    const { conditions } = decide(seen({ newestImport: failed({ error }) }), NOW)
+    const stored = mergedConditions([], conditions, 1, NOW)
+    expect(
+      summary(seen({ newestImport: failed({ error }), template: { before: { activeDigest: null, conditions: stored } } })).does,
+    ).toEqual([])
+  },
+)
 
 test('status lists versions, parameters, presets and how many workspaces there are', () => {
   const versions = [version({ digest: V2, importedAt: null, failedAt: NOW - MINUTE, error: 'main.tf:1: no' }), row]
@@ -260,6 +271,24 @@ test('status lists versions, parameters, presets and how many workspaces there a
     presets: [{ name: 'large', default: false, parameters: { cpu: '8' } }],
     workspaces: { total: 3, running: 2, outdated: 1 },
   })
+})
+
+test('status says which values a parameter takes, unless there are more than fit', () => {
+  const validation = { min: 1, max: null, monotonic: null, regex: null, error: 'at least {min}' }
+  const offering = (count: number) => {
+    const options = Array.from({ length: count }, (_, i) => ({ name: `n${i}`, value: `${i}`, description: i === 0 ? 'the first' : '' }))
+    const parameters = [parameter({ options, validation, formType: 'radio' })]
+    const { status } = decide(seen({ versions: [version({ parameters })], template: active }), NOW)
+    return status['parameters']
+  }
+  const cpu = { name: 'cpu', type: 'number', required: false, default: '2', mutable: true }
+  const rules = { min: 1, error: 'at least {min}' }
+  const options = [
+    { name: 'n0', value: '0', description: 'the first' },
+    { name: 'n1', value: '1' },
+  ]
+  expect(offering(2)).toEqual([{ ...cpu, formType: 'radio', options, validation: rules }])
+  expect(offering(101)).toEqual([{ ...cpu, validation: rules }])
 })
 
 const anyTemplate = fc

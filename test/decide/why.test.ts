@@ -54,10 +54,10 @@ const WHYS: Readonly<Record<string, readonly [Seen, Told]>> = {
   'parameter invalid': [
     world({ workspace: { parameters: { cpu: 'many' } }, builds: [build()] }),
     {
-      summary: 'Workspace dev is to be running (Updated). parameter "cpu" must be a number, not "many" (type)',
+      summary: 'Workspace dev is to be running (Updated). Parameter "cpu" must be a number, not "many".',
       wants: 'running',
       reason: 'Updated',
-      holds: 'ParameterInvalid: parameter "cpu" must be a number, not "many" (type)',
+      holds: 'ParameterInvalid: Parameter "cpu" must be a number, not "many".',
       until: null,
       changes: 'Correct spec.parameters.',
       decides: '16: inputs have changed',

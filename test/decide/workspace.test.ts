@@ -483,6 +483,11 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
       { does: [], ready: 'False NoProvisioner', under: 'Reconciling NoProvisioner', state: 'Pending', wakesInMs: 10 * SECOND },
     ],
     [
+      'while the control plane starts, that is not worth telling',
+      world({ provisioners: [], controllerStartedAt: NOW - 9 * SECOND }),
+      { does: [], ready: 'False Queued', under: 'Reconciling Queued', state: 'Pending', wakesInMs: SECOND },
+    ],
+    [
       'exactly 90 s is fresh',
       world({ provisioners: [provisioner({ lastSeenAt: NOW - 90 * SECOND })] }),
       { does: ['start 1 (Created)'], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: null },
@@ -1016,7 +1021,7 @@ const heldBy = (seen: Seen): string | undefined =>
   decide(seen, NOW).conditions.find(({ type }) => type === 'Stalled' || type === 'Reconciling')?.message
 
 test('messages name what a person must change', () => {
-  expect(heldBy(world({ workspace: { parameters: { cpu: 'many' } } }))).toBe('parameter "cpu" must be a number, not "many" (type)')
+  expect(heldBy(world({ workspace: { parameters: { cpu: 'many' } } }))).toBe('Parameter "cpu" must be a number, not "many".')
   expect(heldBy(world({ template: null }))).toBe('Template default/node does not exist.')
   expect(heldBy(world({ builds: [failed({ finishedAt: NOW - SECOND })] }))).toBe(
     'Start build 1 failed: main.tf:3: no such thing. It is tried again.',

@@ -84,7 +84,7 @@ test('without a provisioner nothing is queued, and its first heartbeat wakes wha
   await bench.becomes('Template', 'node', 'Ready', 'True Imported')
   await db.query('delete from provisioners')
   await bench.apply(workspaceDraft())
-  await bench.becomes('Workspace', 'dev', 'Reconciling', 'True NoProvisioner')
+  await bench.becomes('Workspace', 'dev', 'Reconciling', 'True Queued')
   expect((await bench.jobs()).filter(({ kind }) => kind === 'build')).toEqual([])
   await bench.provisioner()
   expect((await bench.claim()).job).toMatchObject({ transition: 'start', number: 1 })

@@ -47,3 +47,8 @@ test('a patch holds what differs, and removes what is gone', () => {
     outputs: null,
   })
 })
+
+test('a message moves no cursor and changes no colour', () => {
+  const [condition] = mergedConditions([], [ready('False', 'main.tf:1:\u001b[2J\u001b[31m it \u0007broke\r\n\tbadly\u009b1m')], 1, NOW)
+  expect(condition?.message).toBe('main.tf:1: it broke\n\tbadly1m')
+})

@@ -46,7 +46,10 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '@marcbachmann/cel-js': { 'crds/schema/cel.ts': 'the engine can be exchanged' },
   croner: { 'controller/kernel/cron.ts': 'it enumerates; what clocks that change mean is ours' },
   re2js: { 'crds/schema/regex.ts': 'patterns of users run in linear time' },
-  yaml: { 'crds/documents.ts': 'positions, limits and duplicate keys in one place' },
+  yaml: {
+    'crds/documents.ts': 'positions, limits and duplicate keys in one place',
+    'crds/write-yaml.ts': 'how people see objects, loaded when one asks for it',
+  },
   chokidar: { 'controller/source/watcher.ts': 'a hint that something changed, nothing more' },
   commander: { 'cli/main.ts': 'the grammar of the command line', 'cli/program.ts': 'the grammar of the command line' },
   '@msgpack/msgpack': { 'provider/wire/values.ts': "Terraform's values" },
@@ -69,7 +72,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 }
 
 /** process.env has one door a program. */
-const ENVIRONMENT_DOORS = ['controller/config.ts', 'agent/environment.ts', 'cli/environment.ts', 'provider/environment.ts']
+const ENVIRONMENT_DOORS = new Set(['controller/config.ts', 'agent/environment.ts', 'cli/environment.ts'])
 
 /** Deciding files, and whatever of ours they call, are arithmetic. */
 const PURE_NAME = /(^|\/)(decide|next|conditions|wants)\.ts$/
@@ -191,12 +194,14 @@ const linesThat = (source: Source, pattern: RegExp, check: Finding['check']): Fi
 const clockLines = (source: Source): Finding[] => (source.file === 'controller/kernel/clock.ts' ? [] : linesThat(source, CLOCK, 'clock'))
 
 const environmentLines = (source: Source): Finding[] =>
-  ENVIRONMENT_DOORS.includes(source.file) ? [] : linesThat(source, /\bprocess\.env\b/, 'environment')
+  ENVIRONMENT_DOORS.has(source.file) ? [] : linesThat(source, /\bprocess\.env\b/, 'environment')
 
 const tooLong = (source: Source): Finding[] =>
   source.lines.length > LINES_MAX && source.file !== 'crds/types.ts'
     ? [{ check: 'size', where: source.file, what: `${source.lines.length} lines, ${LINES_MAX} is a sitting` }]
     : []
+
+const misfit = (what: string): Finding => ({ check: 'reasons', where: 'docs/errors.md', what })
 
 /** Every reason is documented, every documented reason exists, and every reason is used. */
 function reasonsOf(root: string, sources: readonly Source[]): Finding[] {
@@ -209,10 +214,9 @@ function reasonsOf(root: string, sources: readonly Source[]): Finding[] {
     .filter((source) => source !== list)
     .map((source) => source.code.join('\n'))
     .join('\n')
-  const finding = (what: string): Finding => ({ check: 'reasons', where: 'docs/errors.md', what })
   return [
-    ...reasons.filter((reason) => !documented.includes(reason)).map((reason) => finding(`${reason} is not documented`)),
-    ...documented.filter((reason) => !reasons.includes(reason)).map((reason) => finding(`${reason} does not exist`)),
-    ...reasons.filter((reason) => !new RegExp(`'${reason}'|\\b${reason}:`).test(code)).map((reason) => finding(`${reason} is never used`)),
+    ...reasons.filter((reason) => !documented.includes(reason)).map((reason) => misfit(`${reason} is not documented`)),
+    ...documented.filter((reason) => !reasons.includes(reason)).map((reason) => misfit(`${reason} does not exist`)),
+    ...reasons.filter((reason) => !new RegExp(`'${reason}'|\\b${reason}:`).test(code)).map((reason) => misfit(`${reason} is never used`)),
   ]
 }

@@ -112,3 +112,13 @@ test('machines are found, secret outputs and data sources are not', () => {
 test.each(['', '{}', 'null', '{"version":3,"resources":[]}', '{"version":4,"resources":[', '[]'])('%j is no state', (text) => {
   expect(parseState(Buffer.from(text))).toBeNull()
 })
+
+test('outputs are shown unless they are secret or long', () => {
+  const { outputs, longOutputs } = stateOf([], {
+    url: { value: 'http://x', type: 'string' },
+    none: { type: 'string' },
+    secret: { value: 's', sensitive: true },
+    long: { value: 'x'.repeat(10_000) },
+  })
+  expect({ outputs, longOutputs }).toEqual({ outputs: { url: 'http://x', none: null }, longOutputs: ['long'] })
+})

@@ -134,8 +134,9 @@ test('a half-written file keeps the last good objects, says where it is wrong, a
   folder.write('dev.yaml', `${workspace('dev', 'better')}---\n${workspace('two')}`)
   await until('the error to go', async () => (await folder.annotation('Workspace', 'dev', 'source-error')) === undefined)
   expect(greetingOf(await folder.object('Workspace', 'dev'))).toBe('better')
-  expect(await folder.annotation('Workspace', 'two', 'source-error')).toBe(undefined)
+  // Said after the whole look: one object was mended before the other.
   await folder.says(/^dev\.yaml: mended$/)
+  expect(await folder.annotation('Workspace', 'two', 'source-error')).toBe(undefined)
 })
 
 test('a truncated file prunes nothing, also when the control plane was started again meanwhile', async () => {
@@ -154,7 +155,7 @@ test('a truncated file prunes nothing, also when the control plane was started a
     say: (line) => folder.said.push(line),
   })
   await folder.start()
-  expect(await folder.annotation('Workspace', 'dev', 'source-error')).toMatch(/^dev\.yaml:1:1: InvalidYaml: the file is empty/)
+  expect(await folder.annotation('Workspace', 'dev', 'source-error')).toMatch(/^dev\.yaml:1:1: InvalidYaml: the file declares nothing/)
 })
 
 test('a wrong field is reported at its own line and column, and the last good spec stays', async () => {
@@ -258,6 +259,76 @@ test('an object of another folder is left to it, and a folder no longer given le
   expect(second.said).toContainEqual(expect.stringMatching(/^dev\.yaml:1:1: DeclaredElsewhere: .*declared by dev\.yaml:1 of folder:/))
   expect(second.said).toContainEqual(expect.stringContaining(`declared by ${first.path}, which is not given now, are left as they are`))
   expect(greetingOf(await first.object('Workspace', 'dev'))).toBe('first')
+})
+
+const mark = (adopted: string | null) => ({ metadata: { annotations: { 'bothy.dev/declared-by': null, 'bothy.dev/adopted': adopted } } })
+
+test('what was adopted stays as it is kept by hand, and the file that still declares it is told', async () => {
+  const folder = newFolder()
+  folder.write('dev.yaml', workspace('dev', 'first'))
+  folder.write('other.yaml', workspace('other'))
+  await folder.start()
+  const ada = { manager: 'test', user: 'ada' }
+  await cluster.patch('Workspace', folder.namespace, 'dev', mark('true'), ada)
+  folder.write('dev.yaml', workspace('dev', 'second'))
+  await folder.says(/^dev\.yaml:1:1: DeclaredElsewhere: Workspace "dev" was adopted .* `bothy adopt workspace\/dev --undo`$/)
+  folder.remove('dev.yaml')
+  folder.remove('other.yaml')
+  folder.write('third.yaml', workspace('third'))
+  await until('the other to be pruned', async () => (await folder.object('Workspace', 'other')) === null)
+  expect(greetingOf(await folder.object('Workspace', 'dev'))).toBe('first')
+  await cluster.patch('Workspace', folder.namespace, 'dev', mark(null), ada)
+  folder.write('dev.yaml', workspace('dev', 'third'))
+  await until('the file to have it back', async () => greetingOf(await folder.object('Workspace', 'dev')) === 'third')
+})
+
+test.each([
+  ['a wrong name', (text: string) => text.replace('name: dev', 'name: dev_'), /^dev\.yaml:3:\d+: InvalidObject: metadata\.name/],
+  ['a wrong kind', (text: string) => text.replace('kind: Workspace', 'kind: Workspaec'), /^dev\.yaml:2:\d+: NotDeclarable: Workspaec/],
+  ['only comments', (text: string) => text.replace(/^/gm, '# '), /^dev\.yaml:1:1: InvalidYaml: the file declares nothing/],
+])('%s in a file costs nobody the workspace it declared', async (_, mistake, said) => {
+  const folder = newFolder()
+  folder.write('dev.yaml', workspace('dev'))
+  folder.write('other.yaml', workspace('other'))
+  await folder.start()
+  folder.write('dev.yaml', mistake(workspace('dev')))
+  folder.remove('other.yaml')
+  await folder.says(said)
+  await until('what is really removed to be pruned', async () => (await folder.object('Workspace', 'other')) === null)
+  expect(await folder.object('Workspace', 'dev')).not.toBe(null)
+  expect(await folder.annotation('Workspace', 'dev', 'source-error')).toMatch(said)
+  folder.write('dev.yaml', workspace('dev'))
+  await folder.says(/^dev\.yaml: mended$/)
+  await until('the mark to go', async () => (await folder.annotation('Workspace', 'dev', 'source-error')) === undefined)
+})
+
+test('a template that workspaces use is kept when its file goes, until they are gone too', async () => {
+  const folder = newFolder()
+  folder.write('hello/main.tf', 'locals {}\n')
+  folder.write('template.yaml', template('./hello'))
+  folder.write('dev.yaml', workspace('dev'))
+  await folder.start()
+  const digest = await folder.annotation('Template', 'hello', 'source-digest')
+  folder.remove('template.yaml')
+  await folder.says(/^template\.yaml:1:1: InUse: .*workspaces use it \(dev\)/)
+  expect(await folder.annotation('Template', 'hello', 'source-digest')).toBe(digest)
+  folder.write('template.yaml', template('./hello'))
+  await folder.says(/^template\.yaml: mended$/)
+  folder.remove('template.yaml')
+  folder.write('other.yaml', workspace('other').replace('{name: hello}', '{name: another}'))
+  folder.remove('dev.yaml')
+  await until('the workspace and then its template to go', async () => (await folder.object('Template', 'hello')) === null)
+  expect(await folder.object('Workspace', 'other')).not.toBe(null)
+})
+
+test('what somebody deletes and a file declares is there again at once', async () => {
+  const folder = newFolder()
+  folder.write('dev.yaml', workspace('dev'))
+  await folder.start()
+  const before = await folder.object('Workspace', 'dev')
+  await cluster.delete('Workspace', folder.namespace, 'dev', { manager: 'test', user: 'ada' })
+  const after = await until('another of that name', () => folder.object('Workspace', 'dev'))
+  expect(after.metadata.uid).not.toBe(before?.metadata.uid)
 })
 
 test('requests cannot be declared, and a document without a name is told where', async () => {

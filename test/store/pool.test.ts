@@ -29,6 +29,11 @@ test('the clock of the database runs', async () => {
   expect(await databaseNow(db)).toBeGreaterThanOrEqual(first)
 })
 
+test('a query is waited for as long as it was given', async () => {
+  await expect(db.query('select pg_sleep(5)', [], 50)).rejects.toThrow(/Query read timeout/)
+  expect(await db.query('select 1 as one from pg_sleep(0.1)', [], 5_000)).toEqual([{ one: 1 }])
+})
+
 test('a transaction that throws keeps nothing', async () => {
   await db.query('create table kept (x int)')
   const failure = db.transaction(async (tx) => {

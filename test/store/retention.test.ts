@@ -67,6 +67,27 @@ test('jobs: the newest start that succeeded is kept behind any number of failed 
   expect((await numbers(`select number as n from jobs order by number`)).slice(0, 2)).toEqual([3, 21])
 })
 
+test('of a workspace that is deleted and destroyed nothing stays for ever; one that is there, or was not destroyed, keeps its own', async () => {
+  for (const workspace of ['gone', 'there', 'failed']) {
+    await builds(workspace, 3, 1)
+    await db.query(`insert into states (workspace_uid, job_id, sealed) select $1, id, 'x' from jobs where subject_uid = $1`, [workspace])
+  }
+  await db.query(`update jobs set transition = 'destroy' where number = 3`)
+  await db.query(`update jobs set outcome = 'Failed' where number = 3 and subject_uid = 'failed'`)
+  await db.query(
+    `insert into objects (kind, namespace, name, uid, version, body) values ('Workspace', 'default', 'there', 'there', 1, '{}') on conflict do nothing`,
+  )
+  await db.query(`update jobs set finished_at = finished_at - interval '31 days'`)
+  await db.query(`update states set kept_at = kept_at - interval '31 days'`)
+  expect(await pruned()).toEqual({ states: 3, jobs: 2 })
+  expect(await pruned()).toEqual({ jobs: 1 })
+  expect(await db.query(`select subject_uid as uid, count(*)::int as n from jobs group by 1 order by 1`)).toEqual([
+    { uid: 'failed', n: 3 },
+    { uid: 'there', n: 3 },
+  ])
+  expect(await db.query(`select distinct workspace_uid as uid from states order by 1`)).toEqual([{ uid: 'failed' }, { uid: 'there' }])
+})
+
 test('versions: the newest twenty of a template and those a build used; then their files', async () => {
   await db.query(
     `insert into versions (template_uid, digest, known_at)

@@ -35,13 +35,21 @@ export interface Home {
 }
 
 /** A fresh state folder, and a folder with a copy of the first example. Ends every process and machine after the test. */
-export function temporaryHome(): Home {
+export function temporaryHome(more: Readonly<Record<string, string>> = {}): Home {
   const base = mkdtempSync(join(tmpdir(), 'bothy-flow-'))
   const state = join(base, 'state')
   const folder = join(base, 'declared')
   mkdirSync(folder)
   cpSync(join(root, 'examples', '01-first-workspace'), folder, { recursive: true })
-  const env = { PATH: process.env['PATH'] ?? '', HOME: base, BOTHY_STATE: state, NO_COLOR: '1', LANG: 'C.UTF-8', BOTHY_USER: 'ada' }
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: base,
+    BOTHY_STATE: state,
+    NO_COLOR: '1',
+    LANG: 'C.UTF-8',
+    BOTHY_USER: 'ada',
+    ...more,
+  }
   const running = new Set<Promise<unknown>>()
   const ups: { readonly child: ChildProcess; readonly done: Promise<number> }[] = []
 
@@ -52,13 +60,13 @@ export function temporaryHome(): Home {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
       await done
     }
-    await Promise.all(running)
     for (let round = 0; round < 100; round += 1) {
       const left = processes()
       if (left.length === 0) break
       for (const { pid } of left) killQuietly(pid)
       await new Promise((next) => setTimeout(next, 50))
     }
+    await Promise.all(running)
     rmSync(base, { recursive: true, force: true })
   })
 

@@ -2,8 +2,10 @@ import type { Happening } from '../../cluster/port.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import { sha256 } from '../../kernel/names.ts'
 import type { Reason } from '../../kernel/reasons.ts'
-import { declaredCondition, type GivenCondition } from '../../status/conditions.ts'
+import { declaredCondition, storedMessage, type GivenCondition } from '../../status/conditions.ts'
 import type { NewImport } from '../../store/records.ts'
+import { capital } from '../workspace/builds.ts'
+import { isServed, startIsOverAt } from '../provisioners.ts'
 import { ended, sentenceOf, type Explanation, type Verdict } from '../verdict.ts'
 import { FINALIZER, type Seen, type Source } from './seen.ts'
 import { statusOf } from './status.ts'
@@ -30,7 +32,6 @@ export type Rule = (seen: Seen, now: Instant) => Opinion | null
 
 const RETRY_MS = 10_000
 const LOOK_AGAIN_MS = 5_000
-const PROVISIONER_FRESH_MS = 90_000
 /** Ended through nobody's fault: the same files may be imported the next time. */
 const TRIED_AGAIN: ReadonlySet<Reason | null> = new Set([
   'Interrupted',
@@ -40,7 +41,7 @@ const TRIED_AGAIN: ReadonlySet<Reason | null> = new Set([
   'InternalError',
 ])
 
-const stalled = (reason: Reason, message: string): Opinion => ({ ready: false, reason, message, how: 'Stalled' })
+const stalled = (reason: Reason, message: string): Opinion => ({ ready: false, reason, message: capital(message), how: 'Stalled' })
 const onItsWay = (reason: Reason, message: string, more: Partial<Opinion> = {}): Opinion => ({
   ready: false,
   reason,
@@ -77,13 +78,10 @@ function sourceCannotBeUsed({ source, template }: Seen): Opinion | null {
   return template.pinned === null && !source.usable ? stalled(source.reason, source.message) : null
 }
 
-function importIsUnderWay({ newestImport, provisioners, template }: Seen, now: Instant): Opinion | null {
+function importIsUnderWay({ newestImport, provisioners, template, controllerStartedAt }: Seen, now: Instant): Opinion | null {
   if (!newestImport || newestImport.finishedAt !== null) return null
-  const wanted = Object.entries(template.labels)
-  const serves = provisioners.some(
-    ({ labels, lastSeenAt }) => now - lastSeenAt <= PROVISIONER_FRESH_MS && wanted.every(([name, value]) => labels[name] === value),
-  )
-  if (newestImport.phase === 'Queued' && !serves) {
+  const starting = now < startIsOverAt(controllerStartedAt)
+  if (newestImport.phase === 'Queued' && !starting && !isServed(template.labels, provisioners, now)) {
     return onItsWay('NoProvisioner', `Version ${shortDigest(newestImport.digest)} is to be imported and waits for a provisioner.`, {
       wakeAt: now + LOOK_AGAIN_MS,
     })
@@ -101,7 +99,7 @@ function importFailed(seen: Seen, now: Instant): Opinion | null {
   if (!newestImport || newestImport.phase === 'Succeeded') return null
   const active = activeVersion(seen)
   const keeps = active ? ` Version ${shortDigest(active.digest)} stays active.` : ''
-  const message = `${ended(newestImport.error ?? 'The import left no message.')}${keeps}`
+  const message = `${capital(ended(newestImport.error ?? 'The import left no message.'))}${keeps}`
   if (TRIED_AGAIN.has(newestImport.errorReason)) {
     const retryAt = (newestImport.finishedAt ?? newestImport.queuedAt) + RETRY_MS
     return now < retryAt ? onItsWay('Retry', `${message} It is tried again.`, { wakeAt: retryAt }) : null
@@ -183,7 +181,9 @@ function happenings(seen: Seen, { reason, message, how }: Opinion): Happening[] 
   const active = activeVersion(seen)
   const isNew = active !== null && active.digest !== before.activeDigest
   const failedNow =
-    how === 'Stalled' && seen.newestImport !== null && !before.conditions.some((one) => one.type === 'Stalled' && one.message === message)
+    how === 'Stalled' &&
+    seen.newestImport !== null &&
+    !before.conditions.some((one) => one.type === 'Stalled' && one.message === storedMessage(message))
   return [
     ...(isNew
       ? [

@@ -28,7 +28,15 @@ export async function observe(ports: Ports, object: Resource): Promise<Seen> {
     store.provisioners(),
   ])
   const versions = unique([...recent, ...(own ? [own] : []), ...(active ? [active] : [])])
-  return { template, source, versions, newestImport, provisioners, workspaces: usersOf(objects, object) }
+  return {
+    template,
+    source,
+    versions,
+    newestImport,
+    provisioners,
+    controllerStartedAt: ports.startedAt(),
+    workspaces: usersOf(objects, object),
+  }
 }
 
 function seenTemplate({ metadata, spec, status }: Resource & Template): Seen['template'] {

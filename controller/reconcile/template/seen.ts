@@ -1,3 +1,4 @@
+import type { Instant } from '../../kernel/clock.ts'
 import type { Reason } from '../../kernel/reasons.ts'
 import type { TemplateFile } from '../../../crds/files.ts'
 import type { StoredCondition } from '../../status/conditions.ts'
@@ -26,6 +27,7 @@ export interface Seen {
   /** The newest import of the version that is wanted. */
   readonly newestImport: Job | null
   readonly provisioners: readonly ProvisionerRow[]
+  readonly controllerStartedAt: Instant
   readonly workspaces: {
     readonly total: number
     readonly running: number

@@ -1,3 +1,4 @@
+import type { ParameterOption, ParameterValidation } from '../../../crds/parameters.ts'
 import { toIso } from '../../kernel/clock.ts'
 import type { TemplateParameter, VersionRow } from '../../store/records.ts'
 import type { Seen } from './seen.ts'
@@ -8,6 +9,9 @@ const PARAMETERS_MAX = 100
 const PRESETS_MAX = 50
 const MESSAGE_LENGTH_MAX = 1000
 const DESCRIPTION_LENGTH_MAX = 2000
+const OPTIONS_MAX = 100
+const NAME_LENGTH_MAX = 256
+const TEXT_LENGTH_MAX = 1024
 
 /** The fields of status besides conditions. */
 export function statusOf(seen: Seen): Readonly<Record<string, unknown>> {
@@ -40,11 +44,42 @@ const versionStatus = ({ digest, importedAt, source }: VersionRow) => ({
   ...(source ? { source } : {}),
 })
 
-const parameterStatus = ({ name, type, required, default: value, mutable, description }: TemplateParameter) => ({
+const parameterStatus = ({
+  name,
+  type,
+  required,
+  default: value,
+  mutable,
+  description,
+  formType,
+  options,
+  validation,
+}: TemplateParameter) => ({
   name,
   type,
   required,
   ...(value === null ? {} : { default: value }),
   mutable,
   ...(description ? { description: description.slice(0, DESCRIPTION_LENGTH_MAX) } : {}),
+  ...(options.length > 0 && fit(options) ? { formType, options: options.map(optionStatus) } : {}),
+  ...(validation ? { validation: validationStatus(validation) } : {}),
+})
+
+/** Half of the options would make the others look forbidden. */
+const fit = (options: readonly ParameterOption[]): boolean =>
+  options.length <= OPTIONS_MAX && options.every(({ name, value }) => name.length <= NAME_LENGTH_MAX && value.length <= TEXT_LENGTH_MAX)
+
+const optionStatus = ({ name, value, description }: ParameterOption) => ({
+  name,
+  value,
+  ...(description ? { description: description.slice(0, TEXT_LENGTH_MAX) } : {}),
+})
+
+const isShown = (bound: number | null): bound is number => bound !== null && Math.abs(bound) <= Number.MAX_SAFE_INTEGER
+
+const validationStatus = ({ min, max, regex, error }: ParameterValidation) => ({
+  ...(isShown(min) ? { min } : {}),
+  ...(isShown(max) ? { max } : {}),
+  ...(regex === null || regex.length > TEXT_LENGTH_MAX ? {} : { regex }),
+  ...(error === null ? {} : { error: error.slice(0, TEXT_LENGTH_MAX) }),
 })

@@ -89,4 +89,5 @@ export function failureOf(build: Job): string {
   return `${what} failed: ${ended(build.error ?? 'it left no message')}`
 }
 
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+/** Names are left as they are: a file called `main.tf:3:1` is not `Main.tf`. */
+export const capital = (text: string): string => (/^[a-z]+(?![\w./-])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text)

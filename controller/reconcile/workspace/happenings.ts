@@ -1,6 +1,7 @@
 import type { Happening } from '../../cluster/port.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import type { Reason } from '../../kernel/reasons.ts'
+import { storedMessage } from '../../status/conditions.ts'
 import type { Job } from '../../store/records.ts'
 import { failureOf, isInFlight } from './builds.ts'
 import { missingProvisioner } from './provisioner.ts'
@@ -66,6 +67,8 @@ function succeeded(build: Job): [Happening['type'], Reason, string, string] | nu
 
 function nobodyBuilds(seen: Seen, step: Step, now: Instant): Happening[] {
   if (step.is !== 'held' || step.reason !== 'NoProvisioner' || !missingProvisioner(seen, now)?.lasts) return []
-  const known = seen.workspace.before.conditions.some(({ type, message }) => type === 'Reconciling' && message === step.message)
+  const known = seen.workspace.before.conditions.some(
+    ({ type, message }) => type === 'Reconciling' && message === storedMessage(step.message),
+  )
   return known ? [] : [happening(seen, 'Warning', 'NoProvisioner', 'Build', step.message)]
 }

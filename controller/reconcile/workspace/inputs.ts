@@ -1,8 +1,10 @@
 import { resolveParameters, type ParameterProblem } from '../../../crds/parameters.ts'
 import { sha256 } from '../../kernel/names.ts'
+import { plain } from '../../kernel/plain.ts'
 import type { Reason } from '../../kernel/reasons.ts'
 import type { BuildInput, VersionRow } from '../../store/records.ts'
-import { newestStart, newestSucceededStart, paceOf, START_TRIES_MAX } from './builds.ts'
+import { ended } from '../verdict.ts'
+import { capital, newestStart, newestSucceededStart, paceOf, START_TRIES_MAX } from './builds.ts'
 import type { Seen } from './seen.ts'
 
 /** What a start queued now would be made of, or what keeps it from being queued. */
@@ -30,7 +32,7 @@ export function startInputs(seen: Seen): StartInputs {
   if (template.variablesProblem) return blocked('TemplateNotReady', template.variablesProblem)
   if (!seen.owner.identity) return blocked('OwnerMissing', 'The workspace has no owner: set spec.owner.')
   const { values, problems } = valuesOf(seen, version)
-  if (problems.length > 0) return blocked('ParameterInvalid', problems.map(told).join('; '))
+  if (problems.length > 0) return blocked('ParameterInvalid', problems.map(told).join(' '))
   const previous = newestSucceededStart(seen.builds)?.input?.parameters ?? {}
   const input: BuildInput = {
     owner: seen.owner.identity,
@@ -43,7 +45,7 @@ export function startInputs(seen: Seen): StartInputs {
   return { ready: true, digest, input, inputs: inputsDigest(digest, input) }
 }
 
-const told = ({ message, rule }: ParameterProblem): string => `${message} (${rule})`
+const told = ({ message }: ParameterProblem): string => capital(ended(plain(message)))
 
 function templateProblem({ template, workspace, builds }: Seen): Blocked | null {
   const name = `Template ${workspace.template.namespace}/${workspace.template.name}`

@@ -1,34 +1,37 @@
 import type { Instant } from '../../kernel/clock.ts'
+import { isServed, startIsOverAt } from '../provisioners.ts'
 import type { Seen } from './seen.ts'
 
 export interface MissingProvisioner {
+  readonly reason: 'NoProvisioner' | 'Queued'
   readonly message: string
   readonly lookAgainAt: Instant
   /** Long enough to tell people; a system that is just starting is silent. */
   readonly lasts: boolean
 }
 
-const FRESH_MS = 90_000
 const LOOK_AGAIN_MS = 60_000
 const SILENT_AT_FIRST_MS = 10_000
+const WAITS = 'It waits for a provisioner.'
 
 /**
  * Builds that no person asked for are not queued while nobody could run them: thousands would pile up, and all start at
  * once when provisioners return. Judged at the instant of the decision.
  */
 export function missingProvisioner(seen: Seen, now: Instant): MissingProvisioner | null {
-  const wanted = Object.entries(seen.template?.labels ?? seen.builds[0]?.labels ?? {})
-  const serves = seen.provisioners.some(
-    ({ labels, lastSeenAt }) => now - lastSeenAt <= FRESH_MS && wanted.every(([name, value]) => labels[name] === value),
-  )
-  if (serves) return null
+  const wanted = seen.template?.labels ?? seen.builds[0]?.labels ?? {}
+  if (isServed(wanted, seen.provisioners, now)) return null
+  const startedAt = startIsOverAt(seen.controllerStartedAt)
+  if (now < startedAt) return { reason: 'Queued', message: WAITS, lasts: false, lookAgainAt: startedAt }
   const since = waitingSince(seen)
   const lasts = since !== null && now - since >= SILENT_AT_FIRST_MS
-  const labels = wanted.map(([name, value]) => `${name}=${value}`).toSorted()
+  const labels = Object.entries(wanted)
+    .map(([name, value]) => `${name}=${value}`)
+    .toSorted()
   const message = lasts
     ? `No provisioner${labels.length > 0 ? ` with the labels ${labels.join(', ')}` : ''} has reported lately: is one running?`
-    : 'It waits for a provisioner.'
-  return { message, lasts, lookAgainAt: lasts ? now + LOOK_AGAIN_MS : (since ?? now) + SILENT_AT_FIRST_MS }
+    : WAITS
+  return { reason: 'NoProvisioner', message, lasts, lookAgainAt: lasts ? now + LOOK_AGAIN_MS : (since ?? now) + SILENT_AT_FIRST_MS }
 }
 
 /** Since when the last looks have said the same. */

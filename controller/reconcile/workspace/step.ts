@@ -166,7 +166,7 @@ function retrying({ failures }: Pace, until: Instant): Step {
 
 function noProvisioner(seen: Seen, now: Instant): Step | null {
   const missing = missingProvisioner(seen, now)
-  return missing && { is: 'held', how: 'Reconciling', reason: 'NoProvisioner', message: missing.message, until: missing.lookAgainAt }
+  return missing && { is: 'held', how: 'Reconciling', reason: missing.reason, message: missing.message, until: missing.lookAgainAt }
 }
 
 type Scripts = { readonly is: 'done' | 'late' } | { readonly is: 'running'; readonly asked: boolean; readonly until: Instant | null }

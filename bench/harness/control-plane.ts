@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect, type Client } from '../../cli/client.ts'
+import { readEnvironment } from '../../cli/environment.ts'
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { until } from '../../test/support/until.ts'
+import type { Place } from './place.ts'
+import { killQuietly } from './place.ts'
+import { BOTHY, collected, EXAMPLE, exitOf, node, type Variables } from './programs.ts'
+
+/** A `bothy up` of our own, as a process. */
+export interface ControlPlane {
+  readonly pid: number
+  readonly client: Client
+  /** Sends SIGINT, and answers the milliseconds until it was gone. Anything but a clean exit is an error. */
+  end(): Promise<number>
+}
+
+const UP_LIMIT_MS = 60_000
+const WORKSPACES = '/apis/bothy.dev/v1alpha1/namespaces/default/workspaces'
+
+/** The template of the first example, without its workspace. */
+export function declaredTemplate(place: Place): string {
+  const folder = join(place.folder, 'declared')
+  mkdirSync(folder)
+  for (const name of ['template.yaml', 'hello']) cpSync(join(EXAMPLE, name), join(folder, name), { recursive: true })
+  return folder
+}
+
+export async function startUp(place: Place, folder: string, env: Variables, port = 0): Promise<ControlPlane> {
+  const child = spawn(process.execPath, [...BOTHY, 'up', folder, '--port', String(port)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = collected(child)
+  const exited = exitOf(child)
+  let over = false
+  void exited.finally(() => (over = true))
+  place.onLeave(async () => {
+    if (!over) child.kill('SIGINT')
+    const giveUp = systemClock.after(UP_LIMIT_MS, () => killQuietly(child.pid ?? 0, 'SIGKILL'))
+    await exited
+    giveUp()
+  })
+  const url = () => /bothy is up at (\S+)/.exec(said.stdout())?.[1]
+  await until('bothy up to answer', () => over || url() !== undefined, { limitMs: UP_LIMIT_MS, everyMs: 2 })
+  if (over) throw new Error(`bothy up ended: ${said.stderr()}${said.stdout()}`)
+  return {
+    pid: child.pid ?? 0,
+    client: clientOf(env, url() ?? ''),
+    async end() {
+      const startedAt = systemClock.elapsedMs()
+      child.kill('SIGINT')
+      const code = await exited
+      if (code !== 0) throw new Error(`bothy up exited with ${code}: ${said.stderr()}${said.stdout()}`)
+      return systemClock.elapsedMs() - startedAt
+    },
+  }
+}
+
+const clientOf = (env: Variables, url: string): Client =>
+  connect(readEnvironment(env), { url, token: readFileSync(join(env['BOTHY_STATE'] ?? '', 'token'), 'utf8').trim() })
+
+/** Every machine of the state folder ends. */
+export const bringDown = (env: Variables): Promise<string> => node([...BOTHY, 'down'], env)
+
+export const applyWorkspace = (client: Client, name: string, spec: Readonly<Record<string, unknown>> = {}): Promise<unknown> =>
+  client.request('PUT', `${WORKSPACES}/${name}`, {
+    query: { apply: 'true', fieldManager: 'bothy-cli' },
+    body: {
+      apiVersion: 'bothy.dev/v1alpha1',
+      kind: 'Workspace',
+      metadata: { name, namespace: 'default' },
+      spec: { template: { name: 'hello' }, ...spec },
+    },
+  })
+
+export const patchWorkspace = (client: Client, name: string, patch: unknown): Promise<unknown> =>
+  client.request('PATCH', `${WORKSPACES}/${name}`, { body: patch, contentType: 'application/merge-patch+json' })
+
+export const deleteWorkspace = (client: Client, name: string): Promise<unknown> => client.request('DELETE', `${WORKSPACES}/${name}`)
