@@ -34,7 +34,7 @@ export async function observe(ports: Ports, object: Resource): Promise<Seen> {
     versions,
     newestImport,
     provisioners,
-    controllerStartedAt: ports.startedAt(),
+    controllerStartedAt: ports.startedAt,
     workspaces: usersOf(objects, object),
   }
 }
