@@ -12,6 +12,7 @@ import { isControlHello, isSignalWish } from './messages.ts'
 import { PING_EVERY_MS, PING_LIMIT_MS, PROTOCOL, protocolMismatch, SERVICES, type AgentHello, type Manifest } from './protocol.ts'
 import { createReports } from './reports.ts'
 import { createScriptRuns } from './runs.ts'
+import { createStats } from './stats.ts'
 import { answer, jsonBody, serve, type Service } from './serve.ts'
 import { isSignal } from './spawn.ts'
 
@@ -38,7 +39,8 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
   const lifecycle = createLifecycle(reports)
   const links = new Set<ServerHttp2Session>()
   let manifest: Manifest = { scripts: [], env: {}, dir: '' }
-  const calls = createCalls({ environment, manifest: () => manifest, linked: () => links.size > 0, clock })
+  const stats = createStats(reports, clock)
+  const calls = createCalls({ environment, manifest: () => manifest, linked: () => links.size > 0, onStarted: stats.watch, clock })
   const scripts = createScriptRuns({ environment, manifest: () => manifest, lifecycle, reports, clock })
 
   const hello = async (stream: ServerHttp2Stream) => {
@@ -70,7 +72,7 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
     [SERVICES.signal]: orReset(signal),
     [SERVICES.shutdown]: shutdown,
     [SERVICES.events]: (stream) => serveEvents(stream, reports),
-    [SERVICES.exec]: (stream) => serveExec(stream, calls),
+    [SERVICES.exec]: (stream, headers) => serveExec(stream, headers, calls),
     [SERVICES.commands]: (stream) => answer(stream, 200, calls.list()),
   }
 
@@ -79,6 +81,8 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
       const session = serve(link, services)
       links.add(session)
       calls.linkedAgain()
+      // What waits from before is said anew, as of now.
+      stats.say()
       keepAlive(session, clock, { everyMs: PING_EVERY_MS, limitMs: PING_LIMIT_MS })
       return new Promise((resolve) => {
         session.on('close', () => {

@@ -8,7 +8,7 @@ export interface Call {
   readonly seen: CommandSeen
   readonly background: boolean
   /** `offset`: output the reader already has. False: what follows is gone. */
-  attach(reader: Reader, offset: number): boolean
+  attach(reader: Reader, offset: number, by: string): boolean
   detach(reader: Reader): void
   drained(reader: Reader): void
   acknowledge(offset: number): void
@@ -19,6 +19,12 @@ export interface Call {
   signal(name: NodeJS.Signals): void
   readonly ended: Promise<Ended>
   readonly exited: boolean
+  readonly terminal: boolean
+  readonly startedAt: Instant
+  /** Who asked for it, or came back to it last. */
+  readonly by: string
+  /** When something was typed last. */
+  readonly typedAt: Instant | null
   /** When its last reader left; null while one is there. */
   readonly aloneSince: Instant | null
 }
@@ -27,10 +33,10 @@ export function createCall(start: ExecStart, running: Running, lost: string, clo
   const startedAt = clock.now()
   const started: ExecStarted = { pid: running.pid, lost }
   let aloneSince: Instant | null = clock.now()
+  let by = ''
   let exit: Ended | null = null
   const output = createCallOutput(running, start.whenFull, () => exit)
-  const stdin = { received: 0, given: 0, over: false }
-  const given = () => offsetFrame(FRAME.stdinAck, stdin.given)
+  const input = createInput(running, clock, (acknowledged) => output.reader?.send(acknowledged))
   const noteExit = async () => {
     exit = await running.ended
     output.end()
@@ -48,11 +54,22 @@ export function createCall(start: ExecStart, running: Running, lost: string, clo
     get aloneSince() {
       return aloneSince
     },
+    get by() {
+      return by
+    },
+    get typedAt() {
+      return input.typedAt
+    },
+    startedAt,
+    terminal: start.tty !== null,
     ended: noteExit(),
     background: start.background,
-    attach(next, offset) {
-      const attached = output.attach(next, offset, [jsonFrame(FRAME.started, started), given()])
-      if (attached) aloneSince = null
+    attach(next, offset, who) {
+      const attached = output.attach(next, offset, [jsonFrame(FRAME.started, started), input.given()])
+      if (attached) {
+        aloneSince = null
+        by = who
+      }
       return attached
     },
     detach(gone) {
@@ -64,25 +81,48 @@ export function createCall(start: ExecStart, running: Running, lost: string, clo
       if (output.reader === who) output.drained()
     },
     acknowledge: (offset) => output.acknowledge(offset),
-    input(offset, data) {
+    input: input.take,
+    endInput: input.end,
+    resize: (cols, rows) => running.resize(cols, rows),
+    signal: (name) => {
+      if (!exit) running.signal(name)
+    },
+  }
+}
+
+interface Input {
+  /** How far the command has been given what was sent. */
+  given(): Buffer
+  take: Call['input']
+  end(): void
+  readonly typedAt: Instant | null
+}
+
+function createInput(running: Running, clock: Clock, acknowledge: (frame: Buffer) => void): Input {
+  const stdin = { received: 0, given: 0, over: false }
+  let typedAt: Instant | null = null
+  const given = () => offsetFrame(FRAME.stdinAck, stdin.given)
+  return {
+    given,
+    get typedAt() {
+      return typedAt
+    },
+    take(offset, data) {
       const fresh = data.subarray(Math.max(0, stdin.received - offset))
       if (offset > stdin.received || stdin.received - stdin.given + fresh.length > STDIN_WINDOW_BYTES) return false
       stdin.received += fresh.length
+      if (fresh.length > 0) typedAt = clock.now()
       const note = () => {
         stdin.given += fresh.length
-        output.reader?.send(given())
+        acknowledge(given())
       }
       if (fresh.length > 0) void running.write(fresh).then(note)
       return true
     },
-    endInput() {
+    end() {
       if (stdin.over) return
       stdin.over = true
       running.endInput()
-    },
-    resize: (cols, rows) => running.resize(cols, rows),
-    signal: (name) => {
-      if (!exit) running.signal(name)
     },
   }
 }

@@ -6,7 +6,7 @@ import { startCommand, type CommandPorts } from './start-command.ts'
 /** Every command that runs or whose exit nobody has read yet, by the id its client chose. */
 export interface Calls {
   /** Starts the command, or joins the one of this id. */
-  join(start: ExecStart, reader: Reader): Promise<Call | ExecRefused>
+  join(start: ExecStart, reader: Reader, by: string): Promise<Call | ExecRefused>
   /** Its exit was read. */
   forget(id: string): void
   list(): readonly CommandSeen[]
@@ -25,6 +25,7 @@ const KILL_AFTER_MS = 30_000
 
 export interface CallsPorts extends CommandPorts {
   readonly linked: () => boolean
+  readonly onStarted: (call: Call) => void
 }
 
 export function createCalls(ports: CallsPorts): Calls {
@@ -68,13 +69,14 @@ export function createCalls(ports: CallsPorts): Calls {
   }
 
   return {
-    async join(start, reader) {
+    async join(start, reader, by) {
       const known = calls.get(start.id)
       if (!known && start.resume)
         return { code: 1, message: 'The command is no longer known: the agent of the workspace was started anew.' }
       const call = known ?? (await started(start))
       if ('code' in call) return call
-      const attached = call.attach(reader, start.offset)
+      const attached = call.attach(reader, start.offset, by)
+      if (!known) ports.onStarted(call)
       return attached ? call : { code: 1, message: 'Output that was not read is no longer there.' }
     },
     forget(id) {

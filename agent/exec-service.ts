@@ -1,14 +1,15 @@
-import type { ServerHttp2Stream } from 'node:http2'
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { messageOf } from '../controller/kernel/errors.ts'
 import type { Call } from './call.ts'
 import type { Reader } from './call-output.ts'
 import type { Calls } from './calls.ts'
 import { isExecStart } from './messages.ts'
-import { FRAME, frameReader, jsonFrame, offsetAndData, sizeOf, type ExecRefused } from './protocol.ts'
+import { ACTOR_LENGTH_MAX, FRAME, frameReader, HEADER_ACTOR, jsonFrame, offsetAndData, sizeOf, type ExecRefused } from './protocol.ts'
 import { isSignal } from './spawn.ts'
 
 /** One stream of one reader: frames in, frames out. The call itself outlives it. */
-export function serveExec(stream: ServerHttp2Stream, calls: Calls): void {
+export function serveExec(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, calls: Calls): void {
+  const by = actorIn(headers)
   let call: Call | null = null
   let begun = false
   /** Frames that came while the command was being started. */
@@ -23,7 +24,7 @@ export function serveExec(stream: ServerHttp2Stream, calls: Calls): void {
     begun = true
     const start: unknown = JSON.parse(payload.toString())
     if (!isExecStart(start)) return refuse({ code: 2, message: 'The call is not one that this agent understands.' })
-    const joined = await calls.join(start, reader)
+    const joined = await calls.join(start, reader, by)
     if ('code' in joined) return refuse(joined)
     call = joined
     if (stream.destroyed) return joined.detach(reader)
@@ -60,6 +61,14 @@ export function serveExec(stream: ServerHttp2Stream, calls: Calls): void {
 }
 
 const EARLY_FRAMES_MAX = 64
+
+function actorIn(headers: IncomingHttpHeaders): string {
+  try {
+    return decodeURIComponent(String(headers[HEADER_ACTOR] ?? '')).slice(0, ACTOR_LENGTH_MAX)
+  } catch {
+    return ''
+  }
+}
 
 function obey(call: Call, type: number, payload: Buffer): boolean {
   if (type === FRAME.stdin) {

@@ -9,7 +9,7 @@
  */
 
 export const PROTOCOL_MAJOR = 1
-export const PROTOCOL_MINOR = 0
+export const PROTOCOL_MINOR = 1
 
 export const CONNECT_PATH = '/agent/v1/connect'
 /** The bare upgrade: h2 on the raw socket, about half the cost of a WebSocket. Tried first, falls back. */
@@ -18,6 +18,8 @@ export const RAW_UPGRADE = 'bothy-h2'
 export const HEADER_AGENT_ID = 'bothy-agent-id'
 export const HEADER_TOKEN = 'bothy-agent-token'
 export const HEADER_PROTOCOL = 'bothy-protocol'
+/** Who asked for a call, percent-encoded: reports of use name them. */
+export const HEADER_ACTOR = 'bothy-actor'
 
 export const STREAM_WINDOW_BYTES = 1024 * 1024
 export const SESSION_WINDOW_BYTES = 16 * 1024 * 1024
@@ -106,7 +108,26 @@ export type Lifecycle = (typeof LIFECYCLES)[number]
 export type Report = { readonly seq: number; readonly at: number } & (
   | { readonly kind: 'lifecycle'; readonly lifecycle: Lifecycle; readonly message: string }
   | { readonly kind: 'log'; readonly source: string; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+  /** Also when nobody used it: silence is no evidence, this is. */
+  | { readonly kind: 'stats'; readonly uses: readonly Use[] }
 )
+
+export const USE_KINDS = ['Ssh', 'Terminal', 'Ide', 'PortForward', 'App', 'Chat', 'Process'] as const
+export type UseKind = (typeof USE_KINDS)[number]
+
+/** Somebody used the workspace from one instant to another, by the clock of the agent, as `at` of the report is. */
+export interface Use {
+  readonly kind: UseKind
+  /** Who, as the control plane named them; empty: nobody is known. */
+  readonly by: string
+  readonly from: number
+  readonly until: number
+}
+
+/** Said at least this often, and within a second when a session begins or ends. */
+export const STATS_EVERY_MS = 30_000
+export const USES_MAX = 64
+export const ACTOR_LENGTH_MAX = 256
 
 export const REPORT_BYTES_MAX = 32 * 1024
 export const LOG_LINE_LENGTH_MAX = 4096

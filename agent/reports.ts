@@ -1,4 +1,5 @@
-import { LOG_LINE_LENGTH_MAX, SOURCE_LENGTH_MAX, type Lifecycle, type Report } from './protocol.ts'
+import { LOG_LINE_LENGTH_MAX, SOURCE_LENGTH_MAX, type Lifecycle, type Report, type Use } from './protocol.ts'
+import { joined } from './uses.ts'
 
 type Body<T> = T extends unknown ? Omit<T, 'seq' | 'at'> : never
 export type NewReport = Body<Report>
@@ -7,6 +8,8 @@ export type NewReport = Body<Report>
 export interface Reports {
   lifecycle(lifecycle: Lifecycle, message: string): void
   log(source: string, level: 'info' | 'warn' | 'error', text: string): void
+  /** One waits at most: a newer one says what the one before would have said. */
+  stats(uses: readonly Use[]): void
   acknowledge(seq: number): void
   /** Those after `seq`, oldest first. */
   after(seq: number): readonly Report[]
@@ -54,6 +57,11 @@ export function createReports(now: () => number): Reports {
   return {
     lifecycle: (lifecycle, message) => add({ kind: 'lifecycle', lifecycle, message }),
     log,
+    stats(uses) {
+      const before = waiting.flatMap((report) => (report.kind === 'stats' ? report.uses : []))
+      waiting = waiting.filter(({ kind }) => kind !== 'stats')
+      add({ kind: 'stats', uses: joined([...before, ...uses]) })
+    },
     acknowledge(upTo) {
       const keep = waiting.findIndex((report) => report.seq > upTo)
       const gone = keep === -1 ? waiting : waiting.slice(0, keep)

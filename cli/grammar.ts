@@ -1,25 +1,7 @@
 import { DRY_RUN, FILES, JSON_OUTPUT, NAMESPACE, output, PORT, SELECTOR, STATE, TIMEOUT, type CommandSpec } from './command-spec.ts'
+import { REQUESTS } from './request-grammar.ts'
 
 /** Every command as data: the help, the parser and the shells' completion all read this table. */
-
-/** start, stop and restart differ by a word. */
-function request(action: 'start' | 'stop' | 'restart', summary: string, more: string): CommandSpec {
-  return {
-    name: action,
-    arguments: '<name>',
-    group: 'Ask for something once:',
-    summary,
-    more,
-    options: [
-      NAMESPACE,
-      { flags: '--no-wait', help: 'ask, and do not wait for the answer' },
-      TIMEOUT('how long to wait for the answer', '10m'),
-      JSON_OUTPUT,
-    ],
-    examples: [`${action} dev`, `${action} dev --no-wait`],
-    load: () => import('./request.ts'),
-  }
-}
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -173,6 +155,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./why.ts'),
   },
   {
+    name: 'simulate',
+    arguments: '<object>',
+    group: 'Look at what is:',
+    summary: 'say when a workspace would start and stop, and why',
+    more: 'The same rules against a moving clock, as if nobody used it, asked for anything or changed what is declared.',
+    options: [{ flags: '--until <instant>', help: 'until then: +7d, or 2026-11-28T00:00:00Z', default: '+7d' }, NAMESPACE, JSON_OUTPUT],
+    examples: ['simulate workspace/dev', 'simulate workspace/dev --until +30d -o json'],
+    load: () => import('./simulate.ts'),
+  },
+  {
     name: 'logs',
     arguments: '<name>',
     group: 'Look at what is:',
@@ -201,23 +193,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['events', 'events workspace/dev -w'],
     load: () => import('./events.ts'),
   },
-  request('start', 'start a workspace, and follow it until it is running', 'Also wakes one that sleeps. Ctrl-C leaves it starting.'),
-  request('stop', 'stop a workspace, and follow it until it is stopped', 'Its home is kept. Ctrl-C leaves it stopping.'),
-  request('restart', 'stop a workspace and start it again', 'Both legs are followed. Ctrl-C leaves it at work.'),
-  {
-    name: 'cancel',
-    arguments: '<name>',
-    group: 'Ask for something once:',
-    summary: "cancel a workspace's build, cleanly",
-    options: [
-      NAMESPACE,
-      { flags: '--no-wait', help: 'ask, and do not wait for the answer' },
-      TIMEOUT('how long to wait for the answer', '10m'),
-      JSON_OUTPUT,
-    ],
-    examples: ['cancel dev'],
-    load: () => import('./request.ts'),
-  },
+  ...REQUESTS,
   {
     name: 'exec',
     arguments: '<name> [command...]',

@@ -1,3 +1,4 @@
+import { fromIso, systemClock, type Instant } from '../controller/kernel/clock.ts'
 import { durationMs } from '../controller/kernel/durations.ts'
 import { usage } from './failure.ts'
 
@@ -8,7 +9,12 @@ export interface Options {
   list(name: string): readonly string[]
   whole(name: string, most?: number): number | null
   milliseconds(name: string): number | null
+  /** As it is, or so long from now: `+2h`. */
+  instant(name: string): Instant | null
 }
+
+/** With its zone: whose nine o'clock it is must not be guessed. */
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/
 
 export function optionsOf(values: Readonly<Record<string, unknown>>): Options {
   const text = (name: string): string | null => {
@@ -28,6 +34,14 @@ export function optionsOf(values: Readonly<Record<string, unknown>>): Options {
       if (!/^\d{1,9}$/.test(value)) throw usage(`--${name} ${value} is no whole number`, `give a number, as in --${name} 3`)
       if (Number(value) > most) throw usage(`--${name} ${value} is too large`, `give a number up to ${most}`)
       return Number(value)
+    },
+    instant(name) {
+      const value = text(name)
+      if (value === null) return null
+      const ms = value.startsWith('+') ? durationMs(value.slice(1)) : null
+      const at = ms === null ? (INSTANT.test(value) ? fromIso(value) : null) : systemClock.now() + ms
+      if (at === null) throw usage(`--${name} ${value} is no instant`, `write it like +2h, or 2026-11-21T18:00:00Z`)
+      return at
     },
     milliseconds(name) {
       const value = text(name)

@@ -1,15 +1,17 @@
 import { EXIT, Failure, usage, type ExitCode } from './failure.ts'
 import { followBuilds } from './follow.ts'
 import { field, listOf, textOf } from './json.ts'
+import { toIso } from '../controller/kernel/clock.ts'
 import { knownObject } from './known-object.ts'
 import { kindNamed, objectOf, pathOf, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
+import type { Options } from './options.ts'
 import { createProgress } from './progress.ts'
 import { howItRuns, RUNNING } from './running.ts'
 import type { Run, Session } from './session.ts'
 import { detached, waitFor } from './wait.ts'
 import { watchOne } from './watch.ts'
 
-/** start, stop, restart and cancel: a WorkspaceRequest, followed to its answer. */
+/** start, stop, restart, extend, hold and cancel: a WorkspaceRequest, followed to its answer. */
 
 interface Action {
   readonly action: string
@@ -17,37 +19,64 @@ interface Action {
   /** null: the answer itself says it. */
   readonly done: string | null
   /** The answer comes when it is built; it is done when it can be used. */
-  readonly runs: boolean
+  readonly runs?: boolean
+  /** What else is asked. */
+  readonly asks?: (options: Options) => Readonly<Record<string, string>>
+  /** Nothing is begun that could fail: whatever is not done was refused. */
+  readonly atOnce?: boolean
 }
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   start: { action: 'Start', doing: 'starting', done: 'is running', runs: true },
-  stop: { action: 'Stop', doing: 'stopping', done: 'is stopped', runs: false },
+  stop: { action: 'Stop', doing: 'stopping', done: 'is stopped' },
   restart: { action: 'Restart', doing: 'restarting', done: 'is running again', runs: true },
-  cancel: { action: 'CancelBuild', doing: 'canceling the build of', done: null, runs: false },
+  extend: { action: 'Extend', doing: 'extending', done: null, asks: extension, atOnce: true },
+  hold: { action: 'Hold', doing: 'holding', done: null, asks: holding, atOnce: true },
+  cancel: { action: 'CancelBuild', doing: 'canceling the build of', done: null },
 }
 
 const WSR = 'WorkspaceRequest'
 
 export const run: Run = async (session, args, options) => {
   const action = ACTIONS[session.command]
-  if (!action) throw usage(`${session.command} is no request`, 'ask for start, stop, restart or cancel')
+  if (!action) throw usage(`${session.command} is no request`, 'ask for start, stop, restart, extend, hold or cancel')
+  const asks = action.asks?.(options) ?? {}
   const workspace = refOf(args[0] ?? '', session.namespace, 'workspace')
   // A request may come before its workspace; a person who mistypes a name wants to know at once.
   await knownObject(session, workspace)
-  const request = await ask(session, workspace, action)
+  const request = await ask(session, workspace, action, asks)
   if (!options.flag('wait')) return answer(session, request, `asked: ${action.doing} ${workspace.name}`)
   const limitAt = session.clock.elapsedMs() + (options.milliseconds('timeout') ?? 0)
   const answered = await followed(session, workspace, request, action, limitAt)
   const succeeded = conditionOf(answered)
-  if (textOf(field(succeeded, 'status')) !== 'True') throw refusedBy(session, workspace, succeeded)
+  if (textOf(field(succeeded, 'status')) !== 'True') throw refusedBy(session, workspace, succeeded, action)
   const { done, runs } = action
   if (done === null) return answer(session, answered, `${shownRef(workspace)}: ${textOf(field(succeeded, 'message')) ?? ''}`)
   const running = runs ? await waitFor(session, workspace, RUNNING, limitAt - session.clock.elapsedMs()) : null
   return answer(session, answered, `${shownRef(workspace)} ${howItRuns(session, workspace, running, done)}`)
 }
 
-async function ask(session: Session, workspace: Ref, { action }: Action): Promise<ApiObject> {
+function extension(options: Options): Readonly<Record<string, string>> {
+  const [until, forMs] = [options.instant('until'), options.milliseconds('for')]
+  if (until !== null && forMs === null) return { until: toIso(until) }
+  if (forMs !== null && until === null) return { for: goDuration(forMs) }
+  throw usage(
+    until === null ? 'it is not said how far' : '--until and --for exclude each other',
+    'give --until 2026-11-21T18:00:00Z, or --for 2h',
+  )
+}
+
+function holding(options: Options): Readonly<Record<string, string>> {
+  const forMs = options.milliseconds('for')
+  if (forMs === null) throw usage('it is not said how long', 'give --for 2h; --for 0s ends a hold')
+  const reason = options.text('reason')
+  return { for: goDuration(forMs), ...(reason === null ? {} : { reason }) }
+}
+
+/** Without days, which not everybody who reads durations knows. */
+const goDuration = (ms: number): string => `${Math.round(ms / 1000)}s`
+
+async function ask(session: Session, workspace: Ref, { action }: Action, asks: Readonly<Record<string, string>>): Promise<ApiObject> {
   const kind = kindNamed(WSR)
   return objectOf(
     await session.client().request('POST', pathOf(kind, workspace.namespace), {
@@ -56,7 +85,7 @@ async function ask(session: Session, workspace: Ref, { action }: Action): Promis
         apiVersion: kind.apiVersion,
         kind: kind.kind,
         metadata: { generateName: `${session.command}-`, namespace: workspace.namespace },
-        spec: { workspace: workspace.name, action },
+        spec: { workspace: workspace.name, action, ...asks },
       },
     }),
   )
@@ -117,10 +146,10 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   Superseded: EXIT.refused,
 }
 
-function refusedBy({ environment }: Session, workspace: Ref, condition: unknown): Failure {
+function refusedBy({ environment }: Session, workspace: Ref, condition: unknown, { atOnce }: Action): Failure {
   const reason = textOf(field(condition, 'reason')) ?? ''
   return new Failure(
-    CODES[reason] ?? EXIT.didNotBecomeSo,
+    CODES[reason] ?? (atOnce ? EXIT.refused : EXIT.didNotBecomeSo),
     {
       what: textOf(field(condition, 'message')) ?? 'the request failed',
       where: `${shownRef(workspace)} (${reason})`,

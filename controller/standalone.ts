@@ -11,19 +11,25 @@ import { CHILD_MARK, FINISH, VERSION, type Config } from './config.ts'
 import { createConnections } from './connect/connections.ts'
 import { within, type Clock } from './kernel/clock.ts'
 import type { Log } from './kernel/log.ts'
+import { watchClockJumps } from './kernel/clock-jumps.ts'
+import { Refused } from './kernel/errors.ts'
 import { createMetrics, type Metrics } from './kernel/metrics.ts'
 import { keyOf, sha256 } from './kernel/names.ts'
 import { createEngine, type Engine } from './reconcile/engine.ts'
 import { KINDS } from './reconcile/kinds.ts'
+import { ownerSeen } from './reconcile/owner/seen.ts'
 import { DOWN_SETTING, storePorts } from './reconcile/store-ports.ts'
+import { isWorkspace } from './reconcile/workspace/observe.ts'
 import type { Closers } from './shutdown.ts'
 import { startEmbedded } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
 import { databaseNow, openDb, type Db } from './store/pool.ts'
 import { countJobs } from './store/read-jobs.ts'
+import type { Subject } from './store/records.ts'
 import { prune } from './store/retention.ts'
 import { openKey } from './store/sealed.ts'
 import { deleteSetting, putSetting } from './store/settings.ts'
+import { measureUsage } from './store/usage.ts'
 import type { StateFolder } from './state.ts'
 
 /** Builds every port of one control plane without a cluster, and starts every loop but the folder's. */
@@ -104,6 +110,8 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   const provisioner = startProvisioner(options, databaseUrl, url)
   closers.add('work', () => engine.stop())
   await engine.start()
+  void watchClockJumps(clock, log, engine.clockJumped, watching.signal)
+  void measureUsage(db, clock, metrics, log, watching.signal)
   void pruneNowAndThen(db, clock, log, watching.signal)
   return { db, cluster, cache, engine, url, provisioner }
 }
@@ -152,17 +160,20 @@ const urlOf = ({ tls }: Config, { host, port }: Api): string =>
   `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 async function serve(
-  { state, clock, log, closers, onDown }: StandaloneOptions,
+  { config, state, clock, log, closers, onDown }: StandaloneOptions,
   api: Api,
   { db, cluster, cache, engine, metrics }: Served,
 ): Promise<void> {
-  const connections = await createConnections({ db, clock, log, metrics, replica: REPLICA })
+  const barred = barredFrom(cache, config.user)
+  const connections = await createConnections({ db, clock, log, metrics, replica: REPLICA, barred })
+  cache.onChange((_key, { kind }) => (kind === 'Owner' ? connections.review() : undefined))
   closers.add('agents', () => connections.close())
   api.open({
     cluster,
     db,
     checks: [databaseCheck(db, clock), diskCheck(state.dir)],
     why: (kind, namespace, name) => engine.explain(keyOf(kind, namespace, name)),
+    simulate: (namespace, name, until) => engine.simulate(keyOf('Workspace', namespace, name), until),
     status: async () => ({
       version: VERSION,
       pid: process.pid,
@@ -205,6 +216,16 @@ function localUser(name: string) {
   const id = [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-')
   return { name, id, fullName: name, email: `${name}@localhost` }
 }
+
+/** Nobody enters what a suspended owner has: what goes on there ends, and is told so when it comes back. */
+const barredFrom =
+  (cache: Cache, user: string) =>
+  ({ namespace, name }: Subject): Refused | null => {
+    const workspace = cache.get('Workspace', namespace, name)
+    if (!workspace || !isWorkspace(workspace) || !ownerSeen(cache, workspace.spec.owner, localUser(user)).suspended) return null
+    const message = `The owner of workspace ${name} is suspended.`
+    return new Refused('Forbidden', message, { kind: 'workspaces', name, causes: [{ reason: 'Suspended', message, field: 'spec.owner' }] })
+  }
 
 const databaseCheck = (db: Db, clock: Clock): Check => ({
   name: 'database',

@@ -636,7 +636,7 @@ export type WorkspaceStatus = {
   })[]
   /** Terraform outputs that are not sensitive; one that is longer than 8192 characters is left out. */
   readonly outputs?: Readonly<Record<string, Json>>
-  /** Ready: it is as wanted, be that running or stopped. Running: it can be used now. Reconciling, Stalled, Drifted, OrphansPossible and AwaitingApproval are there only while true. */
+  /** Ready: it is as wanted, be that running or stopped. Running: it can be used now. Reconciling, Stalled, Drifted, OrphansPossible and AwaitingApproval are there only while true; Scheduled only while the schedule cannot be read. */
   readonly conditions?: readonly ({
     /** Which aspect this is about. */
     readonly type: string

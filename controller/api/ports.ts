@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Kind } from '../../crds/kinds.ts'
 import type { Cluster } from '../cluster/port.ts'
-import type { Clock } from '../kernel/clock.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import type { Db } from '../store/pool.ts'
@@ -38,6 +38,8 @@ export interface ApiPorts extends DoorPorts {
   readonly db: Db
   readonly checks: readonly Check[]
   readonly why: (kind: string, namespace: string, name: string) => Promise<unknown>
+  /** What the clock would do to a workspace; null: there is no such workspace. */
+  readonly simulate: (namespace: string, name: string, until: Instant) => Promise<unknown>
   readonly status: () => Promise<unknown>
   readonly down: (user: string) => Promise<unknown>
   readonly exec: (target: ExecTarget, request: IncomingMessage, socket: Duplex, head: Buffer) => void

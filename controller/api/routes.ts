@@ -1,4 +1,5 @@
 import { API_VERSION } from '../../crds/kinds.ts'
+import { fromIso } from '../kernel/clock.ts'
 import { Refused } from '../kernel/errors.ts'
 import { answerJson } from './answer.ts'
 import { coreVersions, groups, resourcesOf } from './discovery.ts'
@@ -38,6 +39,7 @@ const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
   './status': { GET: get, PATCH: patchStatus },
   './why': { GET: why },
   './log': { GET: streamLog },
+  './simulate': { GET: simulate },
 })
 
 const why: ResourceHandler = async ({ ports, response }, target) => {
@@ -46,11 +48,24 @@ const why: ResourceHandler = async ({ ports, response }, target) => {
   answerJson(response, 200, found)
 }
 
+const SIMULATION_MS_MAX = 366 * 86_400_000
+
+const simulate: ResourceHandler = async ({ ports, query, response }, { namespace, name }) => {
+  const [until, now] = [fromIso(query.get('until')), ports.clock.now()]
+  if (until === null || until <= now || until > now + SIMULATION_MS_MAX)
+    throw new Refused('BadRequest', 'until must be an instant within the coming year, like 2026-11-28T00:00:00Z')
+  const simulated = await ports.simulate(namespace ?? '', name ?? '', until)
+  if (simulated === null)
+    throw new Refused('NotFound', `workspaces.bothy.dev "${name}" not found`, { name: name ?? '', group: 'bothy.dev', kind: 'workspaces' })
+  answerJson(response, 200, simulated)
+}
+
 /** Subresources that only some kinds have. */
 const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
   './status': ({ kind }) => kind.hasStatus,
   './why': ({ kind }) => ['Workspace', 'Template', 'WorkspaceRequest'].includes(kind.kind),
   './log': ({ kind }) => kind.kind === 'Workspace',
+  './simulate': ({ kind }) => kind.kind === 'Workspace',
 }
 
 export function createRouter(watches: Set<object>): Handler {

@@ -8,9 +8,9 @@ import type { Metrics } from '../kernel/metrics.ts'
 import { replicaGone } from '../store/agent-links.ts'
 import { agentDisconnected, agentSeen, agentsOf } from '../store/agents.ts'
 import type { Db } from '../store/pool.ts'
-import type { AgentRow } from '../store/records.ts'
+import type { AgentRow, Subject } from '../store/records.ts'
 import { arrive, type Arrival } from './arrive.ts'
-import { createExecUpgrade, type ExecUpgrade } from './exec.ts'
+import { createExecSessions, type ExecUpgrade } from './exec.ts'
 import { answerPlainly } from './http-answer.ts'
 import { createLink, type Link } from './link.ts'
 import { talk, type Talk } from './talk.ts'
@@ -26,6 +26,8 @@ export interface Connections {
   agentOf(workspaceUid: string, name: string | null): Promise<AgentRow>
   /** Its token was revoked: the connection ends now. */
   cut(agentId: string): void
+  /** Who may enter what has changed: sessions of people that may go on no longer end now. */
+  review(): void
   readonly connected: number
   close(): Promise<void>
 }
@@ -37,6 +39,8 @@ export interface ConnectPorts {
   readonly metrics: Metrics
   /** Who holds a connection. Stable over restarts in standalone, so that a crash is cleaned up after. */
   readonly replica: string
+  /** Why nobody may enter a workspace now, as while its owner is suspended. */
+  readonly barred: (workspace: Subject) => Refused | null
 }
 
 interface Held {
@@ -98,13 +102,14 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
     }
     return agent
   }
-  const exec = createExecUpgrade({ db, clock, log, metrics, agentOf, openStream })
+  const exec = createExecSessions({ db, clock, log, metrics, agentOf, openStream, barred: ports.barred })
 
   return {
     upgrade,
     execUpgrade: exec.upgrade,
     openStream,
     agentOf,
+    review: exec.review,
     cut: (agentId) => held.get(agentId)?.link.cut('the agent is no longer let in'),
     get connected() {
       return held.size

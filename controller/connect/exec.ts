@@ -2,7 +2,7 @@ import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { FRAME_BYTES_MAX, SERVICES } from '../../agent/protocol.ts'
+import { FRAME_BYTES_MAX, HEADER_ACTOR, SERVICES } from '../../agent/protocol.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf, Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -33,6 +33,15 @@ export interface ExecPorts {
   readonly metrics: Metrics
   readonly agentOf: (workspaceUid: string, name: string | null) => Promise<AgentRow>
   readonly openStream: (agentId: string, path: string, headers?: OutgoingHttpHeaders) => Promise<ClientHttp2Stream>
+  /** Why nobody may enter this workspace now; null: people may. */
+  readonly barred: (workspace: Subject) => Refused | null
+}
+
+export interface ExecSessions {
+  readonly upgrade: ExecUpgrade
+  /** Ends at once what goes on in a workspace that nobody may enter any more. */
+  review(): void
+  close(): void
 }
 
 const SESSIONS_MAX = 1000
@@ -41,23 +50,32 @@ const PING_EVERY_MS = 30_000
 const CLOSE = { done: 1000, restarting: 1012, agentLost: 4001 } as const
 
 /** Bridges a person's WebSocket to a stream of the agent: bytes both ways, each side held back by the other. */
-export function createExecUpgrade(ports: ExecPorts): { readonly upgrade: ExecUpgrade; close(): void } {
-  const { db, clock, log, metrics } = ports
+export function createExecSessions(ports: ExecPorts): ExecSessions {
+  const { db, clock, log, metrics, barred } = ports
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX * 2 })
-  const open = new Set<WebSocket>()
+  const open = new Map<WebSocket, ExecTarget>()
   metrics.gauge('bothy_exec_sessions', 'People who run a command in a workspace', () => open.size)
 
+  const refuseBarred = ({ subject }: ExecTarget) => {
+    const refused = barred(subject)
+    if (refused) throw refused
+  }
   const connect = async (target: ExecTarget, request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    refuseBarred(target)
     if (open.size >= SESSIONS_MAX) throw new Refused('TooManyRequests', `${SESSIONS_MAX} commands are followed here already.`)
     const agent = await ports.agentOf(target.subject.uid, target.agentName)
-    const stream = await ports.openStream(agent.id, SERVICES.exec, { 'content-type': 'application/octet-stream' })
-    if (socket.destroyed) return stream.close()
+    const headers = { 'content-type': 'application/octet-stream', [HEADER_ACTOR]: encodeURIComponent(target.actor) }
+    const stream = await ports.openStream(agent.id, SERVICES.exec, headers)
+    if (socket.destroyed || barred(target.subject)) {
+      stream.close()
+      return refuseBarred(target)
+    }
     // A handshake that is wrong is answered by the library, which tells nobody: only the end of the socket does.
     const abandon = () => stream.close()
     socket.once('close', abandon)
     sockets.handleUpgrade(request, socket, head, (ws) => {
       socket.off('close', abandon)
-      open.add(ws)
+      open.set(ws, target)
       keepSocketAlive(ws, clock, PING_EVERY_MS)
       const startedAt = clock.elapsedMs()
       const origin = request.socket.remoteAddress ?? ''
@@ -80,8 +98,12 @@ export function createExecUpgrade(ports: ExecPorts): { readonly upgrade: ExecUpg
         answerStatus(socket, error)
       })
     },
+    review() {
+      // Whoever comes back is told why not.
+      for (const [ws, { subject }] of open) if (barred(subject)) ws.terminate()
+    },
     close() {
-      for (const ws of open) ws.close(CLOSE.restarting)
+      for (const ws of open.keys()) ws.close(CLOSE.restarting)
     },
   }
 }

@@ -1,10 +1,13 @@
 import { REPORT_BYTES_MAX, SERVICES, type Report } from '../../agent/protocol.ts'
 import { exponentialMs, jittered } from '../kernel/backoff.ts'
-import type { Clock } from '../kernel/clock.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
 import { Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Link } from './link.ts'
 import { isReport } from './messages.ts'
+
+/** `at`: when they arrived. */
+export type Keep = (reports: readonly Report[], at: Instant) => Promise<void>
 
 export interface FollowPorts {
   readonly clock: Clock
@@ -15,7 +18,7 @@ export interface FollowPorts {
  * Reads what an agent reports, keeps it, and only then says so: an agent sends again what was not acknowledged. While
  * one batch is being kept the stream is paused, so a talkative agent waits in its own memory.
  */
-export async function followReports(link: Link, ports: FollowPorts, keep: (reports: readonly Report[]) => Promise<void>): Promise<void> {
+export async function followReports(link: Link, ports: FollowPorts, keep: Keep): Promise<void> {
   const stream = link.open(SERVICES.events)
   let rest = ''
   stream.setEncoding('utf8')
@@ -27,7 +30,8 @@ export async function followReports(link: Link, ports: FollowPorts, keep: (repor
       if (rest.length > REPORT_BYTES_MAX) throw new Error('the agent sent a report without an end')
       const last = reports.at(-1)
       if (!last) continue
-      await kept(link, ports, () => keep(reports))
+      const at = ports.clock.now()
+      await kept(link, ports, () => keep(reports, at))
       stream.write(`${JSON.stringify({ ack: last.seq })}\n`)
     }
   } finally {

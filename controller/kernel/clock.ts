@@ -39,7 +39,9 @@ export const systemClock: Clock = Object.freeze({
   },
 })
 
-export const toIso = (at: Instant): string => new Date(at).toISOString().replace(/\.\d{3}Z$/, 'Z')
+const MILLISECONDS = '.000Z'
+
+export const toIso = (at: Instant): string => `${new Date(at).toISOString().slice(0, -MILLISECONDS.length)}Z`
 
 /** null where the text is no instant. */
 export function fromIso(text: string | undefined | null): Instant | null {

@@ -1,10 +1,10 @@
 import type { Cache, Cluster, Resource } from '../cluster/port.ts'
-import type { Clock } from '../kernel/clock.ts'
+import { toIso, type Clock, type Instant } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import { keyOf, splitKey, type Key } from '../kernel/names.ts'
 import { createQueue } from '../kernel/queue.ts'
-import type { Kind } from './kind.ts'
+import type { Kind, Simulated } from './kind.ts'
 import { createLooking } from './looking.ts'
 import { ownWrites } from './own-writes.ts'
 import type { Ports, Store } from './ports.ts'
@@ -23,10 +23,23 @@ export interface Engine {
   lookAtAll(): void
   /** What holds the object, by the same rules; null where there is no such object. */
   explain(key: Key): Promise<Why | null>
+  /** What the clock would do to it until then, by the same rules; null where there is no such object. */
+  simulate(key: Key, until: Instant): Promise<Simulation | null>
+  /** Appointments are at the wrong time, and agents may have to come back first: everything is looked at again. */
+  clockJumped(): void
   /** Keys that wait or are worked on: 0 is settled for now. */
   depth(): number
   /** Takes no more, and resolves when what is being done is done. */
   stop(): Promise<void>
+}
+
+export interface Simulation {
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+  readonly from: string
+  readonly until: string
+  readonly changes: readonly (Omit<Simulated, 'at'> & { readonly at: string })[]
 }
 
 export interface EngineOptions {
@@ -59,7 +72,8 @@ export function createEngine(options: EngineOptions): Engine {
   const log = options.log.with({ part: 'reconcile' })
   const kinds = new Map(options.kinds.map((kind) => [kind.kind, kind]))
   const objects = ownWrites(options.ports.cache)
-  const ports: Ports = { ...options.ports, objects, startedAt: clock.now() }
+  const times: Times = { startedAt: clock.now(), clockJumpedAt: null }
+  const ports = portsOf(options.ports, objects, times)
   const waitForProvisioner = new Set<Key>()
   let stopListening: (() => Promise<void>) | null = null
 
@@ -101,12 +115,18 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     async start() {
+      times.startedAt = clock.now()
       options.ports.cache.onChange(changes({ kinds, objects, queue, clock }))
       stopListening = await options.onKeys(told, lookAtAll)
       lookAtAll()
     },
     lookAt: (key) => queue.add(key),
     lookAtAll,
+    clockJumped() {
+      times.clockJumpedAt = clock.now()
+      lookAtAll()
+    },
+    simulate: (key, until) => simulated(kinds, ports, key, clock, until),
     explain: (key) => explained(kinds, ports, key, clock),
     depth: () => queue.depth(),
     async stop() {
@@ -115,6 +135,23 @@ export function createEngine(options: EngineOptions): Engine {
     },
   }
 }
+
+interface Times {
+  startedAt: Instant
+  clockJumpedAt: Instant | null
+}
+
+/** The times are read anew at each look: the clock may jump at any moment. */
+const portsOf = (given: EngineOptions['ports'], objects: Ports['objects'], times: Times): Ports => ({
+  ...given,
+  objects,
+  get startedAt() {
+    return times.startedAt
+  },
+  get clockJumpedAt() {
+    return times.clockJumpedAt
+  },
+})
 
 interface Changing {
   readonly kinds: ReadonlyMap<string, Kind>
@@ -150,6 +187,23 @@ async function explained(kinds: ReadonlyMap<string, Kind>, ports: Ports, key: Ke
   if (!kind || !object) return null
   const { why } = await kind.look(ports, object, clock.now())
   return { kind: kindName, namespace, name, ...why() }
+}
+
+async function simulated(
+  kinds: ReadonlyMap<string, Kind>,
+  ports: Ports,
+  key: Key,
+  clock: Clock,
+  until: Instant,
+): Promise<Simulation | null> {
+  const { kind: kindName, namespace, name } = splitKey(key)
+  const kind = kinds.get(kindName)
+  const object = ports.objects.get(kindName, namespace, name)
+  if (!kind || !object) return null
+  const now = clock.now()
+  const { simulate } = await kind.look(ports, object, now)
+  const changes = simulate(until).map(({ at, wants, reason, message }) => ({ at: toIso(at), wants, reason, message }))
+  return { kind: kindName, namespace, name, from: toIso(now), until: toIso(until), changes }
 }
 
 const keyOfObject = ({ kind, metadata }: Resource): Key => keyOf(kind, metadata.namespace ?? '', metadata.name)

@@ -13,6 +13,14 @@ export interface Acting {
 /** Why, but for the name of the object. */
 export type Reasons = Omit<Why, 'kind' | 'namespace' | 'name'>
 
+/** One thing that the clock would do. */
+export interface Simulated {
+  readonly at: Instant
+  readonly wants: string
+  readonly reason: string
+  readonly message: string
+}
+
 /** What a kind is made of: judgement alone. Order, retries, wakes and status are the engine's. */
 export interface KindParts<Seen, Action extends { readonly do: string }> {
   readonly kind: string
@@ -24,6 +32,8 @@ export interface KindParts<Seen, Action extends { readonly do: string }> {
   /** Idempotent. Answers the object where the action changed it. */
   act(action: Action, acting: Acting): Promise<Resource | undefined>
   why(seen: Seen, now: Instant): Reasons
+  /** Where the clock does something by itself: what, until then. */
+  simulate?(seen: Seen, now: Instant, until: Instant): readonly Simulated[]
   /** Who must look again when what others see of this object changed. */
   related(object: Resource, objects: Objects): readonly Key[]
   /** What others see of it. */
@@ -42,6 +52,7 @@ export interface Look {
   /** Does the actions in order, one a step; the first that fails ends it. */
   act(): AsyncIterable<{ readonly action: string; readonly after: Resource }>
   why(): Reasons
+  simulate(until: Instant): readonly Simulated[]
 }
 
 /** One entry of the table of kinds. */
@@ -66,6 +77,7 @@ export function defineKind<Seen, Action extends { readonly do: string }>(parts: 
           }
         },
         why: () => parts.why(seen, now),
+        simulate: (until) => parts.simulate?.(seen, now, until) ?? [],
       }
     },
   }

@@ -1,7 +1,9 @@
 import type { Cluster, Resource, Writer } from '../cluster/port.ts'
 import type { Instant } from '../kernel/clock.ts'
+import type { Key } from '../kernel/names.ts'
 import type { TemplateFile } from '../../crds/files.ts'
-import type { AgentRow, BuildInput, Job, NewBuild, NewImport, NewJob, ProvisionerRow, VersionRow } from '../store/records.ts'
+import type { ActivitySeen } from '../store/activity.ts'
+import type { AgentRow, BuildInput, Job, LifeRow, NewBuild, NewImport, NewJob, ProvisionerRow, VersionRow } from '../store/records.ts'
 
 /** The objects as they are, our own last writes included. Reads cost nothing. */
 export interface Objects {
@@ -21,8 +23,15 @@ export interface Store {
   versions(templateUid: string, limit: number): Promise<readonly VersionRow[]>
   newestImport(templateUid: string, digest: string): Promise<Job | null>
   isBroughtDown(): Promise<boolean>
-  /** false: another was first; nothing is wrong. */
-  queueBuild(build: NewBuild): Promise<boolean>
+  /** null: it was never used. */
+  activity(workspaceUid: string): Promise<ActivitySeen | null>
+  /** null: nothing is kept of it yet. */
+  life(workspaceUid: string): Promise<LifeRow | null>
+  /** false: it was changed since it was read. */
+  keepLife(workspaceUid: string, workspaceKey: Key, life: LifeRow): Promise<boolean>
+  forgetLife(workspaceUid: string): Promise<void>
+  /** false: another was first, or what is remembered has changed since `lifeRevision`; nothing is wrong. */
+  queueBuild(build: NewBuild, lifeRevision: number | null): Promise<boolean>
   queueImport(job: NewImport): Promise<void>
   queueLook(job: NewJob): Promise<void>
   requestCancel(jobId: string, by: string): Promise<void>
@@ -40,6 +49,8 @@ export interface Ports {
   readonly localUser: BuildInput['owner'] | null
   /** When this controller began to look: agents need a moment to find it. */
   readonly startedAt: Instant
+  /** When the clock last jumped, as after a sleep of the machine. */
+  readonly clockJumpedAt: Instant | null
 }
 
 export const WRITER: Writer = { manager: 'bothy-controller', user: 'bothy-controller' }

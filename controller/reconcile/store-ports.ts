@@ -1,5 +1,7 @@
+import { activityOfAll } from '../store/activity.ts'
 import { agentsOfAll, wishShutdown } from '../store/agents.ts'
 import { buildHistoriesOf, newestLooksOf } from '../store/build-histories.ts'
+import { forgetLife, keepLife, livesOf } from '../store/lives.ts'
 import type { Db } from '../store/pool.ts'
 import { listProvisioners } from '../store/provisioners.ts'
 import { queueBuild, queueImport, queueLook, requestCancel } from '../store/queue-jobs.ts'
@@ -38,8 +40,12 @@ export function storePorts(db: Db): Store {
     version: (templateUid, digest) => version(`${templateUid} ${digest}`),
     versions: (templateUid, limit) => versionsOf(db, templateUid, limit),
     newestImport: (templateUid, digest) => newestImportOf(db, templateUid, digest),
+    activity: batched((uids: readonly string[]) => activityOfAll(db, uids)),
+    life: batched((uids: readonly string[]) => livesOf(db, uids)),
+    keepLife: (uid, key, life) => keepLife(db, uid, key, life),
+    forgetLife: (uid) => forgetLife(db, uid),
     isBroughtDown: async () => (await down()) ?? false,
-    queueBuild: async (build) => (await queueBuild(db, build)).queued,
+    queueBuild: async (build, lifeRevision) => (await queueBuild(db, build, lifeRevision)).queued,
     queueImport: async (job) => void (await queueImport(db, job)),
     queueLook: async (job) => void (await queueLook(db, job)),
     requestCancel: async (jobId, by) => void (await requestCancel(db, jobId, by)),

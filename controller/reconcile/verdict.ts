@@ -8,6 +8,8 @@ export interface Verdict<Action> {
   readonly conditions: readonly GivenCondition[]
   /** Other fields of status, whole. */
   readonly status: Readonly<Record<string, unknown>>
+  /** The same without what is not worth a write of its own: where it stands already, nothing is written. */
+  readonly unhurried?: Readonly<Record<string, unknown>>
   /** When to look again unasked; null: only a change wakes us. */
   readonly wakeAt: Instant | null
 }

@@ -9,6 +9,8 @@ import { mergedConditions, type GivenCondition, type StoredCondition } from './c
 export interface Finding {
   readonly conditions: readonly GivenCondition[]
   readonly status: Readonly<Record<string, unknown>>
+  /** Where this stands already, `status` is not worth a write. */
+  readonly unhurried?: Readonly<Record<string, unknown>>
 }
 
 const CONFLICTS_MAX = 5
@@ -32,6 +34,9 @@ export async function writeStatus(
     // What was judged is the object as it was read: a newer spec has not been looked at yet.
     const wanted = nextStatus(current.status, finding, object, now)
     if (isDeepStrictEqual(wanted, current.status)) return current
+    const { unhurried } = finding
+    if (unhurried && isDeepStrictEqual(nextStatus(current.status, { ...finding, status: unhurried }, object, now), current.status))
+      return current
     await assertLeader()
     const metadata = { resourceVersion: current.metadata.resourceVersion }
     try {

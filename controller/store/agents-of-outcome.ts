@@ -37,6 +37,8 @@ export async function settleAgents(tx: Db, workspaceUid: string, stopped: boolea
        connected_at = case when $2 then null else connected_at end,
        disconnected_at = case when $2 then null else disconnected_at end,
        last_seen_at = case when $2 then null else last_seen_at end,
+       ready_at = case when $2 then null else ready_at end,
+       reported_at = case when $2 then null else reported_at end,
        lifecycle = case when $2 then 'Created' else lifecycle end,
        run_id = case when $2 then null else run_id end,
        message = case when $2 then '' else message end

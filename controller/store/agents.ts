@@ -18,7 +18,8 @@ export interface AgentMade {
 const COLUMNS = `
   id, workspace_uid as "workspaceUid", job_id as "jobId", name, confirmed, manifest, created_at as "createdAt",
   first_connected_at as "firstConnectedAt", connected_at as "connectedAt", disconnected_at as "disconnectedAt",
-  last_seen_at as "lastSeenAt", lifecycle, run_id as "runId", message, version, shutdown_requested_at as "shutdownRequestedAt"`
+  last_seen_at as "lastSeenAt", lifecycle, run_id as "runId", message, version, shutdown_requested_at as "shutdownRequestedAt",
+  reported_at as "reportedAt", ready_at as "readyAt"`
 
 /** In the newest state, or of a build that still runs: nobody else is let in. */
 const ALLOWED = `(confirmed or exists (select from jobs where jobs.id = agents.job_id and jobs.finished_at is null))`
@@ -78,6 +79,7 @@ export function agentConnected(db: Db, id: string, { runId, replica, version }: 
     `update agents set first_connected_at = coalesce(first_connected_at, clock_timestamp()), connected_at = clock_timestamp(),
        last_seen_at = clock_timestamp(), disconnected_at = null, replica = $3, version = $4, run_id = $2,
        lifecycle = case when run_id is distinct from $2 then 'Created' else lifecycle end,
+       ready_at = case when run_id is distinct from $2 then null else ready_at end,
        message = case when run_id is distinct from $2 then '' else message end
      where id = $1`,
     [id, runId, replica, version],
@@ -123,7 +125,8 @@ export function agentReported(db: Db, id: string, runId: string, lifecycle: Agen
   const before = Object.entries(RANK).flatMap(([name, rank]) => (rank < RANK[lifecycle] ? [name] : []))
   return changed(
     db,
-    `update agents set lifecycle = $3, message = $4, last_seen_at = clock_timestamp()
+    `update agents set lifecycle = $3, message = $4, last_seen_at = clock_timestamp(),
+       ready_at = case when $3 in ('Ready', 'StartError', 'StartTimeout') then clock_timestamp() else ready_at end
      where id = $1 and run_id = $2 and lifecycle = any($5::text[])`,
     [id, runId, lifecycle, storable(plain(message), MESSAGE_LENGTH_MAX), before],
   )

@@ -6,15 +6,20 @@ import { JOB_COLUMNS, jobOf, type JobColumns } from './job-rows.ts'
 
 export type Queued =
   | { readonly queued: true; readonly job: Job }
-  | { readonly queued: false; readonly why: 'BuildInProgress' | 'NumberTaken' }
+  | { readonly queued: false; readonly why: 'BuildInProgress' | 'NumberTaken' | 'LifeChanged' }
 
-export async function queueBuild(db: Db, build: NewBuild): Promise<Queued> {
-  const job = await insert(db, 'build', build, build)
+/**
+ * `lifeRevision`: what is remembered of the workspace, as it was when this was decided. If somebody has changed it since,
+ * as by extending a deadline, nothing is queued.
+ */
+export async function queueBuild(db: Db, build: NewBuild, lifeRevision: number | null = null): Promise<Queued> {
+  const job = await insert(db, 'build', build, build, lifeRevision)
   if (job) return { queued: true, job }
   const unfinished = await db.query(`select 1 from jobs where subject_uid = $1 and kind = 'build' and finished_at is null`, [
     build.subject.uid,
   ])
-  return { queued: false, why: unfinished.length > 0 ? 'BuildInProgress' : 'NumberTaken' }
+  if (unfinished.length > 0) return { queued: false, why: 'BuildInProgress' }
+  return { queued: false, why: lifeRevision === null ? 'NumberTaken' : 'LifeChanged' }
 }
 
 /** null: one for this template and digest is queued or running. */
@@ -23,14 +28,22 @@ export const queueImport = (db: Db, job: NewImport): Promise<Job | null> => inse
 /** null: a look or a build of this workspace is in flight, and will tell the same. */
 export const queueLook = (db: Db, job: NewJob): Promise<Job | null> => insert(db, 'look', job, {})
 
-async function insert(db: Db, kind: JobKind, job: NewJob, build: Partial<NewBuild>): Promise<Job | null> {
+async function insert(
+  db: Db,
+  kind: JobKind,
+  job: NewJob,
+  build: Partial<NewBuild>,
+  lifeRevision: number | null = null,
+): Promise<Job | null> {
   const rows = await db.query<JobColumns>(
     `with queued as (
        insert into jobs (kind, subject_uid, subject_namespace, subject_name, number, transition, digest, reason, initiator,
          request_uid, class, labels, inputs, input)
        select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
-       where $1 <> 'look' or not exists (
-         select from jobs where subject_uid = $2 and kind = 'build' and finished_at is null)
+       where ($1 <> 'look' or not exists (
+         select from jobs where subject_uid = $2 and kind = 'build' and finished_at is null))
+         -- The lock makes whoever changes it at this moment come before or after this, as a whole.
+         and ($15::int is null or exists (select from lives where workspace_uid = $2 and revision = $15 for share))
        on conflict do nothing
        returning *
      ), told as (select pg_notify('bothy_jobs', '') from queued)
@@ -50,6 +63,7 @@ async function insert(db: Db, kind: JobKind, job: NewJob, build: Partial<NewBuil
       JSON.stringify(job.labels),
       build.inputs ?? '',
       build.input ? JSON.stringify(build.input) : null,
+      lifeRevision,
     ],
   )
   return rows[0] ? jobOf(rows[0]) : null

@@ -187,6 +187,10 @@ export interface AgentRow {
   readonly version: string
   /** Set when the control plane wants it to run its stop scripts. */
   readonly shutdownRequestedAt: Instant | null
+  /** When it last said what it knows of use. */
+  readonly reportedAt: Instant | null
+  /** When the start scripts of this run ended: nobody can use it before. */
+  readonly readyAt: Instant | null
 }
 
 export type AgentStatus = 'Connecting' | 'Timeout' | 'Disconnected' | 'Connected'
@@ -198,4 +202,58 @@ export interface LogRow {
   readonly stage: string
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly text: string
+}
+
+export type Weekday = 'Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun'
+
+/** When workspaces of a template stop, start and go by themselves. 0 ms: off, or never. */
+export interface PolicyRow {
+  readonly ttlMs: number
+  /** Whether a workspace may choose its own ttl. */
+  readonly ownTtl: boolean
+  readonly activityBumpMs: number
+  readonly idleAfter: { readonly defaultMs: number; readonly minMs: number; readonly maxMs: number }
+  readonly maxHoldMs: number
+  readonly autostart: { readonly allowed: boolean; readonly days: readonly Weekday[] }
+  readonly requirement: { readonly days: readonly Weekday[]; readonly weeks: number }
+  readonly failureTtlMs: number
+  readonly dormantAfterMs: number
+  readonly deleteDormantAfterMs: number
+}
+
+/** What happened to a workspace that its rules must remember. Written whole, by whoever read its revision. */
+export interface LifeRow {
+  /** 0: nothing is kept yet. */
+  readonly revision: number
+  /** The template's policy as it was seen last. */
+  readonly policy: PolicyRow | null
+  /** The number of the start that the deadlines belong to. */
+  readonly deadlineBuild: number | null
+  /** By ttl, moved by use and by people. */
+  readonly deadlineAt: Instant | null
+  /** By a required stop. */
+  readonly maxDeadlineAt: Instant | null
+  /** What the required stop was computed from. */
+  readonly requirement: string | null
+  /** The stop that people were warned of. */
+  readonly warnedAt: Instant | null
+  readonly holdUntil: Instant | null
+  readonly holdReason: string | null
+  readonly holdBy: string | null
+  readonly dormantAt: Instant | null
+  readonly deletingAt: Instant | null
+  readonly deleteDormantAfterMs: number | null
+  /** Counts as use, as leaving dormancy does. */
+  readonly usedAt: Instant | null
+  /** The autostart as it is declared, with its zone, and since when. */
+  readonly schedule: string | null
+  readonly scheduleSeenAt: Instant | null
+  /** The autostart that people were told was missed. */
+  readonly missedAt: Instant | null
+  readonly suspended: boolean
+  /** When the owner was active again. */
+  readonly restoredAt: Instant | null
+  readonly power: 'Auto' | 'Running' | 'Stopped' | null
+  /** When power became Auto. */
+  readonly autoAt: Instant | null
 }

@@ -75,6 +75,13 @@ export const KEEPING: readonly Keeping[] = [
       and not exists (select from versions where versions.digest = template_files.digest)
       and not exists (select from jobs where jobs.digest = template_files.digest and (jobs.kind <> 'import' or jobs.finished_at is null))`,
   },
+  {
+    table: 'activity',
+    keeps: '30 days, and the newest of each kind of a workspace for a year',
+    gone: `${older('until_at', '30 days')} and (${older('until_at', '1 year')} or exists (
+      select from activity later where later.workspace_uid = activity.workspace_uid and later.kind = activity.kind
+        and later.until_at > activity.until_at))`,
+  },
   { table: 'provisioners', keeps: '7 days after it was last seen', gone: older('last_seen_at', '7 days') },
   { table: 'events', keeps: '24 hours', gone: older('last_at', '24 hours') },
   {

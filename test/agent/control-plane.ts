@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { CONNECT_PATH } from '../../agent/protocol.ts'
-import { createConnections, type Connections } from '../../controller/connect/connections.ts'
+import { createConnections, type Connections, type ConnectPorts } from '../../controller/connect/connections.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
@@ -17,8 +17,9 @@ export interface ControlPlane {
 
 export const EXEC_PATH = /^\/apis\/bothy\.dev\/v1alpha1\/namespaces\/([^/]+)\/workspaces\/([^/?]+)\/exec(?:\?agent=(.*))?$/
 
-export async function startControlPlane(db: Db, port = 0): Promise<ControlPlane> {
-  const connections = await createConnections({ db, clock: systemClock, log: silentLog, metrics: createMetrics(), replica: 'standalone' })
+export async function startControlPlane(db: Db, port = 0, barred: ConnectPorts['barred'] = () => null): Promise<ControlPlane> {
+  const metrics = createMetrics()
+  const connections = await createConnections({ db, clock: systemClock, log: silentLog, metrics, replica: 'standalone', barred })
   const server = createServer((_request, answer) => answer.writeHead(404).end())
   server.on('upgrade', (request, socket, head) => {
     const exec = EXEC_PATH.exec(request.url ?? '')

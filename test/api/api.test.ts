@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApi as openDoor, type Api } from '../../controller/api/server.ts'
 import type { ApiPorts, Check, ExecTarget, Listen } from '../../controller/api/ports.ts'
 import { openStandalone, type Standalone } from '../../controller/cluster/standalone.ts'
-import { systemClock } from '../../controller/kernel/clock.ts'
+import { systemClock, toIso } from '../../controller/kernel/clock.ts'
 import { Transient } from '../../controller/kernel/errors.ts'
 import { jsonLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
@@ -53,6 +53,7 @@ const portsOf = (): ApiPorts => ({
     if (name === 'away') throw new Transient('Postgres cannot be reached')
     return { kind, namespace, name, summary: 'as wanted' }
   },
+  simulate: async (namespace, name, until) => (name === 'nobody' ? null : { namespace, name, until, changes: [] }),
   status: async () => ({ workspaces: 1 }),
   down: async (user) => ({ asked: user }),
   exec: (target, _request, socket) => {
@@ -552,6 +553,17 @@ describe('about the control plane', () => {
       summary: 'as wanted',
     })
     expect((await ask('GET', '/apis/bothy.dev/v1alpha1/owners/ada/why')).code).toBe(404)
+    const until = systemClock.now() + 7 * 86_400_000
+    const simulate = (name: string, query: string) => ask('GET', `${WORKSPACES}/${name}/simulate${query}`)
+    expect((await simulate('dev', `?until=${toIso(until)}`)).body).toEqual({
+      namespace: 'default',
+      name: 'dev',
+      until: until - (until % 1000),
+      changes: [],
+    })
+    expect((await simulate('nobody', `?until=${toIso(until)}`)).code).toBe(404)
+    for (const query of ['', '?until=soon', '?until=2020-01-01T00:00:00Z', '?until=2099-01-01T00:00:00Z'])
+      expect((await simulate('dev', query)).code).toBe(400)
     expect((await ask('GET', `${WORKSPACES}/nobody/why`)).code).toBe(404)
   })
 })

@@ -268,6 +268,41 @@ test('start, stop and restart ask once and follow to the answer', async () => {
   expect(asked).toMatchObject({ code: 0, stdout: 'asked: stopping dev\n' })
 })
 
+test('extend and hold say how long, and print the answer', async () => {
+  const ns = await newNamespace()
+  await given(ns, 'dev')
+  for (const [args, spec] of [
+    [['extend', 'dev', '--for', '2d'], { action: 'Extend', for: '172800s' }],
+    [['extend', 'dev', '--until', '2026-11-21T20:00:00+02:00'], { action: 'Extend', until: '2026-11-21T18:00:00Z' }],
+    [['hold', 'dev', '--for', '90m', '--reason', 'a long build'], { action: 'Hold', for: '5400s', reason: 'a long build' }],
+    [['hold', 'dev', '--for', '0s'], { action: 'Hold', for: '0s' }],
+  ] as const) {
+    const asked = plane.bothy([...args, '-n', ns])
+    const request = await answer(ns, 'True', 'Handled', 'It stops at 18:00.')
+    expect(request.spec).toEqual({ workspace: 'dev', ...spec })
+    expect(await asked).toEqual({ code: 0, stdout: `workspace/dev in ${ns}: It stops at 18:00.\n`, stderr: expect.any(String) })
+  }
+  const refused = plane.bothy(['extend', 'dev', '--for', '1m', '-n', ns])
+  await answer(ns, 'False', 'Whatever', 'A deadline is at least 30 minutes ahead.')
+  expect(await refused).toMatchObject({ code: 4, stderr: expect.stringContaining('bothy: A deadline is at least 30 minutes ahead.\n') })
+})
+
+test('simulate prints what the clock would do, for people and for programs', async () => {
+  const asked = await plane.bothy(['simulate', 'workspace/dev', '--until', '2020-01-01T00:00:00Z'])
+  expect(asked.code).toBe(2)
+  expect(asked.stderr).toContain('until must be an instant within the coming year')
+  const told = await plane.bothy(['simulate', 'dev', '--until', '+7d'])
+  expect(told).toMatchObject({ code: 0, stderr: '' })
+  expect(told.stdout.split('\n').slice(1)).toEqual([
+    'DAY  AT                    WANTS    REASON     WHY',
+    'Mon  2026-11-23T09:00:00Z  running  Autostart  Its schedule starts it.',
+    '',
+  ])
+  const json = await plane.bothy(['simulate', 'dev', '-o', 'json'])
+  expect(JSON.parse(json.stdout)).toMatchObject({ changes: [{ at: '2026-11-23T09:00:00Z', wants: 'running', reason: 'Autostart' }] })
+  expect(await plane.bothy(['simulate', 'nobody'])).toMatchObject({ code: 3 })
+})
+
 test('create asks the template what it needs, and makes a workspace', async () => {
   const ns = await newNamespace()
   await cluster.create(

@@ -4,7 +4,7 @@ import { afterAll } from 'vitest'
 import { openApi } from '../../controller/api/server.ts'
 import type { Cluster } from '../../controller/cluster/port.ts'
 import { openStandalone } from '../../controller/cluster/standalone.ts'
-import { systemClock } from '../../controller/kernel/clock.ts'
+import { systemClock, toIso } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
 import type { Db } from '../../controller/store/pool.ts'
@@ -38,6 +38,7 @@ export async function withControlPlane(): Promise<ControlPlane> {
     db,
     checks: [],
     why: async (kind, namespace, name) => whyOf(kind, namespace, name),
+    simulate: async (namespace, name, until) => (name === 'nobody' ? null : simulated(namespace, name, until)),
     status: refuse,
     down: refuse,
     exec: (_target, _request, socket) => socket.destroy(),
@@ -79,6 +80,14 @@ export async function withControlPlane(): Promise<ControlPlane> {
     },
   }
 }
+
+const simulated = (namespace: string, name: string, until: number) => ({
+  kind: 'Workspace',
+  namespace,
+  name,
+  until: toIso(until),
+  changes: [{ at: '2026-11-23T09:00:00Z', wants: 'running', reason: 'Autostart', message: 'Its schedule starts it.' }],
+})
 
 const whyOf = (kind: string, namespace: string, name: string) => ({
   kind,

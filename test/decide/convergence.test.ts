@@ -1,10 +1,11 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { mayBeRunning } from '../../controller/reconcile/workspace/builds.ts'
+import { decide } from '../../controller/reconcile/workspace/decide.ts'
 import type { Seen } from '../../controller/reconcile/workspace/seen.ts'
 import type { Job } from '../../controller/store/records.ts'
 import { turn, type World } from './hands.ts'
-import { agent, build, HOUR, NOW, request, SECOND, silentAgent, template, UID, V2, version, world } from './worlds.ts'
+import { agent, build, DAY, HOUR, MINUTE, NOW, policy, request, SECOND, silentAgent, template, UID, V2, version, world } from './worlds.ts'
 
 /** Any world at all, likely or not. A rule that has not been thought through shows here. */
 const job = fc.record({
@@ -48,13 +49,52 @@ const requests = fc
       ...actions.map((action) =>
         fc
           .integer({ min: 0, max: 3 })
-          .map((seconds) => request(action, { createdAt: NOW - seconds * SECOND, boundUid: seconds === 3 ? null : UID })),
+          .map((seconds) =>
+            request(action, { createdAt: NOW - seconds * SECOND, boundUid: seconds === 3 ? null : UID, forMs: seconds * HOUR }),
+          ),
       ),
     ),
   )
 
+/** What the clock may do, but for what it does again every day. */
+const anyPolicy = fc
+  .record({
+    ttlMs: fc.constantFrom(0, MINUTE, 8 * HOUR),
+    ownTtl: fc.boolean(),
+    activityBumpMs: fc.constantFrom(0, HOUR),
+    idleMs: fc.constantFrom(0, HOUR),
+    failureTtlMs: fc.constantFrom(0, HOUR, 7 * DAY),
+    dormantAfterMs: fc.constantFrom(0, HOUR, 30 * DAY),
+    deleteDormantAfterMs: fc.constantFrom(0, HOUR, 7 * DAY),
+  })
+  .map(({ idleMs, ...over }) => policy({ ...over, idleAfter: { defaultMs: idleMs, minMs: 0, maxMs: 0 } }))
+
+const around = fc.constantFrom(null, NOW - 8 * DAY, NOW - HOUR, NOW - 1, NOW, NOW + 1, NOW + 20 * MINUTE, NOW + DAY)
+
+const anyLife = fc.record({
+  deadlineBuild: fc.constantFrom(null, 1, 2, 3),
+  deadlineAt: around,
+  maxDeadlineAt: around,
+  warnedAt: around,
+  holdUntil: around,
+  dormantAt: fc.constantFrom(null, null, NOW - 8 * DAY, NOW - HOUR),
+  deletingAt: around,
+  deleteDormantAfterMs: fc.constantFrom(null, HOUR),
+  usedAt: around,
+  missedAt: around,
+  suspended: fc.boolean(),
+  power: fc.constantFrom(null, 'Auto', 'Running', 'Stopped'),
+  revision: fc.constantFrom(0, 7),
+})
+
 const anyWorld: fc.Arbitrary<World> = fc
   .record({
+    policy: anyPolicy,
+    life: anyLife,
+    usedAt: fc.constantFrom(null, NOW - 31 * DAY, NOW - HOUR, NOW - SECOND, NOW),
+    ttlMs: fc.constantFrom(null, 0, HOUR),
+    startedAgo: fc.constantFrom(0, 59 * SECOND, HOUR),
+    reports: fc.boolean(),
     power: fc.constantFrom('Auto', 'Running', 'Stopped'),
     updates: fc.constantFrom('Manual', 'Automatic'),
     parameters: fc.constantFrom<Readonly<Record<string, string>>>({}, { cpu: '4' }, { cpu: 'many' }, { memory: '1' }),
@@ -79,18 +119,22 @@ const anyWorld: fc.Arbitrary<World> = fc
     provisioned: fc.constantFrom(true, true, true, false),
     machineIsThere: fc.boolean(),
   })
-  .map(({ suspended, broughtDown, template: tpl, builds: past, requests: asked, agents, provisioned, machineIsThere, ...spec }) => {
+  .map(({ suspended, broughtDown, template: tpl, builds: past, requests: asked, agents, provisioned, machineIsThere, ...more }) => {
+    const { policy: own, life, usedAt, ttlMs, startedAgo, reports, ...spec } = more
     const seen = world({
-      workspace: spec,
-      template: tpl,
+      workspace: { ...spec, schedule: { ttlMs } },
+      template: tpl && { ...tpl, policy: own },
+      life: { ...life, policy: tpl ? null : own },
+      activity: { lastUsedAt: usedAt, sources: [] },
+      controllerStartedAt: NOW - startedAgo,
       versions: [version(), version({ digest: V2 })],
       builds: past,
       requests: asked,
       agents,
       broughtDown,
-      owner: { identity: { name: 'ada', id: 'ada-id', fullName: 'Ada', email: 'ada@localhost' }, suspended },
+      owner: { suspended },
     })
-    return { seen: provisioned ? seen : { ...seen, provisioners: [] }, now: NOW, gone: false, machineIsThere }
+    return { seen: provisioned ? seen : { ...seen, provisioners: [] }, now: NOW, gone: false, machineIsThere, reports }
   })
 
 /** The same world with something about it as a sentence says. */
@@ -99,21 +143,23 @@ const changed = (first: World, over: Omit<Partial<Seen>, 'workspace'>, workspace
   seen: { ...first.seen, provisioners: world().provisioners, ...over, workspace: { ...first.seen.workspace, ...workspace } },
 })
 
-const TURNS_MAX = 60
+const TURNS_MAX = 120
 const QUIET_TURNS = 6
 
 /** Turns until nothing has been done for a while. Throws where that takes too long, or where a turn breaks a promise. */
 function settled(first: World): World {
   let now = first
   let quiet = 0
+  const done: string[] = []
   for (let turns = 0; turns < TURNS_MAX; turns++) {
     const { world: next, actions, problems } = turn(now)
     if (problems.length > 0) throw new Error(`${problems.join('; ')} in ${replay(now)}`)
     quiet = actions.length === 0 ? quiet + 1 : 0
+    done.push(actions.map((action) => action.do).join(' '))
     now = next
     if (quiet >= QUIET_TURNS || now.gone) return now
   }
-  throw new Error(`still acting after ${TURNS_MAX} turns: ${replay(first)}`)
+  throw new Error(`still acting after ${TURNS_MAX} turns (${done.slice(-6).join(', ')}): ${replay(first)}`)
 }
 
 /** Everything a decision was made of: paste it into a test to see it again. */
@@ -127,7 +173,10 @@ test('from any world, with perfect hands, nothing is left to do after a bounded 
 })
 
 test('what is declared Stopped is not running once it has settled', () => {
-  const declaredStopped = anyWorld.map((first) => changed(first, {}, { power: 'Stopped', paused: false, deleting: false }))
+  // What has expired is destroyed, which is tried once a day.
+  const declaredStopped = anyWorld.map((first) =>
+    changed(first, { life: { ...first.seen.life, dormantAt: null } }, { power: 'Stopped', paused: false, deleting: false }),
+  )
   fc.assert(
     fc.property(declaredStopped, (first) => {
       expect(mayBeRunning(settled(first).seen.builds)).toBe(false)
@@ -170,5 +219,48 @@ test('every request is answered once its workspace has settled', () => {
       expect(lostTooOften ? [] : seen.requests.filter(({ answer }) => !answer)).toEqual([])
     }),
     { numRuns: 1500 },
+  )
+})
+
+/** Days of a workspace that the clock starts and stops again and again: it never settles, and never breaks a promise. */
+const anyDays: fc.Arbitrary<World> = fc
+  .tuple(
+    anyWorld,
+    fc.constantFrom(null, '0 9 * * *', '*/30 * * * *', 'CRON_TZ=Europe/Berlin 30 2 * * 0,1', '0 9 1 * *'),
+    fc.constantFrom<Seen['owner']['timezone']>('UTC', 'Australia/Lord_Howe', 'America/New_York'),
+    fc.constantFrom<readonly ('Sun' | 'Wed')[]>([], ['Sun'], ['Wed', 'Sun']),
+    fc.integer({ min: 1, max: 3 }),
+  )
+  .map(([first, autostart, timezone, days, weeks]) => {
+    const { template: tpl, workspace } = first.seen
+    return changed(
+      first,
+      { owner: { ...first.seen.owner, timezone }, template: tpl && { ...tpl, policy: { ...tpl.policy, requirement: { days, weeks } } } },
+      { schedule: { ...workspace.schedule, autostart } },
+    )
+  })
+
+test('whatever the clock does day after day, no promise is broken', () => {
+  fc.assert(
+    fc.property(anyDays, fc.array(fc.nat({ max: 40 }), { maxLength: 8 }), (first, uses) => {
+      let now = first
+      for (let turns = 0; turns < TURNS_MAX && !now.gone; turns++) {
+        // Somebody uses it now and then.
+        const used = uses.includes(turns) ? { ...now, seen: { ...now.seen, activity: { lastUsedAt: now.now, sources: [] } } } : now
+        const { world: next, problems } = turn(used)
+        if (problems.length > 0) throw new Error(`${problems.join('; ')} in ${replay(used)}`)
+        now = next
+      }
+    }),
+    { numRuns: 1500 },
+  )
+})
+
+test('one look at a world says the same as the next look at it', () => {
+  fc.assert(
+    fc.property(anyDays, ({ seen, now }) => {
+      expect(decide(seen, now)).toEqual(decide(structuredClone(seen), now))
+    }),
+    { numRuns: 500 },
   )
 })

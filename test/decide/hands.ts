@@ -1,7 +1,7 @@
 import type { Instant } from '../../controller/kernel/clock.ts'
 import { isInFlight } from '../../controller/reconcile/workspace/builds.ts'
 import { decide, type Action } from '../../controller/reconcile/workspace/decide.ts'
-import type { Seen } from '../../controller/reconcile/workspace/seen.ts'
+import type { AgentSeen, RequestSeen, Seen } from '../../controller/reconcile/workspace/seen.ts'
 import { decide as answer } from '../../controller/reconcile/workspacerequest/decide.ts'
 import { conditionsProblem } from './kstatus.ts'
 import { never } from '../../controller/kernel/errors.ts'
@@ -15,6 +15,8 @@ export interface World {
   readonly gone: boolean
   /** Whether a look finds the machine, and its agent then speaks again. */
   readonly machineIsThere: boolean
+  /** Whether agents say who uses them. */
+  readonly reports: boolean
 }
 
 export interface Turn {
@@ -31,18 +33,32 @@ export function turn(world: World): Turn {
     after = Object.assign({}, after, { seen: applied(after, action), gone: after.gone || action.do === 'remove-finalizer' })
   }
   const known = told(after.seen, verdict, world.now)
-  const answered = { ...known, requests: known.requests.map((request) => answeredBy(known, request, world.now)) }
+  const answered = known.requests.reduce((seen, request) => answeredBy(seen, request, world.now), known)
   const quiet = verdict.actions.length === 0
   const moved = quiet ? finished(answered, world.now) : answered
   // Without anything to do time goes on to the next instant that somebody named.
   const later = quiet && moved === answered && verdict.wakeAt !== null ? Math.max(verdict.wakeAt, world.now + 1) : world.now + SECOND
-  return { world: { ...after, seen: heard(moved, later), now: later }, actions: verdict.actions, problems: problemsOf(verdict, after.seen) }
+  return {
+    world: { ...after, seen: heard(moved, later, world.reports), now: later },
+    actions: verdict.actions,
+    problems: problemsOf(verdict, world, after.seen),
+  }
 }
 
-function problemsOf(verdict: ReturnType<typeof decide>, after: Seen): string[] {
+function problemsOf(verdict: ReturnType<typeof decide>, { seen, now }: World, after: Seen): string[] {
   const kstatus = conditionsProblem(verdict.conditions, 'Ready')
   const inFlight = after.builds.filter(isInFlight).length
-  return [...(kstatus ? [kstatus] : []), ...(inFlight > 1 ? [`${inFlight} builds are in flight`] : [])]
+  const idleStop = verdict.actions.some((action) => action.do === 'queue-build' && action.build.reason === 'Idle')
+  const unheard = seen.agents.filter(({ firstConnectedAt, reportedAt }) => firstConnectedAt !== null && now - (reportedAt ?? 0) > 60_000)
+  return [
+    ...(kstatus ? [kstatus] : []),
+    ...(inFlight > 1 ? [`${inFlight} builds are in flight`] : []),
+    ...(verdict.wakeAt !== null && verdict.wakeAt <= now ? [`it would wake in the past, at ${verdict.wakeAt}`] : []),
+    ...(idleStop && (seen.agents.length === 0 || unheard.length > 0) ? ['it is stopped as idle without fresh evidence'] : []),
+    ...(verdict.actions.some((action) => action.do === 'keep-life' && action.life.revision !== seen.life.revision)
+      ? ['it keeps a row that it has not read']
+      : []),
+  ]
 }
 
 function applied({ seen, now, machineIsThere }: World, action: Action): Seen {
@@ -67,6 +83,8 @@ function applied({ seen, now, machineIsThere }: World, action: Action): Seen {
       }
     case 'wish-shutdown':
       return { ...seen, agents: seen.agents.map((one) => ({ ...one, lifecycle: 'Off', shutdownRequestedAt: now })) }
+    case 'keep-life':
+      return { ...seen, life: { ...action.life, revision: action.life.revision + 1 } }
     case 'emit':
       return seen
     default:
@@ -102,15 +120,24 @@ function finished(seen: Seen, now: Instant): Seen {
   return {
     ...seen,
     builds: seen.builds.map((job) => (job === inFlight ? done : job)),
-    agents: done.transition === 'start' ? [agent({ createdAt: now, firstConnectedAt: now, connectedAt: now, lastSeenAt: now })] : [],
+    agents:
+      done.transition === 'start'
+        ? [agent({ createdAt: now, firstConnectedAt: now, connectedAt: now, lastSeenAt: now, readyAt: now, reportedAt: now })]
+        : [],
   }
 }
 
 /** Who is there says so. */
-const heard = (seen: Seen, now: Instant): Seen => ({
+const heard = (seen: Seen, now: Instant, reports: boolean): Seen => ({
   ...seen,
-  agents: seen.agents.map((one) => (one.status === 'Connected' ? { ...one, lastSeenAt: now } : one)),
+  agents: seen.agents.map((one) => (one.status === 'Connected' ? said(one, now, reports) : one)),
   provisioners: seen.provisioners.map((one) => ({ ...one, lastSeenAt: now })),
+})
+
+const said = (one: AgentSeen, now: Instant, reports: boolean): AgentSeen => ({
+  ...one,
+  lastSeenAt: now,
+  reportedAt: reports ? now : one.reportedAt,
 })
 
 function told(seen: Seen, verdict: ReturnType<typeof decide>, now: Instant): Seen {
@@ -129,15 +156,22 @@ function told(seen: Seen, verdict: ReturnType<typeof decide>, now: Instant): See
     ...seen,
     workspace: {
       ...seen.workspace,
-      before: { conditions: kept, build: newest ? { number: newest.number ?? 0, phase: newest.phase } : null },
+      before: { conditions: kept, build: newest ? { number: newest.number ?? 0, phase: newest.phase } : null, activity: null },
     },
   }
 }
 
-function answeredBy(seen: Seen, request: Seen['requests'][number], now: Instant): Seen['requests'][number] {
-  if (request.answer) return request
+function answeredBy(seen: Seen, request: RequestSeen, now: Instant): Seen {
+  if (request.answer) return seen
   const { name, namespace } = seen.workspace
-  const [succeeded] = answer({ namespace, workspaceName: name, request, answered: null, workspace: seen }, now).conditions
-  if (!succeeded || succeeded.status === 'Unknown') return request
-  return { ...request, answer: { succeeded: succeeded.status === 'True', reason: succeeded.reason } }
+  const { actions, conditions } = answer({ namespace, workspaceName: name, request, answered: null, workspace: seen }, now)
+  const [succeeded] = conditions
+  if (!succeeded || succeeded.status === 'Unknown') return seen
+  const kept = actions.find((action) => action.do === 'keep-life')
+  const answered = { ...request, answer: { succeeded: succeeded.status === 'True', reason: succeeded.reason } }
+  return {
+    ...seen,
+    life: kept ? { ...kept.life, revision: kept.life.revision + 1 } : seen.life,
+    requests: seen.requests.map((one) => (one.uid === request.uid ? answered : one)),
+  }
 }

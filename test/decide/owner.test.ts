@@ -12,11 +12,13 @@ const owner = (name: string, spec: Readonly<Record<string, unknown>>): Resource 
   spec,
 })
 
+const ACTIVE = { suspended: false, timezone: 'UTC', quietHours: '00:00' }
+
 const objects = (...owners: readonly Resource[]) => ({ get: () => undefined, list: () => owners })
 
 test('whoever names no owner belongs to the local user', () => {
-  expect(ownerSeen(objects(), undefined, LOCAL)).toEqual({ identity: LOCAL, suspended: false })
-  expect(ownerSeen(objects(), undefined, null)).toEqual({ identity: null, suspended: false })
+  expect(ownerSeen(objects(), undefined, LOCAL)).toEqual({ identity: LOCAL, suspended: false, timezone: 'UTC', quietHours: '00:00' })
+  expect(ownerSeen(objects(), undefined, null)).toEqual({ identity: null, suspended: false, timezone: 'UTC', quietHours: '00:00' })
 })
 
 test('an owner without an object is active, and the same person at every look', () => {
@@ -29,17 +31,19 @@ test('an owner without an object is active, and the same person at every look', 
       email: 'ada@localhost',
     },
     suspended: false,
+    timezone: 'UTC',
+    quietHours: '00:00',
   })
   expect(ownerSeen(objects(), 'ada', null)).toEqual(seen)
 })
 
 test('an object stands for the user it names, whatever it is called itself', () => {
-  const people = objects(owner('ada', { suspended: false }), owner('grace-1a2b', { user: 'grace@example.com', suspended: true }))
+  const people = objects(owner('ada', ACTIVE), owner('grace-1a2b', { ...ACTIVE, user: 'grace@example.com', suspended: true }))
   expect(['ada', 'grace@example.com', 'grace-1a2b'].map((name) => ownerSeen(people, name, null).suspended)).toEqual([false, true, false])
 })
 
 test('an owner is only looked at', () => {
-  expect([true, false].map((suspended) => decide({ user: 'ada', suspended }))).toEqual([
+  expect([true, false].map((suspended) => decide({ user: 'ada', suspended, timezone: 'UTC' }))).toEqual([
     {
       actions: [],
       conditions: [
@@ -59,5 +63,24 @@ test('an owner is only looked at', () => {
       status: {},
       wakeAt: null,
     },
+  ])
+})
+
+test('quiet hours are in the zone of the owner, or in UTC where that zone does not exist', () => {
+  const people = objects(
+    owner('ada', { ...ACTIVE, timezone: 'Europe/Berlin', quietHours: '03:30' }),
+    owner('bob', { ...ACTIVE, timezone: 'Mars/Base', quietHours: '03:30' }),
+  )
+  expect(
+    ['ada', 'bob', 'eve'].map((name) => ownerSeen(people, name, null)).map(({ timezone, quietHours }) => [timezone, quietHours]),
+  ).toEqual([
+    ['Europe/Berlin', '03:30'],
+    ['UTC', '03:30'],
+    ['UTC', '00:00'],
+  ])
+  const message = 'The zone "Mars/Base" does not exist, UTC counts instead: write one such as Europe/Berlin.'
+  expect(decide({ user: 'bob', suspended: false, timezone: 'Mars/Base' }).conditions).toEqual([
+    { type: 'Ready', status: 'False', reason: 'ScheduleInvalid', message },
+    { type: 'Stalled', status: 'True', reason: 'ScheduleInvalid', message },
   ])
 })

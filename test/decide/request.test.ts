@@ -1,8 +1,26 @@
 import { describe, expect, test } from 'vitest'
-import { decide } from '../../controller/reconcile/workspacerequest/decide.ts'
+import { WEEKDAYS } from '../../controller/kernel/zones.ts'
+import { decide, type Action } from '../../controller/reconcile/workspacerequest/decide.ts'
 import type { Seen as WorkspaceSight, RequestSeen } from '../../controller/reconcile/workspace/seen.ts'
 import { CONTROLLER } from '../../controller/reconcile/workspace/seen.ts'
-import { build, canceled, failed, HOUR, MINUTE, NOW, queued, request, running, SECOND, stop, template, version, world } from './worlds.ts'
+import {
+  build,
+  canceled,
+  failed,
+  HOUR,
+  MINUTE,
+  NOW,
+  policy,
+  queued,
+  request,
+  running,
+  SECOND,
+  stop,
+  template,
+  type Told,
+  version,
+  world,
+} from './worlds.ts'
 
 interface Expected {
   readonly answer: string
@@ -27,10 +45,34 @@ function answered(asked: RequestSeen, sight: WorkspaceSight | null): Expected {
   const [succeeded] = conditions
   return {
     answer: `${succeeded?.status ?? ''} ${succeeded?.reason ?? ''}`,
-    does: actions.map((action) => (action.do === 'cancel-build' ? `cancel ${action.jobId} by ${action.by}` : action.do)),
+    does: actions.map((action) => told(action, sight)),
     wakesInMs: wakeAt === null ? null : wakeAt - NOW,
   }
 }
+
+const minutes = (at: number | null) => ((at ?? 0) - NOW) / MINUTE
+
+function told(action: Action, sight: WorkspaceSight | null): string {
+  switch (action.do) {
+    case 'cancel-build':
+      return `cancel ${action.jobId} by ${action.by}`
+    case 'keep-life': {
+      const { deadlineAt, holdUntil, holdReason } = action.life
+      // When it was asked is told in seconds; a minute is near enough here.
+      if (holdUntil !== sight?.life.holdUntil && holdUntil === null) return 'not held'
+      if (holdUntil !== sight?.life.holdUntil) return `held for ${Math.ceil(minutes(holdUntil))}m${holdReason ? `: ${holdReason}` : ''}`
+      return `deadline in ${Math.ceil(minutes(deadlineAt))}m`
+    }
+    case 'remove':
+      return 'remove'
+  }
+}
+
+/** Started ten minutes ago for eight hours. */
+const withTtl = (over: Told = {}) => world({ builds: [build()], template: template({ policy: policy({ ttlMs: 8 * HOUR }) }), ...over })
+/** The same, and it has to stop at midnight, in sixteen hours. */
+const withRequired = () =>
+  withTtl({ template: template({ policy: policy({ ttlMs: 8 * HOUR, requirement: { days: WEEKDAYS, weeks: 1 } }) }) })
 
 const open = (answer: string): Expected => ({ answer: `Unknown ${answer}`, does: [], wakesInMs: POLL })
 const said = (answer: string, does: readonly string[] = []): Expected => ({ answer, does, wakesInMs: KEPT })
@@ -45,6 +87,12 @@ const own = { requestUid: 'Start-uid' }
 const TABLES: Readonly<Record<string, readonly Row[]>> = {
   Start: [
     ['already running: done at once', request('Start'), world({ builds: [build()] }), said('True Running')],
+    [
+      'dormant, but not stopped yet: it is woken up first',
+      request('Start'),
+      world({ builds: [build()], life: { dormantAt: NOW - HOUR, deleteDormantAfterMs: 0 } }),
+      open('Waiting'),
+    ],
     ['stopped: waits for its start', request('Start'), world({ builds: [stop(), build()] }), open('Waiting')],
     [
       'its build waits for a provisioner',
@@ -194,10 +242,84 @@ const TABLES: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['nothing to cancel', request('CancelBuild'), world({ builds: [build()] }), said('False NothingToCancel')],
   ],
-  'what is not there yet': [
-    ['Extend', request('Extend'), world({ builds: [build()] }), said('False NotAvailable')],
-    ['Hold', request('Hold'), world({ builds: [build()] }), said('False NotAvailable')],
-    ['Approve', request('Approve'), world({ builds: [build()] }), said('False NotAvailable')],
+  'what is not there yet': [['Approve', request('Approve'), world({ builds: [build()] }), said('False NotAvailable')]],
+  Extend: [
+    ['to an instant', request('Extend', { until: NOW + 9 * HOUR }), withTtl(), said('True Extended', ['deadline in 540m'])],
+    ['for so long from when it was asked', request('Extend', { forMs: 2 * HOUR }), withTtl(), said('True Extended', ['deadline in 120m'])],
+    ['a deadline may come closer', request('Extend', { forMs: HOUR }), withTtl(), said('True Extended', ['deadline in 60m'])],
+    [
+      'half an hour ahead, give or take a minute',
+      request('Extend', { until: NOW + 29 * MINUTE }),
+      withTtl(),
+      said('True Extended', ['deadline in 29m']),
+    ],
+    ['less than that', request('Extend', { until: NOW + 29 * MINUTE - 1 }), withTtl(), said('False TooSoon')],
+    ['up to a required stop', request('Extend', { until: NOW + 16 * HOUR }), withRequired(), said('True Extended', ['deadline in 960m'])],
+    ['beyond a required stop', request('Extend', { until: NOW + 16 * HOUR + 1 }), withRequired(), said('False TooLate')],
+    ['without a deadline', request('Extend', { forMs: HOUR }), world({ builds: [build()] }), said('False NoDeadline')],
+    ['asleep', request('Extend', { forMs: HOUR }), withTtl({ builds: [stop(), build()] }), said('False NotRunning')],
+    ['never built', request('Extend', { forMs: HOUR }), withTtl({ builds: [] }), said('False NotRunning')],
+    [
+      'a stop has begun',
+      request('Extend', { forMs: HOUR }),
+      withTtl({ builds: [queued({ number: 2, transition: 'stop' }), build()] }),
+      said('False NotRunning'),
+    ],
+    [
+      'while an update is built',
+      request('Extend', { forMs: HOUR }),
+      withTtl({ builds: [running({ number: 2 }), build()] }),
+      said('True Extended', ['deadline in 60m']),
+    ],
+    ['being deleted', request('Extend', { forMs: HOUR }), withTtl({ workspace: { deleting: true } }), said('False Deleting')],
+    [
+      'paused: it is arithmetic',
+      request('Extend', { forMs: HOUR }),
+      withTtl({ workspace: { paused: true } }),
+      said('True Extended', ['deadline in 60m']),
+    ],
+    [
+      'asked again after a crash it says the same',
+      request('Extend', { forMs: 2 * HOUR, createdAt: NOW - MINUTE }),
+      withTtl({ life: { deadlineAt: NOW - MINUTE + 2 * HOUR } }),
+      said('True Extended', ['deadline in 119m']),
+    ],
+  ],
+  Hold: [
+    [
+      'for so long from when it was asked',
+      request('Hold', { forMs: 2 * HOUR, why: 'a long build' }),
+      withTtl(),
+      said('True Held', ['held for 120m: a long build']),
+    ],
+    [
+      'a newer one replaces it',
+      request('Hold', { forMs: HOUR }),
+      withTtl({ life: { holdUntil: NOW + 5 * HOUR } }),
+      said('True Held', ['held for 60m']),
+    ],
+    ['for 0s ends it', request('Hold', { forMs: 0 }), withTtl({ life: { holdUntil: NOW + HOUR } }), said('True Handled', ['not held'])],
+    ['for 0s without a hold', request('Hold', { forMs: 0 }), withTtl(), said('True Handled')],
+    ['longer than maxHold', request('Hold', { forMs: 24 * HOUR + 1 }), withTtl(), said('False TooLate')],
+    ['asleep', request('Hold', { forMs: HOUR }), withTtl({ builds: [stop(), build()] }), said('True Held', ['held for 60m'])],
+    ['being deleted', request('Hold', { forMs: HOUR }), withTtl({ workspace: { deleting: true } }), said('False Deleting')],
+    [
+      'an older one is answered first',
+      request('Hold', { forMs: HOUR }),
+      withTtl({ requests: [request('Hold', { forMs: HOUR }), request('Extend', { forMs: HOUR, createdAt: NOW - MINUTE })] }),
+      open('Waiting'),
+    ],
+    [
+      'an older one that is answered does not hold it up',
+      request('Hold', { forMs: HOUR }),
+      withTtl({
+        requests: [
+          request('Hold', { forMs: HOUR }),
+          request('Extend', { createdAt: NOW - MINUTE, answer: { succeeded: true, reason: 'Extended' } }),
+        ],
+      }),
+      said('True Held', ['held for 60m']),
+    ],
   ],
   'which workspace': [
     [

@@ -39,6 +39,8 @@ function told(action: Action): string {
       return `tell ${action.happening.reason}`
     case 'queue-look':
       return 'look'
+    case 'keep-life':
+      return 'remember'
     case 'add-finalizer':
     case 'remove-finalizer':
     case 'wish-shutdown':

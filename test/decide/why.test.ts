@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { why } from '../../controller/reconcile/workspace/why.ts'
 import type { Seen } from '../../controller/reconcile/workspace/seen.ts'
-import { agent, build, failed, NOW, running, SECOND, world } from './worlds.ts'
+import { agent, build, failed, HOUR, NOW, policy, running, SECOND, stop, template, type Told as Over, world } from './worlds.ts'
 
 type Told = Omit<ReturnType<typeof why>, 'rules'> & { readonly decides: string | undefined }
 
@@ -9,6 +9,10 @@ function told(seen: Seen): Told {
   const { rules, ...rest } = why(seen, NOW)
   return { ...rest, decides: rules.find(({ decides }) => decides)?.rule }
 }
+
+/** Started nine minutes ago for eight hours. */
+const withTtl = (over: Over) =>
+  world({ builds: [build()], agents: [agent()], template: template({ policy: policy({ ttlMs: 8 * HOUR }) }), ...over })
 
 const WHYS: Readonly<Record<string, readonly [Seen, Told]>> = {
   building: [
@@ -81,6 +85,56 @@ const WHYS: Readonly<Record<string, readonly [Seen, Told]>> = {
       until: null,
       changes: 'A change of its spec, its template or its owner, or a request.',
       decides: undefined,
+    },
+  ],
+  'in use, with a deadline': [
+    withTtl({ activity: { lastUsedAt: NOW - SECOND, sources: [{ kind: 'Ssh', at: NOW - SECOND, by: 'ada' }] } }),
+    {
+      summary:
+        'Workspace dev stays as it is. It is running. It is in use (Ssh, ada). It stops at 2026-11-21T15:51:00Z (Deadline) if nothing else happens.',
+      wants: 'as it is',
+      reason: 'Handled',
+      holds: '',
+      until: '2026-11-21T15:51:00Z',
+      changes: 'Use it, or ask for more time: bothy extend NAME, bothy hold NAME.',
+      decides: undefined,
+    },
+  ],
+  held: [
+    withTtl({ life: { holdUntil: NOW + 9 * HOUR, holdReason: 'a long build' } }),
+    {
+      summary:
+        'Workspace dev stays as it is. It is running. It is held until 2026-11-21T17:00:00Z: a long build. It stops at 2026-11-21T17:00:00Z (Deadline) if nothing else happens.',
+      wants: 'as it is',
+      reason: 'Handled',
+      holds: '',
+      until: '2026-11-21T17:00:00Z',
+      changes: 'Use it, or ask for more time: bothy extend NAME, bothy hold NAME.',
+      decides: undefined,
+    },
+  ],
+  'asleep until its schedule': [
+    world({ builds: [stop({ reason: 'Deadline' }), build()], workspace: { schedule: { autostart: '0 9 * * *' } } }),
+    {
+      summary: 'Workspace dev stays as it is. It is stopped because its time was over. It starts by itself at 2026-11-21T09:00:00Z.',
+      wants: 'as it is',
+      reason: 'Handled',
+      holds: '',
+      until: '2026-11-21T09:00:00Z',
+      changes: 'A change of its spec, its template or its owner, or a request.',
+      decides: undefined,
+    },
+  ],
+  dormant: [
+    world({ builds: [stop({ reason: 'Dormant' }), build()], life: { dormantAt: NOW - HOUR, deleteDormantAfterMs: 0 } }),
+    {
+      summary: 'Workspace dev is to be stopped (Dormant). It is stopped because nobody used it for long (dormant).',
+      wants: 'stopped',
+      reason: 'Dormant',
+      holds: '',
+      until: null,
+      changes: 'Ask for a start: bothy start NAME.',
+      decides: '14: it is dormant',
     },
   ],
 }

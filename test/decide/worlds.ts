@@ -1,7 +1,9 @@
 import type { Instant } from '../../controller/kernel/clock.ts'
 import type { AgentSeen, RequestSeen, Seen, TemplateSeen, WorkspaceSeen } from '../../controller/reconcile/workspace/seen.ts'
 import { startInputs } from '../../controller/reconcile/workspace/inputs.ts'
-import type { Job, TemplateParameter, VersionRow } from '../../controller/store/records.ts'
+import { WEEKDAYS } from '../../controller/kernel/zones.ts'
+import { NO_LIFE, remembering } from '../../controller/reconcile/workspace/life.ts'
+import type { Job, LifeRow, PolicyRow, TemplateParameter, VersionRow } from '../../controller/store/records.ts'
 
 /** Worlds to decide on: a workspace that has everything it needs, and what a sentence changes about it. */
 
@@ -9,6 +11,7 @@ export const NOW: Instant = Date.parse('2026-11-21T08:00:00Z')
 export const SECOND = 1000
 export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE
+export const DAY = 24 * HOUR
 
 export const V1 = `sha256:${'1'.repeat(64)}`
 export const V2 = `sha256:${'2'.repeat(64)}`
@@ -42,6 +45,21 @@ export const version = (over: Partial<VersionRow> = {}): VersionRow => ({
   ...over,
 })
 
+/** Nothing happens by the clock, but that use would move a deadline. */
+export const policy = (over: Partial<PolicyRow> = {}): PolicyRow => ({
+  ttlMs: 0,
+  ownTtl: true,
+  activityBumpMs: HOUR,
+  idleAfter: { defaultMs: 0, minMs: 15 * MINUTE, maxMs: 0 },
+  maxHoldMs: 24 * HOUR,
+  autostart: { allowed: true, days: WEEKDAYS },
+  requirement: { days: [], weeks: 1 },
+  failureTtlMs: 0,
+  dormantAfterMs: 0,
+  deleteDormantAfterMs: 0,
+  ...over,
+})
+
 export const template = (over: Partial<TemplateSeen> = {}): TemplateSeen => ({
   uid: 'template-uid',
   namespace: 'default',
@@ -54,6 +72,7 @@ export const template = (over: Partial<TemplateSeen> = {}): TemplateSeen => ({
   labels: {},
   allowedNamespaces: [],
   deprecated: '',
+  policy: policy(),
   variables: {},
   variablesProblem: null,
   ...over,
@@ -63,6 +82,7 @@ export const workspace = (over: Partial<WorkspaceSeen> = {}): WorkspaceSeen => (
   namespace: 'default',
   name: 'dev',
   uid: UID,
+  createdAt: NOW - DAY,
   deleting: false,
   hasFinalizer: true,
   paused: false,
@@ -72,27 +92,65 @@ export const workspace = (over: Partial<WorkspaceSeen> = {}): WorkspaceSeen => (
   preset: null,
   parameters: {},
   power: 'Auto',
+  schedule: { autostart: null, ttlMs: null, idleAfterMs: null, timezone: null },
   updates: 'Manual',
   approval: 'Auto',
   deletionPolicy: 'Destroy',
-  before: { conditions: [], build: null },
+  before: { conditions: [], build: null, activity: null },
   ...over,
 })
 
-export const world = (over: Omit<Partial<Seen>, 'workspace'> & { readonly workspace?: Partial<WorkspaceSeen> } = {}): Seen => ({
-  owner: { identity: { name: 'ada', id: 'ada-id', fullName: 'Ada', email: 'ada@localhost' }, suspended: false },
-  broughtDown: false,
-  template: template(),
-  versions: [version()],
-  requests: [],
-  builds: [],
-  look: null,
-  agents: [],
-  provisioners: [provisioner()],
-  controllerStartedAt: NOW - HOUR,
-  ...over,
-  workspace: knowing(workspace(over.workspace), over.builds ?? []),
-})
+/** What a sentence does not say is as it has long been: its owner is active, and what is remembered is up to date. */
+export const ADA = {
+  identity: { name: 'ada', id: 'ada-id', fullName: 'Ada', email: 'ada@localhost' },
+  suspended: false,
+  timezone: 'UTC',
+  quietHours: '00:00',
+}
+
+export interface Told extends Omit<Partial<Seen>, 'workspace' | 'owner' | 'life'> {
+  readonly workspace?: Partial<Omit<WorkspaceSeen, 'schedule' | 'before'>> & {
+    readonly schedule?: Partial<WorkspaceSeen['schedule']>
+    readonly before?: Partial<WorkspaceSeen['before']>
+  }
+  readonly owner?: Partial<Seen['owner']>
+  readonly life?: Partial<LifeRow>
+}
+
+export function world(over: Told = {}): Seen {
+  const seen: Seen = {
+    broughtDown: false,
+    template: template(),
+    versions: [version()],
+    requests: [],
+    builds: [],
+    look: null,
+    agents: [],
+    provisioners: [provisioner()],
+    activity: { lastUsedAt: null, sources: [] },
+    controllerStartedAt: NOW - HOUR,
+    clockJumpedAt: null,
+    ...over,
+    owner: { ...ADA, ...over.owner },
+    life: NO_LIFE,
+    workspace: knowing(
+      workspace({
+        ...over.workspace,
+        schedule: { ...workspace().schedule, ...over.workspace?.schedule },
+        before: { ...workspace().before, ...over.workspace?.before },
+      }),
+      over.builds ?? [],
+    ),
+  }
+  return { ...seen, life: { ...longRemembered(seen), ...over.life } }
+}
+
+/** As if it had been looked at a week ago, and again just now. */
+function longRemembered(seen: Seen): LifeRow {
+  const quiet = { ...seen, builds: [], requests: [], activity: { lastUsedAt: null, sources: [] } }
+  const long = { ...remembering(quiet, NOW - 7 * DAY).life, revision: 1, autoAt: null, restoredAt: null }
+  return remembering({ ...seen, requests: [], life: long }, NOW).life
+}
 
 /** Its status tells the newest build already, unless a sentence is about just that. */
 const knowing = (seen: WorkspaceSeen, [newest]: readonly Job[]): WorkspaceSeen =>
@@ -184,6 +242,8 @@ export const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
   lifecycle: 'Ready',
   message: '',
   shutdownRequestedAt: null,
+  readyAt: NOW - 9 * MINUTE,
+  reportedAt: NOW - SECOND,
   status: 'Connected',
   connectionTimeoutMs: 2 * MINUTE,
   ...over,
@@ -198,6 +258,9 @@ export const request = (action: RequestSeen['action'], over: Partial<RequestSeen
   createdAt: NOW - SECOND,
   action,
   boundUid: UID,
+  until: null,
+  forMs: null,
+  why: null,
   declared: false,
   answer: null,
   ...over,

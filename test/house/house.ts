@@ -44,6 +44,7 @@ const HOUSE = ['controller', 'crds', 'agent', 'provider', 'cli']
 const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   pg: { 'controller/store/pool.ts': 'every query passes here, so that failures are translated once' },
   '@marcbachmann/cel-js': { 'crds/schema/cel.ts': 'the engine can be exchanged' },
+  croner: { 'controller/kernel/cron.ts': 'it enumerates; what clocks that change mean is ours' },
   re2js: { 'crds/schema/regex.ts': 'patterns of users run in linear time' },
   yaml: {
     'crds/documents.ts': 'positions, limits and duplicate keys in one place',

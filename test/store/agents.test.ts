@@ -66,6 +66,8 @@ describe('who is let in', () => {
       message: '',
       version: '',
       shutdownRequestedAt: null,
+      reportedAt: null,
+      readyAt: null,
     })
   })
 

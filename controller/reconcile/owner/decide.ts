@@ -1,13 +1,28 @@
+import { isZone } from '../../kernel/zones.ts'
+import type { GivenCondition } from '../../status/conditions.ts'
 import type { Verdict } from '../verdict.ts'
 
 export interface Seen {
   readonly user: string
   readonly suspended: boolean
+  readonly timezone: string
 }
 
 /** Nothing is done to an owner: workspaces look at it. */
-export function decide({ user, suspended }: Seen): Verdict<never> {
-  const message = suspended ? `${user} is suspended: their workspaces are stopped and none of them starts.` : `${user} is active.`
-  const ready = { type: 'Ready', status: suspended ? 'False' : 'True', reason: suspended ? 'Suspended' : 'Handled', message } as const
-  return { actions: [], conditions: [ready], status: {}, wakeAt: null }
+export function decide(seen: Seen): Verdict<never> {
+  return { actions: [], conditions: conditionsOf(seen), status: {}, wakeAt: null }
+}
+
+const ready = (status: GivenCondition['status'], reason: GivenCondition['reason'], message: string): GivenCondition => ({
+  type: 'Ready',
+  status,
+  reason,
+  message,
+})
+
+function conditionsOf({ user, suspended, timezone }: Seen): GivenCondition[] {
+  if (suspended) return [ready('False', 'Suspended', `${user} is suspended: their workspaces are stopped and none of them starts.`)]
+  if (isZone(timezone)) return [ready('True', 'Handled', `${user} is active.`)]
+  const message = `The zone "${timezone}" does not exist, UTC counts instead: write one such as Europe/Berlin.`
+  return [ready('False', 'ScheduleInvalid', message), { type: 'Stalled', status: 'True', reason: 'ScheduleInvalid', message }]
 }

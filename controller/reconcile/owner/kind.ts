@@ -11,7 +11,7 @@ export const owner = defineKind<Seen, never>({
   gatherMs: 0,
   async observe(_, object) {
     if (!isOwner(object)) throw new Error(`${object.kind} ${object.metadata.name} is no owner`)
-    return { user: userOf(object), suspended: object.spec.suspended }
+    return { user: userOf(object), suspended: object.spec.suspended, timezone: object.spec.timezone }
   },
   decide,
   act: async (action) => never(action),
@@ -23,7 +23,7 @@ export const owner = defineKind<Seen, never>({
       reason: ready?.reason ?? 'Handled',
       holds: '',
       until: null,
-      changes: 'A change of spec.suspended.',
+      changes: 'A change of its spec.',
       rules: [{ rule: 'an owner is only looked at', opinion: ready?.message ?? '', decides: true }],
     }
   },

@@ -1,6 +1,7 @@
 import type { Owner } from '../../../crds/types.ts'
 import type { Resource } from '../../cluster/port.ts'
 import { sha256 } from '../../kernel/names.ts'
+import { isZone } from '../../kernel/zones.ts'
 import type { BuildInput } from '../../store/records.ts'
 import type { Objects } from '../ports.ts'
 import type { OwnerSeen } from '../workspace/seen.ts'
@@ -10,13 +11,21 @@ export const isOwner = (object: Resource): object is Resource & Owner => object.
 /** The exact name an object stands for: not every name of a person is a name of an object. */
 export const userOf = ({ metadata, spec }: Resource & Owner): string => spec.user ?? metadata.name
 
+const UNKNOWN = { timezone: 'UTC', quietHours: '00:00' }
+
 /** Whoever owns a workspace. Without an object of their own they are active. */
 export function ownerSeen(objects: Objects, declared: string | undefined, localUser: BuildInput['owner'] | null): OwnerSeen {
   const name = declared ?? localUser?.name
-  if (name === undefined) return { identity: null, suspended: false }
-  const known = objects.list('Owner').find((object) => isOwner(object) && userOf(object) === name)
-  const suspended = known !== undefined && isOwner(known) && known.spec.suspended
-  return { identity: name === localUser?.name ? localUser : identityOf(name), suspended }
+  if (name === undefined) return { identity: null, suspended: false, ...UNKNOWN }
+  const known = objects
+    .list('Owner')
+    .filter(isOwner)
+    .find((object) => userOf(object) === name)
+  const identity = name === localUser?.name ? localUser : identityOf(name)
+  if (!known) return { identity, suspended: false, ...UNKNOWN }
+  const { suspended, timezone, quietHours } = known.spec
+  // What is wrong with its zone is said by the owner; nobody's workspace may stand still for it.
+  return { identity, suspended, timezone: isZone(timezone) ? timezone : UNKNOWN.timezone, quietHours }
 }
 
 /** Everything about a person that we are not told is made of the name, so that it never changes. */

@@ -1,5 +1,6 @@
 import type { Resource } from '../../cluster/port.ts'
-import { never } from '../../kernel/errors.ts'
+import { never, Transient } from '../../kernel/errors.ts'
+import { keyOf } from '../../kernel/names.ts'
 import { withFinalizer, withoutFinalizer } from '../finalizer.ts'
 import type { Acting } from '../kind.ts'
 import type { Action } from './decide.ts'
@@ -11,9 +12,16 @@ export async function act(action: Action, { ports, object }: Acting): Promise<Re
     case 'add-finalizer':
       return withFinalizer(cluster, object, FINALIZER)
     case 'remove-finalizer':
+      await store.forgetLife(object.metadata.uid)
       return withoutFinalizer(cluster, object, FINALIZER)
+    case 'keep-life': {
+      const { kind, metadata } = object
+      const kept = await store.keepLife(metadata.uid, keyOf(kind, metadata.namespace ?? '', metadata.name), action.life)
+      if (!kept) throw new Transient('somebody else changed what is remembered of it meanwhile')
+      return undefined
+    }
     case 'queue-build': {
-      const queued = await store.queueBuild(action.build)
+      const queued = await store.queueBuild(action.build, action.lifeRevision)
       if (queued) for (const happening of action.tells) await cluster.emit(happening)
       return undefined
     }

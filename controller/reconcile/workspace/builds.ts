@@ -38,6 +38,18 @@ export function mayBeRunning(builds: readonly Job[]): boolean {
   return newest !== null && !(newest.phase === 'Succeeded' && newest.transition !== 'start')
 }
 
+/** The start that what runs now is made of: nothing succeeded since that ended it. */
+export function standingStart(builds: readonly Job[]): Job | null {
+  const newest = builds.find(({ phase }) => phase === 'Succeeded') ?? null
+  return isSucceededStart(newest) ? newest : null
+}
+
+/** Nothing was ever made, or all of it was destroyed. */
+export const nothingIsLeft = (builds: readonly Job[]): boolean => {
+  const ran = builds.find((build) => build.startedAt !== null || build.phase === 'Succeeded')
+  return !ran || (ran.transition === 'destroy' && ran.phase === 'Succeeded')
+}
+
 const wasCanceledByPerson = (build: Job): boolean => build.phase === 'Canceled' && build.cancelBy !== null && build.cancelBy !== CONTROLLER
 
 /** Ended without anybody's fault: paced as a failure, but no try. */

@@ -1,5 +1,6 @@
 import { declaredCondition, type GivenCondition } from '../../status/conditions.ts'
 import { capital, failureOf, isSucceededStart, mayBeRunning, newestSettled } from './builds.ts'
+import { declaredSchedule } from './schedule/autostart.ts'
 import type { AgentSeen, Seen } from './seen.ts'
 import type { Step } from './step.ts'
 import type { Want } from './wants.ts'
@@ -14,12 +15,16 @@ export function conditionsOf(seen: Seen, want: Want, step: Step): GivenCondition
   const under = underWay(step, ready)
   const declared = declaredCondition(seen.workspace.sourceError)
   const orphans = orphansOf(seen)
+  const schedule = declaredSchedule(seen)
   return [
     condition('Ready', ready),
     ...(under ? [condition(under.how, { status: 'True', reason: under.reason, message: under.message })] : []),
     condition('Running', runningOf(seen)),
     ...(orphans ? [condition('OrphansPossible', orphans)] : []),
     ...(declared ? [declared] : []),
+    ...(schedule && !schedule.ok
+      ? [condition('Scheduled', { status: 'False', reason: 'ScheduleInvalid', message: schedule.message })]
+      : []),
   ]
 }
 
@@ -72,6 +77,16 @@ function stoppedSays({ builds }: Seen): string {
       return 'It is stopped because its owner is suspended.'
     case 'BroughtDown':
       return 'It was stopped when Bothy was brought down.'
+    case 'Deadline':
+      return 'It is stopped because its time was over.'
+    case 'Idle':
+      return 'It is stopped because nobody used it.'
+    case 'FailedCleanup':
+      return 'It is stopped: its start failed, and what it left was cleaned up.'
+    case 'Dormant':
+      return 'It is stopped because nobody used it for long (dormant).'
+    case 'Expired':
+      return 'What was built is destroyed, since nobody used it for long; a request to start builds it anew.'
     default:
       return 'It is stopped.'
   }

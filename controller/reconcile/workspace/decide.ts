@@ -1,50 +1,77 @@
 import type { Happening } from '../../cluster/port.ts'
 import type { Instant } from '../../kernel/clock.ts'
-import type { NewBuild, NewJob } from '../../store/records.ts'
+import type { LifeRow, NewBuild, NewJob } from '../../store/records.ts'
 import type { Verdict } from '../verdict.ts'
 import { conditionsOf } from './conditions.ts'
 import { happening, happenings } from './happenings.ts'
-import { machineOf } from './machine.ts'
+import { isSame, remembering } from './life.ts'
+import { noticed } from './notices.ts'
 import type { Seen } from './seen.ts'
+import { unhurriedActivity } from './status-clock.ts'
 import { statusOf } from './status.ts'
 import { stepTo, type Step } from './step.ts'
+import { wakeAt } from './wake.ts'
 import { wants } from './wants.ts'
 
 export type Action =
   | { readonly do: 'add-finalizer' }
   | { readonly do: 'remove-finalizer' }
   /** What happened because of it is told only if it was really queued: somebody else may have been first. */
-  | { readonly do: 'queue-build'; readonly build: NewBuild; readonly tells: readonly Happening[] }
+  | {
+      readonly do: 'queue-build'
+      readonly build: NewBuild
+      readonly tells: readonly Happening[]
+      /** What is remembered, as it was decided on: somebody may extend a deadline at this very moment. null: it does not matter. */
+      readonly lifeRevision: number | null
+    }
   | { readonly do: 'cancel-build'; readonly jobId: string }
   | { readonly do: 'queue-look'; readonly look: NewJob }
   | { readonly do: 'wish-shutdown' }
+  | { readonly do: 'keep-life'; readonly life: LifeRow }
   | { readonly do: 'emit'; readonly happening: Happening }
 
-const LOOK_FOR_SILENCE_MS = 60_000
-const LOOK_AT_BUILD_MS = 5_000
-
-export function decide(seen: Seen, now: Instant): Verdict<Action> {
-  const want = wants(seen, now)
+export function decide(observed: Seen, now: Instant): Verdict<Action> {
+  const current = remembering(observed, now)
+  const want = wants(current, now)
+  const { life, told } = noticed(current, want, now)
+  const seen = { ...current, life }
+  const keeps = !isSame(life, observed.life)
   const step = stepTo(want, seen, now)
   const conditions = conditionsOf(seen, want, step)
   const runningNow = conditions.some(({ type, status }) => type === 'Running' && status === 'True')
-  const told = happenings(seen, step, now).map((happening): Action => ({ do: 'emit', happening }))
+  const unhurried = unhurriedActivity(seen, now)
   return {
-    actions: [...told, ...actionsOf(seen, step)],
+    actions: [
+      ...(keeps ? kept(seen) : []),
+      ...[...told, ...happenings(seen, step, now)].map(emitted),
+      ...actionsOf(seen, step, keeps ? life.revision + 1 : life.revision),
+    ],
     conditions,
-    status: statusOf(seen, want, step, runningNow),
+    status: statusOf(seen, want, step, runningNow, now),
+    ...(unhurried ? { unhurried: statusOf(unhurried, want, step, runningNow, now) } : {}),
     wakeAt: wakeAt(seen, step, now),
   }
 }
 
-function actionsOf(seen: Seen, step: Step): Action[] {
+const emitted = (happening: Happening): Action => ({ do: 'emit', happening })
+
+/** What is remembered is written before anything is done or told because of it. */
+const kept = (seen: Seen): Action[] => [...ownFirst(seen), { do: 'keep-life', life: seen.life }]
+
+/** What people can move while it is being decided. */
+const byTheClock = ({ reason }: NewBuild): boolean => reason === 'Deadline' || reason === 'Idle'
+
+function actionsOf(seen: Seen, step: Step, revision: number): Action[] {
   switch (step.is) {
     case 'settled':
     case 'building':
     case 'held':
       return []
     case 'queue':
-      return [...ownFirst(seen), { do: 'queue-build', build: step.build, tells: toldWith(seen, step) }]
+      return [
+        ...ownFirst(seen),
+        { do: 'queue-build', build: step.build, tells: toldWith(seen, step), lifeRevision: byTheClock(step.build) ? revision : null },
+      ]
     case 'cancel':
       return [{ do: 'cancel-build', jobId: step.build.id }]
     case 'look':
@@ -75,22 +102,4 @@ function released(seen: Seen, gaveUp: boolean): Action[] {
   const note = 'Given up as asked (annotation bothy.dev/abandon): what was built may still exist.'
   const told: Action[] = gaveUp ? [{ do: 'emit', happening: happening(seen, 'Warning', 'Abandoned', 'Delete', note) }] : []
   return [...told, { do: 'remove-finalizer' }]
-}
-
-/** The next instant at which the same facts would be judged differently. */
-function wakeAt(seen: Seen, step: Step, now: Instant): Instant | null {
-  const instants: Instant[] = []
-  if ((step.is === 'held' || step.is === 'shutdown') && step.until !== null) instants.push(step.until)
-  // Its provisioner wakes us with every step; this is for the notification that was lost.
-  if (step.is === 'building' || step.is === 'cancel') instants.push(now + LOOK_AT_BUILD_MS)
-  const machine = machineOf(seen)
-  if ((machine.is === 'silent' || machine.is === 'present') && machine.lookAt !== null) {
-    instants.push(machine.lookAt > now ? machine.lookAt : now + LOOK_FOR_SILENCE_MS)
-  }
-  for (const agent of seen.agents) {
-    // A holder of the connection that died tells nobody that the agent fell silent.
-    if (agent.status === 'Connected') instants.push((agent.lastSeenAt ?? now) + LOOK_FOR_SILENCE_MS)
-    if (agent.status === 'Connecting' && agent.connectionTimeoutMs > 0) instants.push(agent.createdAt + agent.connectionTimeoutMs + 1)
-  }
-  return instants.length > 0 ? Math.min(...instants) : null
 }

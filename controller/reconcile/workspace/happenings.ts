@@ -55,8 +55,11 @@ function succeeded(build: Job): [Happening['type'], Reason, string, string] | nu
         : ['Normal', 'Started', 'Start', `Started by ${by}.`]
     case 'stop':
       return ['Normal', 'Stopped', 'Stop', `Stopped by ${by}.`]
-    // Its object goes at once; the audit keeps what was removed.
     case 'destroy':
+      // Of what was deleted the object goes at once; the audit keeps what was removed.
+      return build.reason === 'Expired'
+        ? ['Normal', 'Expired', 'Destroy', `Its infrastructure was destroyed by ${by}; the object stays.`]
+        : null
     case null:
       return null
   }

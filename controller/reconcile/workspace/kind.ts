@@ -4,6 +4,7 @@ import { isWorkspaceRequest } from '../workspacerequest/seen.ts'
 import { act } from './act.ts'
 import { decide } from './decide.ts'
 import { isWorkspace, observe } from './observe.ts'
+import { simulate } from './simulate.ts'
 import { why } from './why.ts'
 
 export const workspace = defineKind({
@@ -14,6 +15,7 @@ export const workspace = defineKind({
   decide,
   act,
   why,
+  simulate: (seen, now, until) => simulate(seen, now, until, []),
   related(object, objects): readonly Key[] {
     if (!isWorkspace(object)) return []
     const { metadata, spec } = object

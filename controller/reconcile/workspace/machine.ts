@@ -20,7 +20,7 @@ export type Machine =
 const SILENT_MS = 5_000
 /** An agent that never connected may still be on its way: a machine needs time to boot. */
 const NEVER_HEARD_MS = 30_000
-/** After a start of the controller nobody is connected: agents get a moment to dial in. */
+/** After a start of the controller, or a sleep of the whole machine, nobody is connected: agents get a moment to dial in. */
 const AFTER_START_MS = 3_000
 const LOOK_AGAIN_FIRST_MS = 10_000
 const LOOK_AGAIN_MOST_MS = 600_000
@@ -36,7 +36,10 @@ export function machineOf(seen: Seen): Machine {
   if (!look)
     return {
       is: 'silent',
-      lookAt: Math.max(seen.controllerStartedAt + AFTER_START_MS, Math.min(...silent.map((agent) => firstLookAt(agent, builtAt)))),
+      lookAt: Math.max(
+        Math.max(seen.controllerStartedAt, seen.clockJumpedAt ?? 0) + AFTER_START_MS,
+        Math.min(...silent.map((agent) => firstLookAt(agent, builtAt))),
+      ),
     }
   return judged(look, since)
 }

@@ -1,6 +1,7 @@
 import type { Workspace } from '../../../crds/types.ts'
 import type { Resource } from '../../cluster/port.ts'
-import type { Instant } from '../../kernel/clock.ts'
+import { fromIso, type Instant } from '../../kernel/clock.ts'
+import { durationMs } from '../../kernel/durations.ts'
 import { statusOf } from '../../store/agent-status.ts'
 import type { AgentRow, Job, VersionRow } from '../../store/records.ts'
 import { storedConditions } from '../../status/write.ts'
@@ -8,6 +9,7 @@ import { ownerSeen } from '../owner/seen.ts'
 import type { Ports } from '../ports.ts'
 import { requestsOf } from '../workspacerequest/seen.ts'
 import { isSucceededStart, newestStart } from './builds.ts'
+import { NO_LIFE } from './life.ts'
 import { FINALIZER, type AgentSeen, type Seen, type TemplateSeen, type WorkspaceSeen } from './seen.ts'
 import { templateSeen } from './template-seen.ts'
 
@@ -19,12 +21,14 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
   const { uid } = object.metadata
   const workspace = workspaceSeen(object)
   const template = templateSeen(objects.get('Template', workspace.template.namespace, workspace.template.name))
-  const [builds, look, agents, provisioners, broughtDown] = await Promise.all([
+  const [builds, look, agents, provisioners, broughtDown, activity, life] = await Promise.all([
     store.builds(uid),
     store.newestLook(uid),
     store.agents(uid),
     store.provisioners(),
     store.isBroughtDown(),
+    store.activity(uid),
+    store.life(uid),
   ])
   return {
     workspace,
@@ -37,7 +41,10 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
     look,
     agents: agents.filter(({ confirmed }) => confirmed).map((agent) => agentSeen(agent, now)),
     provisioners,
+    activity: activity ?? { lastUsedAt: null, sources: [] },
+    life: life ?? NO_LIFE,
     controllerStartedAt: ports.startedAt,
+    clockJumpedAt: ports.clockJumpedAt,
   }
 }
 
@@ -48,6 +55,7 @@ function workspaceSeen({ metadata, spec, status }: Resource & Workspace): Worksp
     namespace,
     name: metadata.name,
     uid: metadata.uid,
+    createdAt: fromIso(metadata.creationTimestamp) ?? 0,
     deleting: metadata.deletionTimestamp !== undefined,
     hasFinalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
     paused: annotations['bothy.dev/paused'] === 'true',
@@ -57,15 +65,29 @@ function workspaceSeen({ metadata, spec, status }: Resource & Workspace): Worksp
     preset: spec.preset ?? null,
     parameters: spec.parameters,
     power: spec.power,
+    schedule: {
+      autostart: spec.schedule.autostart ?? null,
+      ttlMs: givenMs(spec.schedule.ttl),
+      idleAfterMs: givenMs(spec.schedule.idleAfter),
+      timezone: spec.schedule.timezone ?? null,
+    },
     updates: spec.updates,
     approval: spec.approval,
     deletionPolicy: spec.deletionPolicy,
     before: {
       conditions: storedConditions(status),
       build: status?.build ? { number: status.build.number, phase: status.build.phase } : null,
+      activity: status?.activity ? activityBefore(status.activity) : null,
     },
   }
 }
+
+const activityBefore = ({ lastUsedAt, sources = [] }: NonNullable<NonNullable<Workspace['status']>['activity']>): Seen['activity'] => ({
+  lastUsedAt: fromIso(lastUsedAt),
+  sources: sources.map(({ kind, at, by = '' }) => ({ kind, at: fromIso(at) ?? 0, by })),
+})
+
+const givenMs = (text: string | undefined): number | null => (text === undefined ? null : durationMs(text))
 
 /** The version to start with, the active one and the one it runs: few, and mostly one. */
 async function versionsNeeded(
@@ -96,6 +118,8 @@ const agentSeen = (agent: AgentRow, now: Instant): AgentSeen => ({
   lifecycle: agent.lifecycle,
   message: agent.message,
   shutdownRequestedAt: agent.shutdownRequestedAt,
+  readyAt: agent.readyAt,
+  reportedAt: agent.reportedAt,
   status: statusOf(agent, now),
   connectionTimeoutMs: agent.manifest.connectionTimeoutSeconds * 1000,
 })

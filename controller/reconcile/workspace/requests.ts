@@ -19,7 +19,7 @@ export interface Refusal {
 export const isPowerRequest = (request: RequestSeen): request is PowerRequest =>
   request.action === 'Start' || request.action === 'Stop' || request.action === 'Restart'
 
-/** Why a request that came to this workspace now is not done. Extend, Hold and Approve need parts that are not there yet. */
+/** Why a request that came to this workspace now is not done. Approve needs a part that is not there yet. */
 export function refusalOf(request: RequestSeen, seen: Seen): Refusal | null {
   const { workspace, owner } = seen
   const name = `Workspace ${workspace.name}`
@@ -42,11 +42,9 @@ export function refusalOf(request: RequestSeen, seen: Seen): Refusal | null {
       return null
     case 'Extend':
     case 'Hold':
+      return workspace.deleting ? { reason: 'Deleting', message: `${name} is being deleted.` } : null
     case 'Approve':
-      return {
-        reason: 'NotAvailable',
-        message: `${request.action} is not available yet: workspaces have no deadline and no plan to wait for.`,
-      }
+      return { reason: 'NotAvailable', message: 'Approve is not available yet: workspaces have no plan to wait for.' }
     case 'CancelBuild':
       return null
   }

@@ -1,6 +1,7 @@
 import type { StoredCondition } from '../../status/conditions.ts'
 import type { Instant } from '../../kernel/clock.ts'
-import type { AgentRow, AgentStatus, BuildInput, Job, ProvisionerRow, VersionRow } from '../../store/records.ts'
+import type { ActivitySeen } from '../../store/activity.ts'
+import type { AgentRow, AgentStatus, BuildInput, Job, LifeRow, PolicyRow, ProvisionerRow, VersionRow } from '../../store/records.ts'
 
 /** Everything a workspace's rules may look at, as plain data. What is not in here cannot influence a decision. */
 export interface Seen {
@@ -19,13 +20,20 @@ export interface Seen {
   /** Agents of the newest state. */
   readonly agents: readonly AgentSeen[]
   readonly provisioners: readonly ProvisionerRow[]
+  /** Who used it, and when. */
+  readonly activity: ActivitySeen
+  /** What its rules remember, as it was kept last. */
+  readonly life: LifeRow
   readonly controllerStartedAt: Instant
+  /** When the clock last jumped: agents may speak before anything is stopped. */
+  readonly clockJumpedAt: Instant | null
 }
 
 export interface WorkspaceSeen {
   readonly namespace: string
   readonly name: string
   readonly uid: string
+  readonly createdAt: Instant
   readonly deleting: boolean
   readonly hasFinalizer: boolean
   readonly paused: boolean
@@ -36,6 +44,13 @@ export interface WorkspaceSeen {
   readonly preset: string | null
   readonly parameters: Readonly<Record<string, string>>
   readonly power: 'Auto' | 'Running' | 'Stopped'
+  readonly schedule: {
+    readonly autostart: string | null
+    /** null: what the template says. 0: never. */
+    readonly ttlMs: number | null
+    readonly idleAfterMs: number | null
+    readonly timezone: string | null
+  }
   readonly updates: 'Manual' | 'Automatic'
   readonly approval: 'Auto' | 'Plan' | 'PlanIfDestroys'
   readonly deletionPolicy: 'Destroy' | 'Orphan'
@@ -43,6 +58,7 @@ export interface WorkspaceSeen {
   readonly before: {
     readonly conditions: readonly StoredCondition[]
     readonly build: { readonly number: number; readonly phase: string } | null
+    readonly activity: ActivitySeen | null
   }
 }
 
@@ -50,6 +66,9 @@ export interface OwnerSeen {
   /** null: nobody is named, and there is no local user to stand in. */
   readonly identity: BuildInput['owner'] | null
   readonly suspended: boolean
+  readonly timezone: string
+  /** HH:MM, in that zone. */
+  readonly quietHours: string
 }
 
 export interface TemplateSeen {
@@ -65,6 +84,7 @@ export interface TemplateSeen {
   readonly labels: Readonly<Record<string, string>>
   readonly allowedNamespaces: readonly string[]
   readonly deprecated: string
+  readonly policy: PolicyRow
   readonly variables: Readonly<Record<string, string>>
   /** A variable whose value could not be found. */
   readonly variablesProblem: string | null
@@ -80,6 +100,11 @@ export interface RequestSeen {
   /** The workspace it was bound to at first sight. */
   readonly boundUid: string | null
   readonly declared: boolean
+  /** Of Extend and Hold. */
+  readonly until: Instant | null
+  readonly forMs: number | null
+  /** What a hold is for. */
+  readonly why: string | null
   readonly answer: { readonly succeeded: boolean; readonly reason: string } | null
 }
 
@@ -95,6 +120,8 @@ export interface AgentSeen extends Pick<
   | 'lifecycle'
   | 'message'
   | 'shutdownRequestedAt'
+  | 'readyAt'
+  | 'reportedAt'
 > {
   readonly status: AgentStatus
   readonly connectionTimeoutMs: number

@@ -2,6 +2,7 @@ import { toIso, type Instant } from '../../kernel/clock.ts'
 import type { Job, Transition } from '../../store/records.ts'
 import { buildInFlight, capital, isSucceededStart, mayBeRunning, newestSettled, newestStart } from './builds.ts'
 import type { Seen } from './seen.ts'
+import { activityOf, scheduleOf } from './status-clock.ts'
 import type { Step } from './step.ts'
 import type { Want } from './wants.ts'
 
@@ -11,13 +12,15 @@ const AGENTS_MAX = 32
 const OUTPUTS_MAX = 100
 const MESSAGE_LENGTH_MAX = 1000
 
-export function statusOf(seen: Seen, want: Want, step: Step, runningNow: boolean): Readonly<Record<string, unknown>> {
+export function statusOf(seen: Seen, want: Want, step: Step, runningNow: boolean, now: Instant): Readonly<Record<string, unknown>> {
   const build = seen.builds[0]
   const start = newestStart(seen.builds)
   return {
     ...(seen.owner.identity ? { owner: seen.owner.identity.name } : {}),
     state: stateOf(seen, want, step, runningNow),
     power: powerOf(seen),
+    ...scheduleOf(seen, now),
+    ...activityOf(seen),
     ...(build ? { build: buildStatus(build) } : {}),
     ...(start ? { template: templateStatus(seen, start.digest) } : {}),
     ...(seen.agents.length > 0
@@ -36,13 +39,23 @@ function stateOf(seen: Seen, want: Want, step: Step, runningNow: boolean): strin
   if (step.is === 'queue') return step.build.transition === 'start' ? 'Queued' : 'Stopping'
   if (step.is === 'shutdown') return 'Stopping'
   const newest = newestSettled(seen.builds)
-  if (!newest) return step.is === 'settled' ? 'Stopped' : 'Pending'
+  if (!newest) return neverBuilt(seen, step)
   if (newest.phase !== 'Succeeded') {
     if (step.is !== 'held' || step.how === 'Stalled') return 'Failed'
     return newest.transition === 'start' ? 'Pending' : 'Stopping'
   }
-  if (!mayBeRunning(seen.builds)) return step.is === 'held' ? 'Pending' : 'Stopped'
+  if (!mayBeRunning(seen.builds)) return step.is === 'held' ? 'Pending' : asleep(seen, newest)
   return runningNow || seen.agents.every(({ firstConnectedAt }) => firstConnectedAt !== null) ? 'Running' : 'Starting'
+}
+
+function neverBuilt({ life }: Seen, step: Step): string {
+  if (life.dormantAt !== null) return 'Dormant'
+  return step.is === 'settled' ? 'Stopped' : 'Pending'
+}
+
+function asleep({ life }: Seen, { transition }: Job): string {
+  if (life.dormantAt === null) return 'Stopped'
+  return transition === 'destroy' ? 'Expired' : 'Dormant'
 }
 
 function stateDuring(build: Job): string {

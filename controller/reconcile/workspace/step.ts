@@ -9,6 +9,7 @@ import {
   mayBeRunning,
   newestSettled,
   newestSucceededStart,
+  nothingIsLeft,
   paceOf,
   type Pace,
 } from './builds.ts'
@@ -16,7 +17,8 @@ import { inputsChanged, startInputs } from './inputs.ts'
 import { machineOf } from './machine.ts'
 import { missingProvisioner } from './provisioner.ts'
 import type { Seen } from './seen.ts'
-import { isOutOfTries, startPace, type Want } from './wants.ts'
+import { isOutOfTries, startPace } from './pace.ts'
+import type { Want } from './wants.ts'
 
 /** The next step from what is to what is wanted. One at a time: its own outcome brings the next look. */
 export type Step =
@@ -81,7 +83,7 @@ function startIsHeld(want: Want, inputs: string, lost: boolean, seen: Seen, now:
     return stalled('NotAvailable', 'The update needs an approved plan (approval), and plans cannot be approved yet.')
   }
   const pace = startPace(seen, inputs, want.request)
-  const failed = pace.failures[0]
+  const failed = want.anew ? undefined : pace.failures[0]
   if (failed && isOutOfTries(seen, inputs, want.request)) return givenUp(failed)
   if (want.until !== null && want.until > now) return retrying(pace, want.until)
   const recent = seen.builds.filter((build) => build.reason === 'MachineLost' && build.queuedAt > now - HOUR_MS)
@@ -113,11 +115,6 @@ const toldToEnd = (build: Job, want: Want): Step =>
   build.transition === 'start' && want.cancelsStart && build.cancelRequestedAt === null
     ? { is: 'cancel', build }
     : { is: 'building', build }
-
-const nothingIsLeft = (builds: readonly Job[]): boolean => {
-  const ran = builds.find((build) => build.startedAt !== null || build.phase === 'Succeeded')
-  return !ran || (ran.transition === 'destroy' && ran.phase === 'Succeeded')
-}
 
 function towardsGone(want: Want, seen: Seen, now: Instant): Step {
   const { workspace, builds } = seen

@@ -1,6 +1,7 @@
 import type { Template } from '../../../crds/types.ts'
 import type { Resource } from '../../cluster/port.ts'
 import { storedConditions } from '../../status/write.ts'
+import { policyOf } from './schedule/policy.ts'
 import type { TemplateSeen } from './seen.ts'
 
 export const isTemplate = (object: Resource): object is Resource & Template => object.kind === 'Template'
@@ -25,6 +26,7 @@ export function templateSeen(object: Resource | undefined): TemplateSeen | null 
     labels: spec.provisioner.labels,
     allowedNamespaces: spec.allowedNamespaces,
     deprecated: spec.deprecated ?? '',
+    policy: policyOf(spec),
     variables,
     variablesProblem: problem,
   }

@@ -2,10 +2,22 @@ import type { Instant } from '../../kernel/clock.ts'
 import { never } from '../../kernel/errors.ts'
 import type { Reason } from '../../kernel/reasons.ts'
 import { sentenceOf, type Explanation } from '../verdict.ts'
-import { mayBeRunning, newestSettled, paceOf, START_TRIES_MAX } from './builds.ts'
+import { mayBeRunning, newestSettled, paceOf, standingStart } from './builds.ts'
+import {
+  autostartIsDue,
+  deadlineHasPassed,
+  failedStartIsCleanedUp,
+  itHasExpired,
+  itIsDormant,
+  itIsUnused,
+  nobodyUsesIt,
+  stopIsRequired,
+} from './clock-rules.ts'
 import { inputsChanged, startInputs } from './inputs.ts'
 import { machineOf } from './machine.ts'
+import { isOutOfTries, startPace } from './pace.ts'
 import { askedFor, openPowerRequest, type PowerRequest } from './requests.ts'
+import { deadlines } from './schedule/stops.ts'
 import type { Seen } from './seen.ts'
 
 export type Wanted = 'running' | 'stopped' | 'destroyed' | 'gone' | 'as it is'
@@ -22,6 +34,10 @@ export interface Opinion {
   readonly request?: PowerRequest
   /** How long stop scripts may take at most. */
   readonly scriptsMs?: number
+  /** It becomes dormant with this. */
+  readonly fallsAsleep?: boolean
+  /** A first try, whatever failed before. */
+  readonly anew?: boolean
 }
 
 export interface Want extends Opinion {
@@ -87,7 +103,10 @@ function failedBuildIsTriedAgain(seen: Seen): Opinion | null {
   }
 }
 
-function machineIsLost(seen: Seen): Opinion | null {
+function machineIsLost(seen: Seen, now: Instant): Opinion | null {
+  // What is over is not begun again, though a hold or a restart of the controller keeps it from being stopped just now.
+  const { deadlineAt, maxDeadlineAt } = deadlines(seen)
+  if (Math.min(deadlineAt ?? Infinity, maxDeadlineAt ?? Infinity) <= now) return null
   return machineOf(seen).is === 'lost' ? { wants: 'running', reason: 'MachineLost', message: 'Its machine is gone.' } : null
 }
 
@@ -108,10 +127,7 @@ function workspaceWasNeverBuilt({ builds }: Seen): Opinion | null {
   return newestSettled(builds) ? null : { wants: 'running', reason: 'Created', message: 'It was never built.' }
 }
 
-/**
- * The specification of when a workspace runs: the first that has an opinion wins. The numbers are those of the whole
- * order; where one is named without a rule, that rule belongs between its neighbours and comes with the clock.
- */
+/** The specification of when a workspace runs: the first that has an opinion wins. */
 export const RULES: readonly (readonly [number: string, rule: Rule])[] = [
   // Deleting wins over everything: an object that is going away must not start anything.
   ['1', workspaceIsBeingDeleted],
@@ -120,22 +136,25 @@ export const RULES: readonly (readonly [number: string, rule: Rule])[] = [
   ['down', bothyIsBroughtDown],
   // After suspended: a suspended owner cannot hide behind a pause.
   ['3', workspaceIsPaused],
-  // 4: expired
+  // Before power: Stopped, which would keep for ever what nobody wants.
+  ['4', itHasExpired],
   ['5', powerIsStopped],
   // Before power: Running, which a restart works under; a Stop is refused there.
   ['6', somebodyAsked],
-  // 7: required stop
+  // Before power: Running, which starts it again at once; after requests, so that a person's wish is done first.
+  ['7', stopIsRequired],
   ['8', powerIsRunning],
   // Before the rules of the clock: what began is finished first.
   ['9', failedBuildIsTriedAgain],
-  // 10: deadline
-  // 11: idle
+  ['10', deadlineHasPassed],
+  ['11', nobodyUsesIt],
   ['12', machineIsLost],
-  // 13: failed clean-up
-  // 14: dormant
-  // 15: unused
+  ['13', failedStartIsCleanedUp],
+  // Before everything that starts: only somebody who wants it wakes what is dormant.
+  ['14', itIsDormant],
+  ['15', itIsUnused],
   ['16', inputsHaveChanged],
-  // 17: autostart due
+  ['17', autostartIsDue],
   // After everything that has an opinion about a workspace that was stopped for another reason.
   ['up', bothyIsUpAgain],
   ['18', workspaceWasNeverBuilt],
@@ -167,8 +186,12 @@ export function explained(seen: Seen, now: Instant): Explanation[] {
   })
 }
 
+/** An expired workspace costs nothing but what is left of it. */
+const EXPIRED_AGAIN_MS = 24 * 3_600_000
+
 /** A failed transition is not made again before this. */
 function untilOf(seen: Seen, opinion: Opinion): Instant | null {
+  if (opinion.anew) return null
   switch (opinion.wants) {
     case 'running': {
       const inputs = startInputs(seen)
@@ -176,7 +199,10 @@ function untilOf(seen: Seen, opinion: Opinion): Instant | null {
     }
     case 'stopped':
       return paceOf(seen.builds, 'stop', () => true).nextAt
-    case 'destroyed':
+    case 'destroyed': {
+      const [failed] = paceOf(seen.builds, 'destroy', () => true).failures
+      return failed ? (failed.finishedAt ?? failed.queuedAt) + EXPIRED_AGAIN_MS : null
+    }
     case 'gone':
       return paceOf(seen.builds, 'destroy', () => true).nextAt
     case 'as it is':
@@ -186,17 +212,10 @@ function untilOf(seen: Seen, opinion: Opinion): Instant | null {
   }
 }
 
-/** Failed starts with these inputs; an open request begins anew with its own. */
-export const startPace = (seen: Seen, inputs: string, request: PowerRequest | undefined) =>
-  paceOf(seen.builds, 'start', (build) => build.inputs === inputs && (!request || build.requestUid === request.uid))
-
-export function isOutOfTries(seen: Seen, inputs: string, request?: PowerRequest): boolean {
-  const pace = startPace(seen, inputs, request)
-  return pace.canceledByPerson || pace.tries >= START_TRIES_MAX
-}
-
 function startMayBeTriedAgain(seen: Seen): boolean {
   const inputs = startInputs(seen)
-  // Inputs that are not ready are held by their own condition, which this opinion lets a person see.
-  return !inputs.ready || !isOutOfTries(seen, inputs.inputs)
+  // Inputs that are not ready are held by their own condition, which this opinion lets a person see. But what runs still
+  // meets its deadline, and what failed for good is cleaned up, with the template or without it.
+  if (inputs.ready) return !isOutOfTries(seen, inputs.inputs)
+  return standingStart(seen.builds) === null && !isOutOfTries(seen, newestSettled(seen.builds)?.inputs ?? '')
 }

@@ -1,7 +1,13 @@
 import { toIso, type Instant } from '../../kernel/clock.ts'
 import type { Reason } from '../../kernel/reasons.ts'
 import type { Reasons } from '../kind.ts'
+import { ended } from '../verdict.ts'
+import { mayBeRunning } from './builds.ts'
 import { conditionsOf } from './conditions.ts'
+import { remembering } from './life.ts'
+import { startsAt } from './schedule/autostart.ts'
+import { nextStop, type Stop } from './schedule/stops.ts'
+import { isHeld, isInUse } from './schedule/use.ts'
 import type { Seen } from './seen.ts'
 import { stepTo, type Step } from './step.ts'
 import { explained, wants, type Want } from './wants.ts'
@@ -34,24 +40,55 @@ const CHANGES: Partial<Readonly<Record<Reason, string>>> = {
 }
 
 /** The same rules, with what each of them says. */
-export function why(seen: Seen, now: Instant): Reasons {
+export function why(observed: Seen, now: Instant): Reasons {
+  const seen = remembering(observed, now)
   const want = wants(seen, now)
   const step = stepTo(want, seen, now)
   const conditions = conditionsOf(seen, want, step)
   const ready = conditions.find(({ type }) => type === 'Ready')
   const reason = ready?.reason ?? want.reason
   const settled = ready?.status === 'True'
-  const until = step.is === 'held' || step.is === 'shutdown' ? step.until : null
+  const stop = nextStop(seen, now)
+  const until =
+    step.is === 'held' || step.is === 'shutdown' ? step.until : (stop?.at ?? (mayBeRunning(seen.builds) ? null : startsAt(seen, now)))
   return {
-    summary: summaryOf(seen, want, step, ready?.message ?? want.message),
+    summary: [summaryOf(seen, want, step, ready?.message ?? want.message), ...byTheClock(seen, stop, now)].join(' '),
     wants: wantedBy(want, step),
     reason: step.is === 'building' ? step.build.reason : want.reason,
     holds: settled ? '' : `${reason}: ${ready?.message ?? ''}`,
     until: until === null ? null : toIso(until),
     changes:
-      (settled ? undefined : (CHANGES[reason] ?? CHANGES[want.reason])) ?? 'A change of its spec, its template or its owner, or a request.',
+      (settled && stop ? CHANGES_STOP[stop.reason] : undefined) ??
+      (settled ? CHANGES_ASLEEP[want.reason] : (CHANGES[reason] ?? CHANGES[want.reason])) ??
+      'A change of its spec, its template or its owner, or a request.',
     rules: explained(seen, now),
   }
+}
+
+const CHANGES_ASLEEP: Partial<Readonly<Record<Reason, string>>> = {
+  Dormant: 'Ask for a start: bothy start NAME.',
+}
+
+const CHANGES_STOP: Readonly<Record<Stop['reason'], string>> = {
+  Deadline: 'Use it, or ask for more time: bothy extend NAME, bothy hold NAME.',
+  Idle: 'Use it, or hold it: bothy hold NAME.',
+}
+
+/** When it stops or starts by itself, and who keeps it awake. */
+function byTheClock(seen: Seen, stop: Stop | null, now: Instant): string[] {
+  if (!mayBeRunning(seen.builds)) {
+    const at = startsAt(seen, now)
+    return at === null ? [] : [`It starts by itself at ${toIso(at)}.`]
+  }
+  const [use] = isInUse(seen, now) ? seen.activity.sources : []
+  const { holdUntil, holdReason } = seen.life
+  return [
+    ...(use ? [`It is in use (${use.kind}${use.by ? `, ${use.by}` : ''}).`] : []),
+    ...(isHeld(seen, now) && holdUntil !== null
+      ? [`It is held until ${toIso(holdUntil)}${holdReason ? `: ${ended(holdReason)}` : '.'}`]
+      : []),
+    ...(stop ? [`It stops at ${toIso(stop.at)} (${stop.reason}) if nothing else happens.`] : []),
+  ]
 }
 
 /** While a build is under way, what it makes is what is wanted. */

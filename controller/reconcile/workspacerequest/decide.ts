@@ -1,12 +1,19 @@
 import { toIso, type Instant } from '../../kernel/clock.ts'
+import { keyOf, type Key } from '../../kernel/names.ts'
 import type { Reason } from '../../kernel/reasons.ts'
+import type { LifeRow } from '../../store/records.ts'
 import { sentenceOf, type Explanation, type Verdict } from '../verdict.ts'
 import { buildInFlight, capital } from '../workspace/builds.ts'
+import { remembering } from '../workspace/life.ts'
 import { isPowerRequest, newestPowerRequest, refusalOf } from '../workspace/requests.ts'
 import { hasStarted, outcomeOf } from './outcome.ts'
 import type { Seen } from './seen.ts'
+import { comesBefore, extended, held, isTimeRequest } from './time.ts'
 
-export type Action = { readonly do: 'cancel-build'; readonly jobId: string; readonly by: string } | { readonly do: 'remove' }
+export type Action =
+  | { readonly do: 'cancel-build'; readonly jobId: string; readonly by: string }
+  | { readonly do: 'keep-life'; readonly workspaceUid: string; readonly workspaceKey: Key; readonly life: LifeRow }
+  | { readonly do: 'remove' }
 
 /** What a rule says about a request: its answer, or what it waits for. */
 interface Opinion {
@@ -75,6 +82,31 @@ function buildIsCanceled({ request, workspace }: Seen): Opinion | null {
   }
 }
 
+/** One after the other, or the older one would undo the newer. */
+function olderOneComesFirst({ request, workspace }: Seen, now: Instant): Opinion | null {
+  if (!workspace || !isTimeRequest(request)) return null
+  const { uid } = workspace.workspace
+  const older = workspace.requests.find(
+    (other) =>
+      isTimeRequest(other) &&
+      !other.answer &&
+      !other.declared &&
+      (other.boundUid === null || other.boundUid === uid) &&
+      comesBefore(other, request),
+  )
+  if (!older) return null
+  return { succeeded: null, reason: 'Waiting', message: `Request ${older.name} is answered first.`, wakeAt: now + LOOK_AGAIN_MS }
+}
+
+function itsTimeIsMoved({ request, workspace, namespace, workspaceName }: Seen, now: Instant): Opinion | null {
+  if (!workspace || !isTimeRequest(request)) return null
+  const current = remembering(workspace, now)
+  const { succeeded, reason, message, life } = request.action === 'Extend' ? extended(request, current, now) : held(request, current, now)
+  const workspaceKey = keyOf('Workspace', namespace, workspaceName)
+  const actions: Action[] = life ? [{ do: 'keep-life', workspaceUid: workspace.workspace.uid, workspaceKey, life }] : []
+  return { succeeded, reason, message, actions }
+}
+
 function itsOutcomeIsAwaited({ request, workspace }: Seen, now: Instant): Opinion | null {
   if (!workspace || !isPowerRequest(request)) return null
   const outcome = outcomeOf(request, workspace)
@@ -94,6 +126,8 @@ export const RULES: readonly Rule[] = [
   itIsRefused,
   newerRequestCounts,
   buildIsCanceled,
+  olderOneComesFirst,
+  itsTimeIsMoved,
   itsOutcomeIsAwaited,
 ]
 

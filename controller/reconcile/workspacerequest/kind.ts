@@ -1,5 +1,5 @@
 import { toIso } from '../../kernel/clock.ts'
-import { isRefused, never } from '../../kernel/errors.ts'
+import { isRefused, never, Transient } from '../../kernel/errors.ts'
 import { keyOf } from '../../kernel/names.ts'
 import { defineKind } from '../kind.ts'
 import { WRITER } from '../ports.ts'
@@ -31,6 +31,11 @@ export const workspacerequest = defineKind<Seen, Action>({
       case 'cancel-build':
         await ports.store.requestCancel(action.jobId, action.by)
         return undefined
+      case 'keep-life': {
+        const kept = await ports.store.keepLife(action.workspaceUid, action.workspaceKey, action.life)
+        if (!kept) throw new Transient('somebody else changed what is remembered of the workspace meanwhile')
+        return undefined
+      }
       case 'remove': {
         const { name, namespace = '', uid } = object.metadata
         try {

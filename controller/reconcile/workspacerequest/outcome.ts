@@ -5,7 +5,7 @@ import { inputsChanged, startInputs } from '../workspace/inputs.ts'
 import { machineOf } from '../workspace/machine.ts'
 import { askedFor, type PowerRequest } from '../workspace/requests.ts'
 import type { Seen as Sight } from '../workspace/seen.ts'
-import { isOutOfTries, startPace } from '../workspace/wants.ts'
+import { isOutOfTries, startPace } from '../workspace/pace.ts'
 
 /** What has become of a request to start, stop or restart. */
 export interface Outcome {
@@ -33,6 +33,8 @@ export function outcomeOf(request: PowerRequest, sight: Sight): Outcome {
 const runs = (sight: Sight): boolean => isSucceededStart(sight.builds[0] ?? null) && machineOf(sight).is !== 'lost' && !inputsChanged(sight)
 
 function startOutcome(request: PowerRequest, sight: Sight): Outcome {
+  // It may run for a moment longer: it has to be woken up first, or it would be stopped after the answer.
+  if (sight.life.dormantAt !== null) return underWay(sight, 'start')
   if (runs(sight)) return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} is running.` }
   return startGaveUp(request, sight) ?? underWay(sight, 'start')
 }

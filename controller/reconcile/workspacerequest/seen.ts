@@ -1,6 +1,7 @@
 import type { WorkspaceRequest } from '../../../crds/types.ts'
 import type { Resource } from '../../cluster/port.ts'
 import { fromIso, type Instant } from '../../kernel/clock.ts'
+import { durationMs } from '../../kernel/durations.ts'
 import type { GivenCondition } from '../../status/conditions.ts'
 import { givenConditions, storedConditions } from '../../status/write.ts'
 import type { Objects } from '../ports.ts'
@@ -27,6 +28,9 @@ export function requestSeen({ metadata, spec, status }: Resource & WorkspaceRequ
     createdAt: fromIso(metadata.creationTimestamp) ?? 0,
     action: spec.action,
     boundUid: status?.workspaceUid ?? null,
+    until: fromIso(spec.until),
+    forMs: spec.for === undefined ? null : durationMs(spec.for),
+    why: spec.reason ?? null,
     declared: metadata.annotations?.['bothy.dev/declared-by'] !== undefined,
     answer: succeeded ? { succeeded: succeeded.status === 'True', reason: succeeded.reason } : null,
   }
