@@ -376,8 +376,8 @@ test('create ends when what it made does not go on by itself', async () => {
 
 test('adopt takes an object from its file, says what that means, and gives it back', async () => {
   const ns = await newNamespace()
-  const folder = { manager: 'bothy-folder', user: 'ada', declarer: 'folder:/work/team' }
-  const declaredBy = JSON.stringify({ source: 'folder:/work/team', path: 'dev.yaml', line: 3, revision: 'sha256:1' })
+  const folder = { manager: 'bothy-folder', user: 'ada', declarer: 'folder:/srv/team' }
+  const declaredBy = JSON.stringify({ source: 'folder:/srv/team', path: 'dev.yaml', line: 3, revision: 'sha256:1' })
   const draft = (kind: string, name: string, spec: object) =>
     ({
       apiVersion: 'bothy.dev/v1alpha1',
@@ -389,7 +389,7 @@ test('adopt takes an object from its file, says what that means, and gives it ba
   await cluster.apply(draft('Template', 'hello', { source: { type: 'Folder', folder: { path: './hello' } } }), folder)
   const adopt = (...args: string[]) => plane.bothy(['adopt', ...args, '-n', ns])
   const annotations = async () => (await cluster.get('Workspace', ns, 'dev'))?.metadata.annotations
-  const said = `workspace/dev in ${ns} is kept by hand from now on; dev.yaml of folder:/work/team no longer changes it`
+  const said = `workspace/dev in ${ns} is kept by hand from now on; dev.yaml of folder:/srv/team no longer changes it`
 
   expect(await adopt('workspace/dev', '--dry-run')).toEqual({ code: 0, stdout: `${said} (dry run)\n`, stderr: '' })
   expect(await annotations()).toEqual({ 'bothy.dev/declared-by': declaredBy })

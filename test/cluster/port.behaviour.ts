@@ -15,8 +15,8 @@ export interface Opened {
 
 const ada: Writer = { manager: 'test', user: 'ada' }
 const controller: Writer = { manager: 'bothy-controller', user: 'controller' }
-const folder: Writer = { manager: 'bothy-folder', user: 'folder', declarer: 'folder:/work/declared' }
-const otherFolder: Writer = { manager: 'bothy-folder', user: 'folder', declarer: 'folder:/work/other' }
+const folder: Writer = { manager: 'bothy-folder', user: 'folder', declarer: 'folder:/srv/declared' }
+const otherFolder: Writer = { manager: 'bothy-folder', user: 'folder', declarer: 'folder:/srv/other' }
 
 type Metadata = Draft['metadata']
 
@@ -676,7 +676,7 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
         const made = await declare(workspace({ name: 'app4' }), folder)
         const refused = await refusal(cluster().patch('Workspace', 'default', 'app4', { spec: { power: 'Stopped' } }, ada))
         expect(refused).toMatchObject({ reason: 'Forbidden', code: 403 })
-        expect(refused.message).toContain('dev.yaml:3 of folder:/work/declared')
+        expect(refused.message).toContain('dev.yaml:3 of folder:/srv/declared')
         expect(refused.message).toContain('bothy adopt workspace/app4')
         expect(await refusal(cluster().apply(workspace({ name: 'app4' }, { power: 'Stopped' }), ada))).toMatchObject({
           reason: 'Forbidden',
@@ -701,7 +701,7 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
         const refused = await refusal(declare(workspace({ name: 'app6' }, { power: 'Stopped' }), otherFolder, 'second.yaml'))
         expect(refused).toMatchObject({
           reason: 'Conflict',
-          message: expect.stringContaining('declared by first.yaml:3 of folder:/work/declared'),
+          message: expect.stringContaining('declared by first.yaml:3 of folder:/srv/declared'),
         })
         expect(await get('app6')).toEqual(made)
       })
