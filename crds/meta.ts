@@ -1,4 +1,4 @@
-/** Metadata of a stored object, as the server keeps it. Structurally what the cluster port calls `Meta`. */
+/** Metadata of objects: as the server keeps it, and as somebody writes it. */
 
 export interface OwnerReference {
   readonly apiVersion: string

@@ -1,7 +1,8 @@
 import type { Kind } from '../../crds/kinds.ts'
 import { forbidden, invalid, refusedInvalid, tooMany, type Issue } from '../../crds/schema/causes.ts'
 import { equal } from '../../crds/schema/equal.ts'
-import type { Draft, Meta, OwnerReference, Resource } from './port.ts'
+import type { ObjectMeta, OwnerReference } from '../../crds/meta.ts'
+import type { Draft, Resource } from './port.ts'
 import { conflict, MODIFIED } from './refusals.ts'
 
 /** What the server alone decides about an object's metadata. Pure: instants and uids come in as arguments. */
@@ -9,7 +10,7 @@ import { conflict, MODIFIED } from './refusals.ts'
 type Metadata = Draft['metadata']
 
 /** Labels and the like are left out where there are none, so that equal objects look equal. */
-export function writtenMeta(given: Metadata): Pick<Meta, 'labels' | 'annotations' | 'finalizers' | 'ownerReferences'> {
+export function writtenMeta(given: Metadata): Pick<ObjectMeta, 'labels' | 'annotations' | 'finalizers' | 'ownerReferences'> {
   return {
     ...(given.labels && Object.keys(given.labels).length > 0 ? { labels: given.labels } : {}),
     ...(given.annotations && Object.keys(given.annotations).length > 0 ? { annotations: given.annotations } : {}),
@@ -25,7 +26,7 @@ export interface Birth {
   readonly creationTimestamp: string
 }
 
-export const bornMeta = (given: Metadata, { name, namespace, uid, creationTimestamp }: Birth): Meta => ({
+export const bornMeta = (given: Metadata, { name, namespace, uid, creationTimestamp }: Birth): ObjectMeta => ({
   name,
   ...(given.generateName === undefined ? {} : { generateName: given.generateName }),
   ...(namespace === '' ? {} : { namespace }),
@@ -37,13 +38,13 @@ export const bornMeta = (given: Metadata, { name, namespace, uid, creationTimest
 })
 
 /** Everything the server set stays; what may be written comes from the draft; the generation moves with the spec. */
-export function nextMeta(old: Resource, given: Metadata, specChanged: boolean): Meta {
+export function nextMeta(old: Resource, given: Metadata, specChanged: boolean): ObjectMeta {
   const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...kept } = old.metadata
   return { ...kept, generation: kept.generation + (specChanged ? 1 : 0), ...writtenMeta(given) }
 }
 
 /** Marked, not yet gone: its finalizers hold it. The API server moves the generation here too. */
-export const endingMeta = (old: Meta, deletionTimestamp: string): Meta => ({
+export const endingMeta = (old: ObjectMeta, deletionTimestamp: string): ObjectMeta => ({
   ...old,
   generation: old.generation + 1,
   deletionGracePeriodSeconds: 0,
@@ -51,7 +52,7 @@ export const endingMeta = (old: Meta, deletionTimestamp: string): Meta => ({
 })
 
 /** Held by nothing any more: the last write of such an object removes it. */
-export const isReleased = ({ deletionTimestamp, finalizers }: Meta): boolean =>
+export const isReleased = ({ deletionTimestamp, finalizers }: ObjectMeta): boolean =>
   deletionTimestamp !== undefined && (finalizers ?? []).length === 0
 
 export const specDiffers = (old: Resource, next: { readonly spec?: unknown }): boolean => !equal(old.spec, next.spec)

@@ -1,3 +1,4 @@
+import type { DraftMeta, ObjectMeta } from '../../crds/meta.ts'
 import type { Key } from '../kernel/names.ts'
 
 /**
@@ -5,36 +6,11 @@ import type { Key } from '../kernel/names.ts'
  * the Kubernetes API with one. Refusals are `Refused` from the kernel, in the words of the Kubernetes API.
  */
 
-export interface OwnerReference {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly name: string
-  readonly uid: string
-  readonly controller?: boolean
-  readonly blockOwnerDeletion?: boolean
-}
-
-export interface Meta {
-  readonly name: string
-  readonly namespace?: string
-  readonly generateName?: string
-  readonly uid: string
-  readonly resourceVersion: string
-  readonly generation: number
-  readonly creationTimestamp: string
-  readonly deletionTimestamp?: string
-  readonly deletionGracePeriodSeconds?: number
-  readonly labels?: Readonly<Record<string, string>>
-  readonly annotations?: Readonly<Record<string, string>>
-  readonly finalizers?: readonly string[]
-  readonly ownerReferences?: readonly OwnerReference[]
-}
-
 /** An object as it is stored: decoded, defaulted, with everything the server sets. Frozen; never change one in place. */
 export interface Resource {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: Meta
+  readonly metadata: ObjectMeta
   readonly spec?: unknown
   readonly status?: unknown
 }
@@ -43,17 +19,7 @@ export interface Resource {
 export interface Draft {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: {
-    readonly name?: string
-    readonly generateName?: string
-    readonly namespace?: string
-    readonly uid?: string
-    readonly resourceVersion?: string
-    readonly labels?: Readonly<Record<string, string>>
-    readonly annotations?: Readonly<Record<string, string>>
-    readonly finalizers?: readonly string[]
-    readonly ownerReferences?: readonly OwnerReference[]
-  }
+  readonly metadata: DraftMeta
   readonly spec?: unknown
   readonly status?: unknown
 }

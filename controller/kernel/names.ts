@@ -1,9 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
-
-export const isDnsLabel = (text: string): boolean => DNS_LABEL.test(text)
-
 export const newUid = (): string => randomUUID()
 
 /** Eight hex digits of a uid: enough to tell a person's workspaces apart, short enough for names. */

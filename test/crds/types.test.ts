@@ -1,18 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Meta } from '../../controller/cluster/port.ts'
-import type { ObjectMeta } from '../../crds/meta.ts'
 import type { Template, TemplateDeclared, WorkspaceDeclared, WorkspaceRequest } from '../../crds/types.ts'
 import { created } from './support/objects.ts'
 
 /** Most of this is for the compiler: a type that no longer fits makes `tsc` fail at its line. */
-
-const there = (meta: Meta): ObjectMeta => meta
-const back = (meta: ObjectMeta): Meta => meta
-
-test('metadata is what the cluster port calls Meta, both ways', () => {
-  const meta: Meta = { name: 'dev', uid: 'u', resourceVersion: '1', generation: 1, creationTimestamp: '2026-11-21T00:00:00Z' }
-  expect(back(there(meta))).toBe(meta)
-})
 
 const ttlOf = (template: Template): string => template.spec.schedule.ttl
 // @ts-expect-error the schedule of what is declared may be missing
