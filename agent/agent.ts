@@ -38,7 +38,7 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
   const reports = createReports(() => clock.now())
   const lifecycle = createLifecycle(reports)
   const links = new Set<ServerHttp2Session>()
-  let manifest: Manifest = { scripts: [], env: {}, dir: '' }
+  let manifest: Manifest = { scripts: [], env: {}, dir: '', metadata: [], apps: [], sshHostKey: '' }
   const stats = createStats(reports, clock)
   const calls = createCalls({ environment, manifest: () => manifest, linked: () => links.size > 0, onStarted: stats.watch, clock })
   const scripts = createScriptRuns({ environment, manifest: () => manifest, lifecycle, reports, clock })

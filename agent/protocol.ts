@@ -9,7 +9,7 @@
  */
 
 export const PROTOCOL_MAJOR = 1
-export const PROTOCOL_MINOR = 1
+export const PROTOCOL_MINOR = 2
 
 export const CONNECT_PATH = '/agent/v1/connect'
 /** The bare upgrade: h2 on the raw socket, about half the cost of a WebSocket. Tried first, falls back. */
@@ -20,6 +20,10 @@ export const HEADER_TOKEN = 'bothy-agent-token'
 export const HEADER_PROTOCOL = 'bothy-protocol'
 /** Who asked for a call, percent-encoded: reports of use name them. */
 export const HEADER_ACTOR = 'bothy-actor'
+/** What a stream to a port is a use of: a `UseKind`. Absent: PortForward. */
+export const HEADER_USE = 'bothy-use'
+/** Where a stream to a port leads: `tcp:127.0.0.1:8080` or `unix:/path`. */
+export const HEADER_TARGET = 'bothy-target'
 
 export const STREAM_WINDOW_BYTES = 1024 * 1024
 export const SESSION_WINDOW_BYTES = 16 * 1024 * 1024
@@ -56,6 +60,16 @@ export const SERVICES = {
   exec: '/exec',
   /** GET: `CommandSeen[]`. */
   commands: '/commands',
+  /** POST: frames both ways, of a terminal that several may look at and that outlives each of them. */
+  terminal: '/terminal',
+  /** POST: one operation on files; its answer, and bytes either way. */
+  files: '/files',
+  /** POST: the bytes of the SSH protocol; the agent is the server. */
+  ssh: '/ssh',
+  /** POST with `HEADER_TARGET`: the bytes of one connection inside the workspace. */
+  port: '/port',
+  /** GET: `PortSeen[]`. */
+  ports: '/ports',
   /** POST `{id, signal}`. */
   signal: '/signal',
   /** POST: runs the stop scripts; answered at once, followed in the events. */
@@ -65,14 +79,47 @@ export const SERVICES = {
 export interface ManifestScript {
   readonly name: string
   readonly script: string
-  readonly on: 'start' | 'stop'
+  readonly on: 'start' | 'stop' | 'cron'
+  /** Six fields, seconds first; null unless `on` is cron. */
+  readonly cron: string | null
+  readonly timeoutSeconds: number
+  /** A file in the workspace that its output goes to as well; empty: none. */
+  readonly logPath: string
+  readonly blocksLogin: boolean
+}
+
+/** A value that a command in the workspace says again and again, shown beside the agent. */
+export interface ManifestMetadata {
+  readonly key: string
+  readonly displayName: string
+  readonly script: string
+  readonly intervalSeconds: number
   readonly timeoutSeconds: number
 }
 
+export interface ManifestApp {
+  readonly slug: string
+  /** As the workspace itself reaches it; empty for a command. */
+  readonly url: string
+  readonly command: string
+  readonly healthcheck: { readonly url: string; readonly intervalSeconds: number; readonly threshold: number } | null
+}
+
+/** An older control plane leaves out what it does not know: the agent takes what is absent for empty. */
 export interface Manifest {
   readonly scripts: readonly ManifestScript[]
   readonly env: Readonly<Record<string, string>>
   readonly dir: string
+  readonly metadata: readonly ManifestMetadata[]
+  readonly apps: readonly ManifestApp[]
+  /** The private key that its ssh server shows, in OpenSSH's PEM form: the same for every build of a workspace. */
+  readonly sshHostKey: string
+}
+
+export interface PortSeen {
+  readonly port: number
+  /** Of the process that listens; empty where it cannot be known. */
+  readonly process: string
 }
 
 export interface ControlHello {
@@ -108,9 +155,14 @@ export type Lifecycle = (typeof LIFECYCLES)[number]
 export type Report = { readonly seq: number; readonly at: number } & (
   | { readonly kind: 'lifecycle'; readonly lifecycle: Lifecycle; readonly message: string }
   | { readonly kind: 'log'; readonly source: string; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+  | { readonly kind: 'metadata'; readonly key: string; readonly value: string; readonly error: string }
+  | { readonly kind: 'app'; readonly slug: string; readonly health: AppHealth }
   /** Also when nobody used it: silence is no evidence, this is. */
   | { readonly kind: 'stats'; readonly uses: readonly Use[] }
 )
+
+export const APP_HEALTHS = ['Disabled', 'Initializing', 'Healthy', 'Unhealthy'] as const
+export type AppHealth = (typeof APP_HEALTHS)[number]
 
 export const USE_KINDS = ['Ssh', 'Terminal', 'Ide', 'PortForward', 'App', 'Chat', 'Process'] as const
 export type UseKind = (typeof USE_KINDS)[number]

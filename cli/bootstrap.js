@@ -49,11 +49,27 @@ export function install() {
       stderr.write(`bothy: npm ci failed${npm.error ? ` (${npm.error.message})` : ''}. Is npm on PATH, and can it reach its registry?\n`)
       exit(1)
     }
+    buildFasterCrypto()
     writeFileSync(stamp, wanted)
     stderr.write(`bothy: installed in ${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`)
   } finally {
     release()
   }
+}
+
+/** ssh2's ciphers in C++, for the Node that runs them. Where there is no compiler the ones in JavaScript do the same, slower. */
+function buildFasterCrypto() {
+  const addon = join(modules, 'ssh2', 'lib', 'protocol', 'crypto')
+  const headers = join(dirname(pinnedNode()), '..')
+  if (!existsSync(addon) || !existsSync(join(headers, 'include', 'node', 'node.h'))) return
+  // npm has the builder with it, and puts it on PATH for what it executes; it downloads nothing.
+  const build = spawnSync('npm', ['exec', '--offline', '-c', `node-gyp rebuild --nodedir="${headers}"`], {
+    cwd: addon,
+    encoding: 'utf8',
+    env: environment(),
+  })
+  if (build.status !== 0)
+    stderr.write('bothy: no C++ compiler, so ssh ciphers run in JavaScript: everything works, large transfers are slower\n')
 }
 
 const installed = () => (existsSync(stamp) ? readFileSync(stamp, 'utf8') : '')

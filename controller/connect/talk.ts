@@ -87,6 +87,6 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
 }
 
 function helloOf({ manifest }: AgentRow): ControlHello {
-  const scripts = manifest.scripts.map(({ name, script, on, timeoutSeconds }) => ({ name, script, on, timeoutSeconds }))
-  return { protocol: PROTOCOL, manifest: { scripts, env: manifest.env, dir: manifest.dir } }
+  const scripts = manifest.scripts.map((script) => ({ ...script, cron: null, logPath: '' }))
+  return { protocol: PROTOCOL, manifest: { scripts, env: manifest.env, dir: manifest.dir, metadata: [], apps: [], sshHostKey: '' } }
 }

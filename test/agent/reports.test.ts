@@ -29,7 +29,7 @@ test('a log that nobody takes stops growing, lifecycles go on, and what was left
   expect(
     reports
       .after(kept)
-      .map((report) => (report.kind === 'lifecycle' ? report.lifecycle : report.kind === 'log' ? report.text : report.uses)),
+      .map((report) => (report.kind === 'lifecycle' ? report.lifecycle : report.kind === 'log' ? report.text : report.kind)),
   ).toEqual(['Ready', `${20_000 - kept} lines were not kept: the control plane did not take them in time`, 'after'])
 })
 

@@ -1,4 +1,4 @@
-import { JSON_OUTPUT, NAMESPACE, TIMEOUT, type CommandSpec, type OptionSpec } from './command-spec.ts'
+import { JSON_OUTPUT, NAMESPACE, TIMEOUT, type CommandSpec, type OptionSpec } from '../command-spec.ts'
 
 /** Everything that somebody asks of a workspace once. */
 
@@ -19,7 +19,7 @@ function request(action: 'start' | 'stop' | 'restart', summary: string, more: st
     more,
     options: ASKING,
     examples: [`${action} dev`, `${action} dev --no-wait`],
-    load: () => import('./request.ts'),
+    load: () => import('../request.ts'),
   }
 }
 
@@ -39,7 +39,7 @@ export const REQUESTS: readonly CommandSpec[] = [
       ...ASKING,
     ],
     examples: ['extend dev --for 2h', 'extend dev --until 2026-11-21T18:00:00Z'],
-    load: () => import('./request.ts'),
+    load: () => import('../request.ts'),
   },
   {
     name: 'hold',
@@ -53,7 +53,7 @@ export const REQUESTS: readonly CommandSpec[] = [
       ...ASKING,
     ],
     examples: ['hold dev --for 2h --reason "a long build"', 'hold dev --for 0s'],
-    load: () => import('./request.ts'),
+    load: () => import('../request.ts'),
   },
   {
     name: 'cancel',
@@ -62,6 +62,6 @@ export const REQUESTS: readonly CommandSpec[] = [
     summary: "cancel a workspace's build, cleanly",
     options: ASKING,
     examples: ['cancel dev'],
-    load: () => import('./request.ts'),
+    load: () => import('../request.ts'),
   },
 ]

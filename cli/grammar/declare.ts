@@ -1,0 +1,70 @@
+import { DRY_RUN, FILES, JSON_OUTPUT, NAMESPACE, output, TIMEOUT, type CommandSpec } from '../command-spec.ts'
+
+/** Everything that says what should be. */
+
+export const DECLARE: readonly CommandSpec[] = [
+  {
+    name: 'apply',
+    arguments: '',
+    group: 'Declare what should be:',
+    summary: 'make objects what files say they should be',
+    more: 'Every document is tried; what is refused is shown with its file, line and column, and the rest is applied.',
+    options: [FILES, NAMESPACE, DRY_RUN, output(['text', 'name', 'json', 'yaml'], 'how to answer', 'text')],
+    examples: ['apply -f workspace.yaml', 'apply -f ./team --dry-run', 'apply -f - < workspace.yaml'],
+    load: () => import('../apply.ts'),
+  },
+  {
+    name: 'create',
+    arguments: '<name>',
+    group: 'Declare what should be:',
+    summary: 'make a workspace in one line',
+    more: 'On a terminal it asks for the parameters that the template needs and that are not given.',
+    options: [
+      { flags: '-t, --template <name>', help: 'the template to build it from' },
+      { flags: '-p, --param <name=value>', help: 'a parameter of the template', repeats: true },
+      { flags: '--preset <name>', help: 'a preset of the template' },
+      NAMESPACE,
+      DRY_RUN,
+      { flags: '--no-wait', help: 'do not wait until it is running' },
+      TIMEOUT('how long to wait until it is running', '10m'),
+      output(['text', 'name', 'json', 'yaml'], 'how to answer', 'text'),
+    ],
+    examples: ['create dev --template hello', 'create dev -t hello -p greeting=hi --no-wait'],
+    load: () => import('../create.ts'),
+  },
+  {
+    name: 'delete',
+    arguments: '[object...]',
+    group: 'Declare what should be:',
+    summary: 'delete objects, and wait until they are gone',
+    options: [
+      FILES,
+      NAMESPACE,
+      DRY_RUN,
+      { flags: '--no-wait', help: 'do not wait until they are gone' },
+      TIMEOUT('how long to wait until they are gone', '10m'),
+      output(['text', 'name', 'json'], 'how to answer', 'text'),
+    ],
+    examples: ['delete workspace/dev', 'delete -f workspace.yaml --no-wait'],
+    load: () => import('../delete.ts'),
+  },
+  {
+    name: 'diff',
+    arguments: '',
+    group: 'Declare what should be:',
+    summary: 'show what apply would change; exits 1 if anything',
+    options: [FILES, NAMESPACE],
+    examples: ['diff -f workspace.yaml'],
+    load: () => import('../diff.ts'),
+  },
+  {
+    name: 'adopt',
+    arguments: '<object>',
+    group: 'Declare what should be:',
+    summary: 'keep an object by hand that a file declares',
+    more: 'Its annotation bothy.dev/adopted then keeps every file off, also one that still declares it; bothy up says so. --undo takes the annotation away.',
+    options: [NAMESPACE, DRY_RUN, { flags: '--undo', help: 'let files declare it again' }, JSON_OUTPUT],
+    examples: ['adopt workspace/dev', 'adopt workspace/dev --undo'],
+    load: () => import('../adopt.ts'),
+  },
+]
