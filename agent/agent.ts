@@ -8,7 +8,7 @@ import type { AgentEnvironment } from './environment.ts'
 import { serveEvents } from './events-service.ts'
 import { serveExec } from './exec-service.ts'
 import { createLifecycle } from './lifecycle.ts'
-import { isControlHello, isSignalWish } from './messages.ts'
+import { controlHelloIn, isSignalWish } from './messages.ts'
 import { PING_EVERY_MS, PING_LIMIT_MS, PROTOCOL, protocolMismatch, SERVICES, type AgentHello, type Manifest } from './protocol.ts'
 import { createReports } from './reports.ts'
 import { createScriptRuns } from './runs.ts'
@@ -44,8 +44,8 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
   const scripts = createScriptRuns({ environment, manifest: () => manifest, lifecycle, reports, clock })
 
   const hello = async (stream: ServerHttp2Stream) => {
-    const asked = await jsonBody(stream, BODY_BYTES_MAX)
-    if (!isControlHello(asked)) return answer(stream, 400, { message: 'this is no hello' })
+    const asked = controlHelloIn(await jsonBody(stream, BODY_BYTES_MAX))
+    if (!asked) return answer(stream, 400, { message: 'this is no hello' })
     const mismatch = protocolMismatch(PROTOCOL, asked.protocol)
     if (mismatch) {
       say(mismatch)
@@ -55,7 +55,7 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
     const { now, message } = lifecycle
     const mine: AgentHello = { protocol: PROTOCOL, version: AGENT_VERSION, runId, pid: process.pid, lifecycle: now, message }
     answer(stream, 200, mine)
-    scripts.start()
+    if (asked.complete) scripts.start()
   }
   const signal = async (stream: ServerHttp2Stream) => {
     const wish = await jsonBody(stream, BODY_BYTES_MAX)

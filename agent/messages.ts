@@ -1,4 +1,4 @@
-import type { ControlHello, ExecStart, ManifestScript } from './protocol.ts'
+import type { ControlHello, ExecStart, Manifest, ManifestApp, ManifestMetadata, ManifestScript } from './protocol.ts'
 
 /** What arrives is not what its type says until it was looked at. */
 
@@ -28,21 +28,72 @@ export const isExecStart = (value: unknown): value is ExecStart =>
   typeof value['resume'] === 'boolean' &&
   isCount(value['offset'])
 
-const isScript = (value: unknown): value is ManifestScript =>
-  isFields(value) &&
-  typeof value['name'] === 'string' &&
-  typeof value['script'] === 'string' &&
-  (value['on'] === 'start' || value['on'] === 'stop') &&
-  isCount(value['timeoutSeconds'])
+/** null: no hello of any control plane. */
+export function controlHelloIn(value: unknown): ControlHello | null {
+  if (!isFields(value) || typeof value['protocol'] !== 'string' || !isFields(value['manifest'])) return null
+  const manifest = manifestIn(value['manifest'])
+  return manifest && { protocol: value['protocol'], complete: value['complete'] !== false, manifest }
+}
 
-export const isControlHello = (value: unknown): value is ControlHello =>
-  isFields(value) &&
-  typeof value['protocol'] === 'string' &&
-  isFields(value['manifest']) &&
-  Array.isArray(value['manifest']['scripts']) &&
-  value['manifest']['scripts'].every(isScript) &&
-  isTexts(value['manifest']['env']) &&
-  typeof value['manifest']['dir'] === 'string'
+/** What an older control plane leaves out is empty; what a newer one adds is passed over. Wrong is only what has another type. */
+function manifestIn(given: Fields): Manifest | null {
+  const [scripts, metadata, apps] = [given['scripts'] ?? [], given['metadata'] ?? [], given['apps'] ?? []]
+  const [env, dir, sshHostKey] = [given['env'] ?? {}, given['dir'] ?? '', given['sshHostKey'] ?? '']
+  if (!Array.isArray(scripts) || !Array.isArray(metadata) || !Array.isArray(apps)) return null
+  if (!isTextMap(env) || typeof dir !== 'string' || typeof sshHostKey !== 'string') return null
+  return {
+    scripts: scripts.flatMap((each) => scriptIn(each) ?? []),
+    metadata: metadata.flatMap((each) => metadataIn(each) ?? []),
+    apps: apps.flatMap((each) => appIn(each) ?? []),
+    env,
+    dir,
+    sshHostKey,
+  }
+}
+
+const isTextMap = (value: unknown): value is Readonly<Record<string, string>> => isTexts(value)
+const textIn = (value: unknown): string => (typeof value === 'string' ? value : '')
+const countIn = (value: unknown): number => (isCount(value) ? Number(value) : 0)
+
+/** One that runs at an occasion of a newer control plane is none of ours. */
+function scriptIn(value: unknown): ManifestScript | null {
+  if (!isFields(value) || typeof value['name'] !== 'string' || typeof value['script'] !== 'string') return null
+  const on = (['start', 'stop', 'cron'] as const).find((each) => each === value['on'])
+  if (!on) return null
+  return {
+    name: value['name'],
+    script: value['script'],
+    on,
+    cron: on === 'cron' ? textIn(value['cron']) : null,
+    timeoutSeconds: countIn(value['timeoutSeconds']),
+    logPath: textIn(value['logPath']),
+    blocksLogin: value['blocksLogin'] === true,
+  }
+}
+
+function metadataIn(value: unknown): ManifestMetadata | null {
+  if (!isFields(value) || typeof value['key'] !== 'string' || typeof value['script'] !== 'string') return null
+  return {
+    key: value['key'],
+    displayName: textIn(value['displayName']),
+    script: value['script'],
+    intervalSeconds: countIn(value['intervalSeconds']),
+    timeoutSeconds: countIn(value['timeoutSeconds']),
+  }
+}
+
+function appIn(value: unknown): ManifestApp | null {
+  if (!isFields(value) || typeof value['slug'] !== 'string') return null
+  const check = value['healthcheck']
+  return {
+    slug: value['slug'],
+    url: textIn(value['url']),
+    command: textIn(value['command']),
+    healthcheck: isFields(check)
+      ? { url: textIn(check['url']), intervalSeconds: countIn(check['intervalSeconds']), threshold: countIn(check['threshold']) }
+      : null,
+  }
+}
 
 export const isAck = (value: unknown): value is { readonly ack: number } => isFields(value) && isCount(value['ack'])
 

@@ -46,6 +46,10 @@ export const ENV = {
   /** A file whose first line is the control plane's url, read again at every dial. */
   urlFile: 'BOTHY_URL_FILE',
   url: 'BOTHY_URL',
+  /** Set by the launcher: the supervisor is our parent, and we end with it. */
+  supervised: 'BOTHY_SUPERVISED',
+  /** Set by the launcher: the digest of the program it belongs to. */
+  program: 'BOTHY_PROGRAM',
 } as const
 
 /** The name of the machine the supervisor runs in; the agent ends with its supervisor when it is set. Everything it starts keeps it. */
@@ -128,6 +132,8 @@ export interface PortSeen {
 
 export interface ControlHello {
   readonly protocol: string
+  /** false: the build goes on, and what else there is to run is told when it ends. Absent: true. */
+  readonly complete: boolean
   readonly manifest: Manifest
 }
 

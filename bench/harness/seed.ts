@@ -2,6 +2,7 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { keyOf, newUid, sha256 } from '../../controller/kernel/names.ts'
 import { openStandalone } from '../../controller/cluster/standalone.ts'
+import { NO_MANIFEST } from '../../controller/store/agent-manifests.ts'
 import { agentConnected, agentMade, agentReported } from '../../controller/store/agents.ts'
 import { claimJob, startJob } from '../../controller/store/claim-jobs.ts'
 import { finishJob } from '../../controller/store/finish-job.ts'
@@ -46,9 +47,8 @@ const AT_ONCE = 6
 /** About what a small template leaves behind. */
 const STATE = Buffer.alloc(8 * 1024, 'state')
 const MANIFEST: AgentManifest = {
-  scripts: [{ name: 'startup', script: 'echo hello', on: 'start', timeoutSeconds: 300, blocksLogin: false }],
-  env: {},
-  dir: '',
+  ...NO_MANIFEST,
+  scripts: [{ name: 'startup', script: 'echo hello', on: 'start', cron: null, timeoutSeconds: 300, logPath: '', blocksLogin: false }],
   connectionTimeoutSeconds: 1,
 }
 

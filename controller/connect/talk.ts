@@ -86,7 +86,9 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
   }
 }
 
+/** What people are shown of it stays here. */
 function helloOf({ manifest }: AgentRow): ControlHello {
-  const scripts = manifest.scripts.map((script) => ({ ...script, cron: null, logPath: '' }))
-  return { protocol: PROTOCOL, manifest: { scripts, env: manifest.env, dir: manifest.dir, metadata: [], apps: [], sshHostKey: '' } }
+  const { scripts, env, dir, metadata } = manifest
+  const apps = manifest.apps.map(({ slug, url, command, healthcheck }) => ({ slug, url, command, healthcheck }))
+  return { protocol: PROTOCOL, complete: manifest.complete, manifest: { scripts, env, dir, metadata, apps, sshHostKey: '' } }
 }

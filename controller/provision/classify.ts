@@ -9,7 +9,8 @@ import { folderOf, foldersLeft, mayInterrupt, removePath, stateIn } from './fold
 import { holdClaim } from './hold.ts'
 import type { Ending, Tools } from './job.ts'
 import { orphansIn } from './machines-left.ts'
-import { agentsIn, machinesIn, parseState, type State } from './state.ts'
+import { agentsIn } from './manifest.ts'
+import { machinesIn, parseState, type State } from './state.ts'
 import { send } from './terraform.ts'
 
 /**

@@ -1,6 +1,7 @@
 import type { AgentSeen, Host, Machines } from '../../provider/port.ts'
 import { messageOf, Stalled } from '../kernel/errors.ts'
 import { sha256 } from '../kernel/names.ts'
+import { NO_MANIFEST } from '../store/agent-manifests.ts'
 import { agentMade } from '../store/agents.ts'
 import { startJob } from '../store/claim-jobs.ts'
 import type { BuildInput, Job, Transition } from '../store/records.ts'
@@ -21,10 +22,11 @@ import {
   type Work,
 } from './job.ts'
 import type { Stage } from './journal.ts'
+import { agentScripts, agentsIn, type AgentFound } from './manifest.ts'
 import { listen, type Heard } from './listen.ts'
 import { machinesTriedSinceTheLastSuccess, orphansIn, sweepMachines } from './machines-left.ts'
 import { runTerraform, type TerraformEnded } from './run-terraform.ts'
-import { agentScripts, agentsIn, machinesIn, OUTPUT_CHARACTERS_MAX, parseState, tokensIn, type AgentFound, type State } from './state.ts'
+import { machinesIn, OUTPUT_CHARACTERS_MAX, parseState, tokensIn, type State } from './state.ts'
 
 const STAGES: Readonly<Record<Transition, Stage>> = { start: 'Starting', stop: 'Stopping', destroy: 'Destroying' }
 
@@ -202,5 +204,13 @@ const recordAgent = ({ db }: Tools, job: Job, seen: AgentSeen): Promise<void> =>
     workspaceKey: workspaceKeyOf(job),
     jobId: job.id,
     tokenHash: sha256(seen.token),
-    manifest: { scripts: agentScripts(seen), env: seen.env, dir: seen.dir, connectionTimeoutSeconds: seen.connectionTimeoutSeconds },
+    // What else it runs and offers is known when its build ends, and told then.
+    manifest: {
+      ...NO_MANIFEST,
+      scripts: agentScripts(seen),
+      env: seen.env,
+      dir: seen.dir,
+      connectionTimeoutSeconds: seen.connectionTimeoutSeconds,
+      complete: false,
+    },
   })

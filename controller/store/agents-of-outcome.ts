@@ -27,12 +27,13 @@ export async function confirmAgents(tx: Db, workspaceUid: string, agents: readon
 }
 
 /**
- * A build that ended has answered every wish to shut down. After a stop an agent may stay in the state without a machine:
+ * A build that ended has answered every wish to shut down, and has told all it will. After a stop an agent may stay in the state without a machine:
  * it is then as if it had never connected, so that the next start waits for it anew.
  */
 export async function settleAgents(tx: Db, workspaceUid: string, stopped: boolean): Promise<void> {
   await tx.query(
-    `update agents set shutdown_requested_at = null,
+    `with settled as (update agents set shutdown_requested_at = null,
+       manifest = case when confirmed then (manifest::jsonb - 'complete')::json else manifest end,
        first_connected_at = case when $2 then null else first_connected_at end,
        connected_at = case when $2 then null else connected_at end,
        disconnected_at = case when $2 then null else disconnected_at end,
@@ -42,7 +43,8 @@ export async function settleAgents(tx: Db, workspaceUid: string, stopped: boolea
        lifecycle = case when $2 then 'Created' else lifecycle end,
        run_id = case when $2 then null else run_id end,
        message = case when $2 then '' else message end
-     where workspace_uid = $1`,
+     where workspace_uid = $1 returning id)
+     select pg_notify('bothy_agents', id) from settled`,
     [workspaceUid, stopped],
   )
 }

@@ -1,4 +1,5 @@
 import { plain } from '../kernel/plain.ts'
+import { wholeManifest, type StoredManifest } from './agent-manifests.ts'
 import type { Db } from './pool.ts'
 import type { AgentLifecycle, AgentManifest, AgentRow } from './records.ts'
 import { storable } from './text.ts'
@@ -28,7 +29,8 @@ const SHA256_HEX = /^[0-9a-f]{64}$/
 
 /**
  * When the provider makes it, and at each later read of it, so that it may dial in before its build ends. One that never
- * connected begins to be waited for with the build that starts it.
+ * connected begins to be waited for with the build that starts it. One that was there before keeps what it was told until
+ * the outcome tells it more.
  */
 export async function agentMade(db: Db, agent: AgentMade): Promise<void> {
   if (!SHA256_HEX.test(agent.tokenHash)) throw new Error('an agent is kept with the sha256 of its token in hex, nothing else')
@@ -36,7 +38,8 @@ export async function agentMade(db: Db, agent: AgentMade): Promise<void> {
     `with made as (
        insert into agents as a (id, workspace_uid, workspace_key, job_id, token_hash, manifest) values ($1, $2, $3, $4, $5, $6)
        on conflict (id) do update set
-         job_id = excluded.job_id, token_hash = excluded.token_hash, manifest = excluded.manifest, workspace_key = excluded.workspace_key,
+         job_id = excluded.job_id, token_hash = excluded.token_hash, workspace_key = excluded.workspace_key,
+         manifest = case when a.confirmed then (a.manifest::jsonb || '{"complete": false}')::json else excluded.manifest end,
          created_at = case when a.first_connected_at is null and a.job_id <> excluded.job_id then clock_timestamp() else a.created_at end
          where a.workspace_uid = excluded.workspace_uid
        returning workspace_key)
@@ -46,23 +49,24 @@ export async function agentMade(db: Db, agent: AgentMade): Promise<void> {
   if (rows.length === 0) throw new Error(`the agent ${agent.id} belongs to another workspace`)
 }
 
+type StoredRow = Omit<AgentRow, 'manifest'> & { readonly manifest: StoredManifest }
+
+async function rowsWhere(db: Db, where: string, values: readonly unknown[]): Promise<AgentRow[]> {
+  const rows = await db.query<StoredRow>(`select ${COLUMNS} from agents where ${where} and ${ALLOWED} order by name, id`, values)
+  return rows.map((row) => ({ ...row, manifest: wholeManifest(row.manifest) }))
+}
+
 /** null: unknown, a wrong token, or neither in the newest state nor of a running build. */
 export async function agentByToken(db: Db, id: string, tokenHash: string): Promise<AgentRow | null> {
-  const [row] = await db.query<AgentRow>(`select ${COLUMNS} from agents where id = $1 and token_hash = $2 and ${ALLOWED}`, [id, tokenHash])
+  const [row] = await rowsWhere(db, 'id = $1 and token_hash = $2', [id, tokenHash])
   return row ?? null
 }
 
-export function agentsOf(db: Db, workspaceUid: string): Promise<AgentRow[]> {
-  return db.query<AgentRow>(`select ${COLUMNS} from agents where workspace_uid = $1 and ${ALLOWED} order by name, id`, [workspaceUid])
-}
+export const agentsOf = (db: Db, workspaceUid: string): Promise<AgentRow[]> => rowsWhere(db, 'workspace_uid = $1', [workspaceUid])
 
 /** The agents of many workspaces at once, by the uid of their workspace. */
 export async function agentsOfAll(db: Db, workspaceUids: readonly string[]): Promise<ReadonlyMap<string, readonly AgentRow[]>> {
-  const rows = await db.query<AgentRow>(
-    `select ${COLUMNS} from agents where workspace_uid = any($1::text[]) and ${ALLOWED} order by name, id`,
-    [workspaceUids],
-  )
-  return Map.groupBy(rows, (row) => row.workspaceUid)
+  return Map.groupBy(await rowsWhere(db, 'workspace_uid = any($1::text[])', [workspaceUids]), (row) => row.workspaceUid)
 }
 
 export interface AgentConnection {

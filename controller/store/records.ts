@@ -1,8 +1,10 @@
 import type { TemplateParameter, TemplatePreset } from '../../crds/parameters.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reason } from '../kernel/reasons.ts'
+import type { AgentManifest } from './agent-manifests.ts'
 
 export type { TemplateParameter, TemplatePreset } from '../../crds/parameters.ts'
+export type { AgentApp, AgentManifest, AgentMetadata, AgentScript } from './agent-manifests.ts'
 
 /** What the rows of the store look like to everybody else: plain data, instants as milliseconds. */
 
@@ -148,22 +150,6 @@ export type AgentLifecycle =
   | 'Off'
   | 'ShutdownError'
   | 'ShutdownTimeout'
-
-export interface AgentScript {
-  readonly name: string
-  readonly script: string
-  readonly on: 'start' | 'stop'
-  readonly timeoutSeconds: number
-  readonly blocksLogin: boolean
-}
-
-/** What an agent is told when it connects. */
-export interface AgentManifest {
-  readonly scripts: readonly AgentScript[]
-  readonly env: Readonly<Record<string, string>>
-  readonly dir: string
-  readonly connectionTimeoutSeconds: number
-}
 
 export interface AgentRow {
   /** The agent's own id, as its Terraform resource has it. */

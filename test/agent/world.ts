@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { sha256 } from '../../controller/kernel/names.ts'
+import { NO_MANIFEST } from '../../controller/store/agent-manifests.ts'
 import { agentMade, agentsOf } from '../../controller/store/agents.ts'
 import type { Db } from '../../controller/store/pool.ts'
 import { queueBuild } from '../../controller/store/queue-jobs.ts'
@@ -33,7 +34,9 @@ export const script = (name: string, text: string, more: Partial<AgentScript> = 
   name,
   script: text,
   on: 'start',
+  cron: null,
   timeoutSeconds: 30,
+  logPath: '',
   blocksLogin: false,
   ...more,
 })
@@ -62,7 +65,7 @@ export async function makeAgent(db: Db, manifest: Partial<AgentManifest> = {}): 
     workspaceKey: `Workspace/default/${workspace}`,
     jobId,
     tokenHash: sha256(token),
-    manifest: { scripts: [], env: {}, dir: '', connectionTimeoutSeconds: 120, ...manifest },
+    manifest: { ...NO_MANIFEST, ...manifest },
   })
   await db.query(`update agents set confirmed = true, name = 'main' where id = $1`, [id])
   return { id, token, workspace, jobId }

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { activityOfAll, agentToldActivity, noteActivity, type Activity } from '../../controller/store/activity.ts'
+import { NO_MANIFEST } from '../../controller/store/agent-manifests.ts'
 import { agentConnected, agentMade, agentsOf } from '../../controller/store/agents.ts'
 import { databaseNow } from '../../controller/store/pool.ts'
 import { prune } from '../../controller/store/retention.ts'
@@ -18,7 +19,7 @@ beforeEach(async () => {
   builds += 1
   await queued(db, 'dev', { number: builds })
   const { job } = await claimed(db)
-  const manifest = { scripts: [], env: {}, dir: '', connectionTimeoutSeconds: 120 }
+  const manifest = NO_MANIFEST
   const key = 'Workspace/default/dev'
   await agentMade(db, { id: 'agent', workspaceUid: 'uid-dev', workspaceKey: key, jobId: job.id, tokenHash: 'a'.repeat(64), manifest })
   await agentConnected(db, 'agent', { runId: RUN, replica: 'r', version: '1' })

@@ -1,3 +1,4 @@
+import { NO_MANIFEST } from '../../controller/store/agent-manifests.ts'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { sha256 } from '../../controller/kernel/names.ts'
 import { statusOf } from '../../controller/store/agent-status.ts'
@@ -25,7 +26,7 @@ beforeEach(async () => {
   await db.query('truncate jobs, agents, states cascade')
 })
 
-const manifest: AgentManifest = { scripts: [], env: { A: '1' }, dir: '/home', connectionTimeoutSeconds: 120 }
+const manifest: AgentManifest = { ...NO_MANIFEST, env: { A: '1' }, dir: '/home' }
 const hash = sha256('token')
 const made = (claim: Claim, id = 'agent-1', workspaceUid = 'uid-dev') =>
   agentMade(db, { id, workspaceUid, workspaceKey: 'Workspace/default/dev', jobId: claim.job.id, tokenHash: hash, manifest })
