@@ -11,6 +11,8 @@ export interface AgentEnvironment {
   readonly shell: string
   /** A supervisor started us: we end with it. */
   readonly supervised: boolean
+  /** The digest of the program as it was built; empty: it runs from its sources. */
+  readonly program: string
   /** What everything we start inherits: no token, nothing of the link. */
   readonly inherited: Readonly<Record<string, string>>
 }
@@ -32,7 +34,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     url: () => (urlFile ? firstLine(ENV.urlFile, urlFile) : (url ?? '')),
     home: env['HOME'] || homedir(),
     shell: env['SHELL'] || '/bin/sh',
-    supervised: Boolean(env[ENV_MACHINE]),
+    supervised: Boolean(env[ENV_MACHINE] || given(ENV.supervised)),
+    program: given(ENV.program) ?? '',
     inherited: Object.fromEntries(
       Object.entries(env).flatMap(([name, value]) => (value === undefined || OURS_ONLY.has(name) ? [] : [[name, value]])),
     ),

@@ -17,6 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/source': ['controller/kernel', 'controller/cluster', 'controller/store', 'crds'],
   'controller/status': ['controller/kernel', 'controller/cluster', 'crds'],
   'controller/machines': ['controller/kernel', 'crds', 'provider'],
+  // The bundle of the agent is made from its sources, which are named and never imported.
+  'controller/program': ['controller/kernel', 'controller/machines/lock.ts'],
   'controller/provision': ['controller/kernel', 'controller/store', 'controller/machines', 'provider', 'crds'],
   'controller/reconcile': ['controller/kernel', 'controller/store', 'controller/cluster', 'controller/status', 'crds'],
   'controller/connect': ['controller/kernel', 'controller/store', 'agent/protocol.ts', 'crds'],
@@ -57,10 +59,13 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ws: {
     'agent/link.ts': 'dials out',
     'controller/connect/link.ts': 'accepts agents',
-    'controller/connect/exec.ts': 'accepts people',
+    'controller/connect/sessions.ts': 'accepts people',
+    'controller/connect/bridge.ts': 'their connections and the agents’ streams',
     'cli/exec.ts': 'a person enters a workspace',
   },
+  esbuild: { 'controller/program/bundle.ts': 'the agent as one file' },
   'node:child_process': {
+    'controller/program/program.ts': "the agent's program is built beside whoever wants it, not in it",
     'controller/provision/terraform.ts': 'terraform itself, inside the sandbox',
     'controller/provision/sandbox.ts': 'asks once whether the sandbox works here',
     'controller/store/embedded.ts': 'the embedded database',
