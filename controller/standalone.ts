@@ -185,7 +185,7 @@ async function serve(
       await putSetting(db, DOWN_SETTING, true)
       return onDown()
     },
-    exec: (target, request, socket, head) => connections.execUpgrade(target, request, socket, head),
+    enter: connections.enter,
     connect: { path: CONNECT_PATH, upgrade: connections.upgrade },
   })
 }

@@ -2,23 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Kind } from '../../crds/kinds.ts'
 import type { Cluster } from '../cluster/port.ts'
+import type { Enter } from '../connect/sessions.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import type { Db } from '../store/pool.ts'
-import type { Subject } from '../store/records.ts'
 
 export interface Check {
   readonly name: string
   /** null when ready, otherwise what is not. */
   look(): Promise<string | null>
-}
-
-export interface ExecTarget {
-  readonly subject: Subject
-  /** null: the only agent it has. */
-  readonly agentName: string | null
-  readonly actor: string
 }
 
 /** What the API needs to answer at all: it does before there is a database, so that nobody takes a long migration for a crash. */
@@ -42,7 +35,7 @@ export interface ApiPorts extends DoorPorts {
   readonly simulate: (namespace: string, name: string, until: Instant) => Promise<unknown>
   readonly status: () => Promise<unknown>
   readonly down: (user: string) => Promise<unknown>
-  readonly exec: (target: ExecTarget, request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  readonly enter: Enter
   readonly connect: { readonly path: string; readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void }
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { isJsonObject, own } from '../../crds/schema/types.ts'
 import type { Resource } from '../cluster/port.ts'
+import { isBridged } from '../connect/bridged-services.ts'
 import { Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
@@ -12,15 +13,13 @@ import { targetOf } from './resource-path.ts'
 import { notServed } from './routes.ts'
 import { notReady } from './system.ts'
 
-/** Connections that become something else: an agent's link, a person's command in a workspace. */
+/** Connections that become something else: an agent's link, a person's way into a workspace. */
 
 export interface Upgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
 }
 
 const ignore = () => {}
-
-const EXEC_PATH = /\/workspaces\/[^/]+\/exec$/
 
 /** `opened` answers null while there is nothing yet to hand a connection on to. */
 export function createUpgrades(door: DoorPorts, opened: () => ApiPorts | null, hosts: readonly string[]): Upgrades {
@@ -45,16 +44,16 @@ async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex,
   // An agent shows a token of its own.
   if (path === ports.connect.path) return ports.connect.upgrade(request, socket, head)
   refuseWithoutToken(request, ports.token)
-  if (!EXEC_PATH.test(path)) throw notServed(path)
   const target = targetOf(path)
-  if (target?.kind.kind !== 'Workspace' || target.subresource !== 'exec') throw notServed(path)
+  const service = target?.subresource ?? null
+  if (target?.kind.kind !== 'Workspace' || !isBridged(service)) throw notServed(path)
   const { namespace, name } = { namespace: target.namespace ?? '', name: target.name ?? '' }
   const workspace = await ports.cluster.get('Workspace', namespace, name)
   if (!workspace)
     throw new Refused('NotFound', `workspaces.bothy.dev "${name}" not found`, { name, group: 'bothy.dev', kind: 'workspaces' })
   refuseStopped(workspace)
   const subject = { uid: workspace.metadata.uid, namespace, name }
-  ports.exec({ subject, agentName: query.get('agent'), actor: ports.user }, request, socket, head)
+  ports.enter({ subject, agentName: query.get('agent'), actor: ports.user, service, query }, request, socket, head)
 }
 
 /** Nobody answers there, so nobody is waited for. */
@@ -71,6 +70,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   409: 'Conflict',
+  429: 'Too Many Requests',
   503: 'Service Unavailable',
 }
 

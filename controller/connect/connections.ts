@@ -10,17 +10,17 @@ import { agentDisconnected, agentSeen, agentsOf } from '../store/agents.ts'
 import type { Db } from '../store/pool.ts'
 import type { AgentRow, Subject } from '../store/records.ts'
 import { arrive, type Arrival } from './arrive.ts'
-import { createExecSessions, type ExecUpgrade } from './exec.ts'
 import { answerPlainly } from './http-answer.ts'
 import { createLink, type Link } from './link.ts'
+import { createSessions, type Enter } from './sessions.ts'
 import { talk, type Talk } from './talk.ts'
 
 /** Every agent that is connected to this replica, and how to reach one. */
 export interface Connections {
   /** An agent dials in: `CONNECT_PATH` with an upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** A person runs a command: a WebSocket of frames. */
-  readonly execUpgrade: ExecUpgrade
+  /** A person enters a workspace: a connection that is bridged to one of the agent's services. */
+  readonly enter: Enter
   openStream(agentId: string, path: string, headers?: OutgoingHttpHeaders): Promise<ClientHttp2Stream>
   /** The agent of a workspace that somebody means; waits a moment for one that is just coming back. */
   agentOf(workspaceUid: string, name: string | null): Promise<AgentRow>
@@ -102,21 +102,21 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
     }
     return agent
   }
-  const exec = createExecSessions({ db, clock, log, metrics, agentOf, openStream, barred: ports.barred })
+  const sessions = createSessions({ db, clock, log, metrics, agentOf, openStream, barred: ports.barred })
 
   return {
     upgrade,
-    execUpgrade: exec.upgrade,
+    enter: sessions.enter,
     openStream,
     agentOf,
-    review: exec.review,
+    review: sessions.review,
     cut: (agentId) => held.get(agentId)?.link.cut('the agent is no longer let in'),
     get connected() {
       return held.size
     },
     async close() {
       closing.abort()
-      exec.close()
+      sessions.close()
       const links = [...held.values()]
       // Reports are followed for ever; whatever else is open may end.
       const busy = links.filter(({ link }) => link.streams > 1)

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { CONNECT_PATH } from '../../agent/protocol.ts'
+import { isBridged } from '../../controller/connect/bridged-services.ts'
 import { createConnections, type Connections, type ConnectPorts } from '../../controller/connect/connections.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
@@ -15,19 +16,20 @@ export interface ControlPlane {
   close(): Promise<void>
 }
 
-export const EXEC_PATH = /^\/apis\/bothy\.dev\/v1alpha1\/namespaces\/([^/]+)\/workspaces\/([^/?]+)\/exec(?:\?agent=(.*))?$/
+export const ENTER_PATH = /^\/apis\/bothy\.dev\/v1alpha1\/namespaces\/([^/]+)\/workspaces\/([^/?]+)\/([a-z]+)(?:\?(.*))?$/
 
 export async function startControlPlane(db: Db, port = 0, barred: ConnectPorts['barred'] = () => null): Promise<ControlPlane> {
   const metrics = createMetrics()
   const connections = await createConnections({ db, clock: systemClock, log: silentLog, metrics, replica: 'standalone', barred })
   const server = createServer((_request, answer) => answer.writeHead(404).end())
   server.on('upgrade', (request, socket, head) => {
-    const exec = EXEC_PATH.exec(request.url ?? '')
+    const [, namespace = '', name = '', service = '', search = ''] = ENTER_PATH.exec(request.url ?? '') ?? []
     if (request.url === CONNECT_PATH) return connections.upgrade(request, socket, head)
-    if (!exec) return socket.destroy()
+    if (!isBridged(service)) return socket.destroy()
     // A workspace's uid is its name here.
-    const subject = { uid: exec[2] ?? '', namespace: exec[1] ?? '', name: exec[2] ?? '' }
-    connections.execUpgrade({ subject, agentName: exec[3] ?? null, actor: 'ada' }, request, socket, head)
+    const query = new URLSearchParams(search)
+    const subject = { uid: name, namespace, name }
+    connections.enter({ subject, agentName: query.get('agent'), actor: 'ada', service, query }, request, socket, head)
   })
   await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening))
   const address = server.address()

@@ -7,7 +7,8 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApi as openDoor, type Api } from '../../controller/api/server.ts'
-import type { ApiPorts, Check, ExecTarget, Listen } from '../../controller/api/ports.ts'
+import type { ApiPorts, Check, Listen } from '../../controller/api/ports.ts'
+import type { EnterTarget } from '../../controller/connect/sessions.ts'
 import { openStandalone, type Standalone } from '../../controller/cluster/standalone.ts'
 import { systemClock, toIso } from '../../controller/kernel/clock.ts'
 import { Transient } from '../../controller/kernel/errors.ts'
@@ -31,7 +32,7 @@ let standalone: Standalone
 let api: Api
 const lines: string[] = []
 const checks: Check[] = []
-const executed: ExecTarget[] = []
+const entered: EnterTarget[] = []
 
 const LOOPBACK: Listen = { host: '127.0.0.1', port: 0, tls: null, insecure: false, hosts: ['bothy.example'] }
 
@@ -56,8 +57,8 @@ const portsOf = (): ApiPorts => ({
   simulate: async (namespace, name, until) => (name === 'nobody' ? null : { namespace, name, until, changes: [] }),
   status: async () => ({ workspaces: 1 }),
   down: async (user) => ({ asked: user }),
-  exec: (target, _request, socket) => {
-    executed.push(target)
+  enter: (target, _request, socket) => {
+    entered.push(target)
     socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: test\r\n\r\nhello')
   },
   connect: {
@@ -633,7 +634,12 @@ describe('upgrades', () => {
     const uid = dig((await ask('POST', WORKSPACES, { body: workspace('entered') })).body, 'metadata', 'uid')
     const exec = await upgrade(`${WORKSPACES}/entered/exec?agent=main`)
     await until('the other protocol', () => exec.text().endsWith('hello'))
-    expect(executed).toEqual([{ subject: { uid, namespace: 'default', name: 'entered' }, agentName: 'main', actor: 'ada' }])
+    const subject = { uid, namespace: 'default', name: 'entered' }
+    expect(entered).toEqual([{ subject, agentName: 'main', actor: 'ada', service: 'exec', query: new URLSearchParams('agent=main') }])
+    const port = await upgrade(`${WORKSPACES}/entered/port?target=tcp:127.0.0.1:80`)
+    await until('a port', () => port.text().endsWith('hello'))
+    expect(entered[1]).toMatchObject({ subject, agentName: null, service: 'port' })
+    expect((await answered(upgrade(`${WORKSPACES}/entered/status`))).slice(0, 12)).toBe('HTTP/1.1 404')
     expect((await answered(upgrade(`${WORKSPACES}/nobody/exec`))).slice(0, 12)).toBe('HTTP/1.1 404')
     expect((await answered(upgrade(`${WORKSPACES}/entered/exec`, ''))).slice(0, 12)).toBe('HTTP/1.1 401')
     expect((await answered(upgrade(`${WORKSPACES}/entered/exec`, undefined, 'evil.example'))).slice(0, 12)).toBe('HTTP/1.1 403')

@@ -41,7 +41,7 @@ export async function withControlPlane(): Promise<ControlPlane> {
     simulate: async (namespace, name, until) => (name === 'nobody' ? null : simulated(namespace, name, until)),
     status: refuse,
     down: refuse,
-    exec: (_target, _request, socket) => socket.destroy(),
+    enter: (_target, _request, socket) => socket.destroy(),
     connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
   })
   const url = `http://127.0.0.1:${api.port}`
