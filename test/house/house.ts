@@ -65,6 +65,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   esbuild: { 'controller/program/bundle.ts': 'the agent as one file' },
   'node:child_process': {
+    'controller/program/fetch-runtime.ts': 'npm gets the runtime of another platform',
     'controller/program/program.ts': "the agent's program is built beside whoever wants it, not in it",
     'controller/provision/terraform.ts': 'terraform itself, inside the sandbox',
     'controller/provision/sandbox.ts': 'asks once whether the sandbox works here',
