@@ -168,8 +168,27 @@ export type Report = { readonly seq: number; readonly at: number } & (
   | { readonly kind: 'metadata'; readonly key: string; readonly value: string; readonly error: string }
   | { readonly kind: 'app'; readonly slug: string; readonly health: AppHealth }
   /** Also when nobody used it: silence is no evidence, this is. */
-  | { readonly kind: 'stats'; readonly uses: readonly Use[] }
+  | { readonly kind: 'stats'; readonly uses: readonly Use[]; readonly now?: StatsNow }
 )
+
+/** How things are in the workspace at the moment of the report. Agents before 1.2 do not say. */
+export interface StatsNow {
+  /** People who are there, by how. */
+  readonly sessions: Readonly<Partial<Record<UseKind, number>>>
+  readonly connections: number
+  /** Since the agent's program began. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly processes: number
+  readonly memoryBytes: number
+}
+
+/** Of a value, and of an error, of metadata; in bytes. */
+export const METADATA_BYTES_MAX = 2048
+/** Of all keys of an agent's metadata together. */
+export const METADATA_KEYS_BYTES_MAX = 6144
+/** Apps of one agent whose health is told of. */
+export const APPS_MAX = 64
 
 export const APP_HEALTHS = ['Disabled', 'Initializing', 'Healthy', 'Unhealthy'] as const
 export type AppHealth = (typeof APP_HEALTHS)[number]

@@ -1,4 +1,4 @@
-import { LOG_LINE_LENGTH_MAX, SOURCE_LENGTH_MAX, type Lifecycle, type Report, type Use } from './protocol.ts'
+import { LOG_LINE_LENGTH_MAX, SOURCE_LENGTH_MAX, type AppHealth, type Lifecycle, type Report, type StatsNow, type Use } from './protocol.ts'
 import { joined } from './uses.ts'
 
 type Body<T> = T extends unknown ? Omit<T, 'seq' | 'at'> : never
@@ -9,7 +9,10 @@ export interface Reports {
   lifecycle(lifecycle: Lifecycle, message: string): void
   log(source: string, level: 'info' | 'warn' | 'error', text: string): void
   /** One waits at most: a newer one says what the one before would have said. */
-  stats(uses: readonly Use[]): void
+  stats(uses: readonly Use[], now?: StatsNow): void
+  /** Of each key, and of each app, one waits at most. */
+  metadata(key: string, value: string, error: string): void
+  app(slug: string, health: AppHealth): void
   acknowledge(seq: number): void
   /** Those after `seq`, oldest first. */
   after(seq: number): readonly Report[]
@@ -57,10 +60,18 @@ export function createReports(now: () => number): Reports {
   return {
     lifecycle: (lifecycle, message) => add({ kind: 'lifecycle', lifecycle, message }),
     log,
-    stats(uses) {
+    stats(uses, seen) {
       const before = waiting.flatMap((report) => (report.kind === 'stats' ? report.uses : []))
       waiting = waiting.filter(({ kind }) => kind !== 'stats')
-      add({ kind: 'stats', uses: joined([...before, ...uses]) })
+      add({ kind: 'stats', uses: joined([...before, ...uses]), ...(seen ? { now: seen } : {}) })
+    },
+    metadata(key, value, error) {
+      waiting = waiting.filter((report) => report.kind !== 'metadata' || report.key !== key)
+      add({ kind: 'metadata', key, value, error })
+    },
+    app(slug, health) {
+      waiting = waiting.filter((report) => report.kind !== 'app' || report.slug !== slug)
+      add({ kind: 'app', slug, health })
     },
     acknowledge(upTo) {
       const keep = waiting.findIndex((report) => report.seq > upTo)

@@ -1,7 +1,8 @@
 import type { Cancel, Clock, Instant } from '../controller/kernel/clock.ts'
 import type { Call } from './call.ts'
 import { hasForegroundJob } from './foreground.ts'
-import { STATS_EVERY_MS, type Use } from './protocol.ts'
+import { processesSeen, type ProcessesSeen } from './processes.ts'
+import { STATS_EVERY_MS, type StatsNow, type Use, type UseKind } from './protocol.ts'
 import type { Reports } from './reports.ts'
 
 /**
@@ -10,30 +11,65 @@ import type { Reports } from './reports.ts'
  *   at a terminal    what is typed, and as long as something runs in its foreground; not a shell that waits
  *   without one      as long as somebody follows the command
  *   in background    only while somebody follows it: whoever wants it to count asks for a hold
+ *   anything else    when it begins, when it is touched, and as long as it says that it is busy
  */
 export interface Stats {
   watch(call: Call): void
+  /** A session that is no command: of ssh, to a port, of an app. */
+  begin(kind: UseKind, by: string, busy?: () => boolean): OpenUse
   /** Now. */
   say(): void
+}
+
+export interface OpenUse {
+  /** Somebody uses it at this moment; the bytes that went in and out since it was touched last. */
+  touch(bytesIn?: number, bytesOut?: number): void
+  /** May be said twice. */
+  end(): void
+}
+
+/** Whatever is watched: from when to when it was use, of the time since the last report. */
+interface Watched {
+  readonly kind: UseKind
+  readonly by: string
+  /** Somebody is there at this moment. */
+  readonly attended: boolean
+  used(since: Instant, now: Instant, over: boolean): readonly [from: Instant, until: Instant] | null
 }
 
 /** Ten thousand short commands are some reports, not ten thousand. */
 const AT_MOST_EVERY_MS = 1000
 
-export function createStats(reports: Pick<Reports, 'stats'>, clock: Clock, foregroundJob = hasForegroundJob): Stats {
-  const watched = new Set<Call>()
-  /** Of calls that have ended since the last report, one interval for each kind and person. */
+export function createStats(
+  reports: Pick<Reports, 'stats'>,
+  clock: Clock,
+  foregroundJob = hasForegroundJob,
+  processes: () => ProcessesSeen = processesSeen,
+): Stats {
+  const watched = new Set<Watched>()
+  /** Of what has ended since the last report, one interval for each kind and person. */
   const ended = new Map<string, Use>()
+  const bytes = { in: 0, out: 0 }
   let saidAt = clock.now()
   let cancelNext: Cancel | null = null
   let nextAt = Number.POSITIVE_INFINITY
 
+  const usesOf = (each: Watched, now: Instant, over: boolean): Use[] => {
+    const interval = each.used(saidAt, now, over)
+    return interval ? [{ kind: each.kind, by: each.by, from: Math.min(...interval), until: interval[1] }] : []
+  }
+  const seenNow = (): StatsNow => {
+    const sessions: Partial<Record<UseKind, number>> = {}
+    for (const { kind, attended } of watched) if (attended) sessions[kind] = (sessions[kind] ?? 0) + 1
+    const connections = Object.values(sessions).reduce((sum, count) => sum + count, 0)
+    return { sessions, connections, bytesIn: bytes.in, bytesOut: bytes.out, ...processes() }
+  }
   const say = () => {
     const now = clock.now()
-    const uses = [...ended.values(), ...[...watched].flatMap((call) => usesOf(call, saidAt, now, foregroundJob))]
+    const uses = [...ended.values(), ...[...watched].flatMap((each) => usesOf(each, now, false))]
     ended.clear()
     saidAt = now
-    reports.stats(uses)
+    reports.stats(uses, seenNow())
     sayAt(now + STATS_EVERY_MS)
   }
   const sayAt = (at: Instant) => {
@@ -45,13 +81,12 @@ export function createStats(reports: Pick<Reports, 'stats'>, clock: Clock, foreg
     const at = Math.max(clock.now(), saidAt + AT_MOST_EVERY_MS)
     if (at < nextAt) sayAt(at)
   }
-  const noteEnd = (call: Call) => {
-    watched.delete(call)
-    // That a terminal ended is no use: it may have been hung up because nobody was there.
-    for (const use of usesOf(call, saidAt, clock.now(), () => false)) {
+  const noteEnd = (each: Watched) => {
+    if (!watched.delete(each)) return
+    for (const use of usesOf(each, clock.now(), true)) {
       const id = `${use.kind} ${use.by}`
       const before = ended.get(id)
-      ended.set(id, before ? { ...use, from: Math.min(before.from, use.from) } : use)
+      ended.set(id, before ? { ...use, from: Math.min(before.from, use.from), until: Math.max(before.until, use.until) } : use)
     }
     saySoon()
   }
@@ -60,25 +95,50 @@ export function createStats(reports: Pick<Reports, 'stats'>, clock: Clock, foreg
   return {
     say,
     watch(call) {
-      watched.add(call)
-      void call.ended.then(() => noteEnd(call))
+      const each = watchedCall(call, foregroundJob)
+      watched.add(each)
+      void call.ended.then(() => noteEnd(each))
       saySoon()
+    },
+    begin(kind, by, busy = () => false) {
+      let touchedAt = clock.now()
+      const used: Watched['used'] = (since, now, over) => {
+        if (!over && busy()) return [Math.max(since, Math.min(touchedAt, now)), now]
+        return touchedAt >= since ? [touchedAt, touchedAt] : null
+      }
+      const each: Watched = { kind, by, attended: true, used }
+      watched.add(each)
+      saySoon()
+      return {
+        touch(bytesIn = 0, bytesOut = 0) {
+          touchedAt = clock.now()
+          bytes.in += bytesIn
+          bytes.out += bytesOut
+        },
+        end: () => noteEnd(each),
+      }
     },
   }
 }
 
-function usesOf(call: Call, since: Instant, now: Instant, foregroundJob: typeof hasForegroundJob): Use[] {
-  const from = Math.max(call.startedAt, since)
-  const use = (at: Instant, until: Instant): Use => ({
+function watchedCall(call: Call, foregroundJob: typeof hasForegroundJob): Watched {
+  return {
     kind: call.terminal ? 'Terminal' : 'Process',
-    by: call.by,
-    from: Math.min(at, until),
-    until,
-  })
-  const followedUntil = call.aloneSince ?? now
-  if (!call.terminal || call.background) return followedUntil >= from ? [use(from, followedUntil)] : []
-  // Where the system does not say what is in the foreground, only what is typed counts.
-  if (foregroundJob(call.seen.pid)) return [use(from, now)]
-  const typedAt = Math.max(call.startedAt, call.typedAt ?? 0)
-  return typedAt >= since ? [use(typedAt, typedAt)] : []
+    get by() {
+      return call.by
+    },
+    get attended() {
+      return call.aloneSince === null && !call.exited
+    },
+    used(since, now, over) {
+      const from = Math.max(call.startedAt, since)
+      const followedUntil = call.aloneSince ?? now
+      if (!call.terminal || call.background) return followedUntil >= from ? [Math.min(from, followedUntil), followedUntil] : null
+      // That a terminal ended is no use: it may have been hung up because nobody was there. Where the system does not say
+      // what is in the foreground, only what is typed counts.
+      if (!over && foregroundJob(call.seen.pid)) return [Math.min(from, now), now]
+      const typedAt = Math.max(call.startedAt, call.typedAt ?? 0)
+      return typedAt >= since ? [typedAt, typedAt] : null
+    },
+  }
 }

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs'
+
+/** How many processes the agent's own program has below it, and the memory they and it have. */
+export interface ProcessesSeen {
+  readonly processes: number
+  readonly memoryBytes: number
+}
+
+const PROCESSES_MAX = 4096
+
+/** What left our tree on purpose, as a daemon does, is not counted: on a machine that is shared it may be anybody's. */
+export function processesSeen(root: number = process.pid): ProcessesSeen {
+  const found = [root]
+  for (let i = 0; i < found.length && found.length < PROCESSES_MAX; i += 1) found.push(...childrenOf(found[i] ?? 0))
+  const memoryBytes = found.reduce((sum, pid) => sum + residentBytes(pid), 0)
+  return { processes: found.length - 1, memoryBytes }
+}
+
+const residentBytes = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
+
+/** Children are kept by the thread that started them. */
+const childrenOf = (pid: number): number[] =>
+  textOf(`/proc/${pid}/task/${pid}/children`)
+    .split(' ')
+    .filter((text) => text !== '')
+    .map(Number)
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
