@@ -1,3 +1,4 @@
+import { approval } from './approval.ts'
 import { EXIT, Failure, usage, type ExitCode } from './failure.ts'
 import { followBuilds } from './follow.ts'
 import { field, listOf, textOf } from './json.ts'
@@ -11,7 +12,9 @@ import type { Run, Session } from './session.ts'
 import { detached, waitFor } from './wait.ts'
 import { watchOne } from './watch.ts'
 
-/** start, stop, restart, extend, hold and cancel: a WorkspaceRequest, followed to its answer. */
+/** start, stop, restart, extend, hold, approve and cancel: a WorkspaceRequest, followed to its answer. */
+
+type Asks = Readonly<Record<string, string>>
 
 interface Action {
   readonly action: string
@@ -21,7 +24,7 @@ interface Action {
   /** The answer comes when it is built; it is done when it can be used. */
   readonly runs?: boolean
   /** What else is asked. */
-  readonly asks?: (options: Options) => Readonly<Record<string, string>>
+  readonly asks?: (options: Options, workspace: () => Promise<ApiObject>, session: Session) => Asks | Promise<Asks>
   /** Nothing is begun that could fail: whatever is not done was refused. */
   readonly atOnce?: boolean
 }
@@ -32,6 +35,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   restart: { action: 'Restart', doing: 'restarting', done: 'is running again', runs: true },
   extend: { action: 'Extend', doing: 'extending', done: null, asks: extension, atOnce: true },
   hold: { action: 'Hold', doing: 'holding', done: null, asks: holding, atOnce: true },
+  approve: { action: 'Approve', doing: 'approving the plan of', done: null, asks: approval, atOnce: true },
   cancel: { action: 'CancelBuild', doing: 'canceling the build of', done: null },
 }
 
@@ -39,11 +43,12 @@ const WSR = 'WorkspaceRequest'
 
 export const run: Run = async (session, args, options) => {
   const action = ACTIONS[session.command]
-  if (!action) throw usage(`${session.command} is no request`, 'ask for start, stop, restart, extend, hold or cancel')
-  const asks = action.asks?.(options) ?? {}
+  if (!action) throw usage(`${session.command} is no request`, 'ask for start, stop, restart, extend, hold, approve or cancel')
   const workspace = refOf(args[0] ?? '', session.namespace, 'workspace')
+  const known = () => knownObject(session, workspace)
+  const asks = (await action.asks?.(options, known, session)) ?? {}
   // A request may come before its workspace; a person who mistypes a name wants to know at once.
-  await knownObject(session, workspace)
+  await known()
   const request = await ask(session, workspace, action, asks)
   if (!options.flag('wait')) return answer(session, request, `asked: ${action.doing} ${workspace.name}`)
   const limitAt = session.clock.elapsedMs() + (options.milliseconds('timeout') ?? 0)

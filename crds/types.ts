@@ -149,7 +149,7 @@ export type TemplateSpecDeclared = {
   readonly approval?: 'Auto' | 'Plan' | 'PlanIfDestroys'
   /** Looking for what has changed behind Terraform's back. */
   readonly drift?: {
-    /** How often to look. 0s: off. */
+    /** How often to look, at least every 10s. 0s: off. */
     readonly interval?: string
     /** Report says so in the condition Drifted. Correct starts a build that puts it right. */
     readonly policy?: 'Report' | 'Correct'
@@ -313,7 +313,7 @@ export type TemplateSpec = {
   readonly approval: 'Auto' | 'Plan' | 'PlanIfDestroys'
   /** Looking for what has changed behind Terraform's back. */
   readonly drift: {
-    /** How often to look. 0s: off. */
+    /** How often to look, at least every 10s. 0s: off. */
     readonly interval: string
     /** Report says so in the condition Drifted. Correct starts a build that puts it right. */
     readonly policy: 'Report' | 'Correct'

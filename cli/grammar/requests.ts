@@ -56,6 +56,20 @@ export const REQUESTS: readonly CommandSpec[] = [
     load: () => import('../request.ts'),
   },
   {
+    name: 'approve',
+    arguments: '<name>',
+    group: 'Ask for something once:',
+    summary: 'agree to the plan that a workspace waits with',
+    more: 'Shows what would be added, changed and destroyed, and asks. Exactly that plan is carried out, or, when anything changed since, nothing.',
+    options: [
+      { flags: '--plan <digest>', help: 'only this plan: its digest, or the first 12 digits of it' },
+      { flags: '-y, --yes', help: 'the one that waits, without being asked' },
+      ...ASKING,
+    ],
+    examples: ['approve dev', 'approve dev --plan 3f1c2a9b77de'],
+    load: () => import('../request.ts'),
+  },
+  {
     name: 'cancel',
     arguments: '<name>',
     group: 'Ask for something once:',

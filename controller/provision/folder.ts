@@ -126,7 +126,7 @@ export async function stateIn(path: string): Promise<Buffer | null> {
 }
 
 /** What a template ran may have put anything here: only a plain file is read, never what a link points to. */
-async function ownFile(path: string): Promise<Buffer | null> {
+export async function ownFile(path: string): Promise<Buffer | null> {
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {

@@ -9,7 +9,7 @@ export interface Heard {
   readonly onLine: (line: string) => void
   readonly failures: () => readonly Failure[]
   readonly planned: () => readonly Planned[]
-  readonly drifted: () => boolean
+  readonly drifted: () => readonly string[]
 }
 
 const KEPT_MAX = 10_000
@@ -19,12 +19,12 @@ export function listen({ journal, progressed }: Work, applying: Stage): Heard {
   const failures: Failure[] = []
   const planned: Planned[] = []
   let progress = NO_PROGRESS
-  let drifted = false
+  const drifted = new Set<string>()
   journal.stage('Parsing')
   return {
     failures: () => failures,
     planned: () => planned,
-    drifted: () => drifted,
+    drifted: () => [...drifted].toSorted(),
     onLine(line) {
       const heard = hear(line, progress)
       progress = heard.progress
@@ -33,7 +33,7 @@ export function listen({ journal, progressed }: Work, applying: Stage): Heard {
       for (const row of said.rows) journal.write(row.level, row.text)
       if (said.failure && failures.length < KEPT_MAX) failures.push(said.failure)
       if (said.planned && planned.length < KEPT_MAX) planned.push(said.planned)
-      drifted ||= said.drifted
+      if (said.drifted !== null && drifted.size < KEPT_MAX) drifted.add(said.drifted)
       progressed()
     },
   }

@@ -12,7 +12,8 @@ export interface Said {
   readonly failure: Failure | null
   /** Something that has been planned. */
   readonly planned: { readonly action: string; readonly type: string; readonly name: string; readonly address: string } | null
-  readonly drifted: boolean
+  /** The address of something that has changed behind terraform's back. */
+  readonly drifted: string | null
 }
 
 export interface Failure {
@@ -32,7 +33,7 @@ export const NO_PROGRESS: Progress = { done: 0, total: null }
 
 type Values = Readonly<Record<string, unknown>>
 
-const NOTHING: Said = { phase: null, rows: [], failure: null, planned: null, drifted: false }
+const NOTHING: Said = { phase: null, rows: [], failure: null, planned: null, drifted: null }
 const DETAIL_CHARACTERS_MAX = 4000
 
 export function hear(line: string, before: Progress): { readonly said: Said; readonly progress: Progress } {
@@ -63,7 +64,7 @@ function said(event: Values, progress: Progress): Said {
     case 'planned_change':
       return { ...NOTHING, phase: 'planning', planned: changeOf(event), rows: [{ level: 'debug', text }] }
     case 'resource_drift':
-      return { ...NOTHING, phase: 'planning', drifted: true, rows: [{ level: 'warn', text }] }
+      return { ...NOTHING, phase: 'planning', drifted: changeOf(event)?.address ?? '', rows: [{ level: 'warn', text }] }
     case 'change_summary':
       return { ...NOTHING, rows: [{ level: 'info', text }] }
     case 'apply_start':

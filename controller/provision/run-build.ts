@@ -25,6 +25,7 @@ import type { Stage } from './journal.ts'
 import { agentScripts, agentsIn, type AgentFound } from './manifest.ts'
 import { listen, type Heard } from './listen.ts'
 import { machinesTriedSinceTheLastSuccess, orphansIn, sweepMachines } from './machines-left.ts'
+import { bringPlan, PLAN_ARGUMENT } from './run-plan.ts'
 import { runTerraform, type TerraformEnded } from './run-terraform.ts'
 import { machinesIn, OUTPUT_CHARACTERS_MAX, parseState, tokensIn, type State } from './state.ts'
 
@@ -50,9 +51,9 @@ export async function runBuild(tools: Tools, work: Work): Promise<Ending> {
     startJob(tools.db, work.claim),
   ])
   const known = before && parseState(before)
-  for (const token of known ? tokensIn(known) : []) work.journal.conceal(token)
-
-  const tokens = new Map<string, string>()
+  // What is in the state already is not told again by a plan that was made before.
+  const tokens = new Map(known ? tokensIn(known) : [])
+  for (const token of tokens.values()) work.journal.conceal(token)
   const tokenOf = (agentId: string): string | null => tokens.get(agentId) ?? null
   const machines = tools.machinesFor({ workspace: subject, owner: input.owner, buildId: id, tokenOf })
   const apply: Apply = { input, transition, template, before, known, tried, machines, tokens }
@@ -76,11 +77,13 @@ async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> 
   const { journal, claim, stop } = work
   const intents = createIntents(tools.db, claim, { host: tools.host, folder: folderOf(tools.stateDir, claim.job.id) })
   const [folder] = await Promise.all([prepareFolder(tools, work, apply.template, apply.before), intents.record()])
+  const { plan } = apply.input
+  if (plan) await bringPlan(tools, claim.job, folder, plan)
   const heard = listen(work, STAGES[apply.transition])
   const ended = await runTerraform(tools, {
     jobId: claim.job.id,
     folder,
-    args: ARGUMENTS[apply.transition],
+    args: plan ? ['apply', '-json', '-input=false', PLAN_ARGUMENT] : ARGUMENTS[apply.transition],
     variables: apply.input.variables,
     host: hostOf(tools, work, apply, intents),
     stop,

@@ -11,6 +11,7 @@ import { createJournal } from './journal.ts'
 import { runBuild } from './run-build.ts'
 import { failed, runImport } from './run-import.ts'
 import { runLook } from './run-look.ts'
+import { runPlan } from './run-plan.ts'
 
 const AGAIN_MS = 500
 
@@ -49,6 +50,8 @@ function dispatched(tools: Tools, work: Work): Promise<Ending> {
       return runImport(tools, work)
     case 'look':
       return runLook(tools, work)
+    case 'plan':
+      return runPlan(tools, work)
     default:
       return never(kind)
   }

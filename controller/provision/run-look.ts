@@ -8,13 +8,15 @@ import { listen } from './listen.ts'
 import { runTerraform } from './run-terraform.ts'
 
 const BUILDS_LOOKED_AT_MAX = 20
+/** Addresses that are told of. */
+const DRIFT_MAX = 50
 
 /** Is the machine there, has something drifted? Changes nothing, not even the state. */
 export async function runLook(tools: Tools, work: Work): Promise<Ending> {
   const { claim, journal, stop } = work
   const { job } = claim
   const sealed = await newestState(tools.db, job.subject.uid)
-  if (!sealed) return seen(work, [], false)
+  if (!sealed) return seen(work, [], [])
   // Looked at as it was built: the template may be asked differently by now.
   const built = (await buildsOf(tools.db, job.subject.uid, BUILDS_LOOKED_AT_MAX)).find(({ input }) => input !== null)
   if (!built?.input) throw new Stalled('NotBuilt', 'no build of this workspace is known')
@@ -53,11 +55,11 @@ export async function runLook(tools: Tools, work: Work): Promise<Ending> {
   return { phase: 'Failed', reason, error: journal.redacted(text), state: null, agents: null, result }
 }
 
-const seen = ({ journal }: Work, machines: NonNullable<JobResult['machines']>, drifted: boolean): Ending => ({
+const seen = ({ journal }: Work, machines: NonNullable<JobResult['machines']>, drift: readonly string[]): Ending => ({
   phase: 'Succeeded',
   reason: null,
   error: null,
   state: null,
   agents: null,
-  result: resultOf(journal, { machines, drifted }),
+  result: resultOf(journal, { machines, drift: drift.slice(0, DRIFT_MAX) }),
 })

@@ -3,7 +3,19 @@ import type { Instant } from '../kernel/clock.ts'
 import type { Key } from '../kernel/names.ts'
 import type { TemplateFile } from '../../crds/files.ts'
 import type { ActivitySeen } from '../store/activity.ts'
-import type { AgentRow, BuildInput, Job, LifeRow, NewBuild, NewImport, NewJob, ProvisionerRow, VersionRow } from '../store/records.ts'
+import type {
+  AgentRow,
+  BuildInput,
+  Job,
+  LifeRow,
+  NewBuild,
+  NewImport,
+  NewJob,
+  NewPlan,
+  PlanRow,
+  ProvisionerRow,
+  VersionRow,
+} from '../store/records.ts'
 
 /** The objects as they are, our own last writes included. Reads cost nothing. */
 export interface Objects {
@@ -16,6 +28,7 @@ export interface Store {
   /** Newest first, bounded, and the newest succeeded start however old. */
   builds(workspaceUid: string): Promise<readonly Job[]>
   newestLook(workspaceUid: string): Promise<Job | null>
+  newestPlan(workspaceUid: string): Promise<PlanRow | null>
   agents(workspaceUid: string): Promise<readonly AgentRow[]>
   provisioners(): Promise<readonly ProvisionerRow[]>
   version(templateUid: string, digest: string): Promise<VersionRow | null>
@@ -34,6 +47,9 @@ export interface Store {
   queueBuild(build: NewBuild, lifeRevision: number | null): Promise<boolean>
   queueImport(job: NewImport): Promise<void>
   queueLook(job: NewJob): Promise<void>
+  queuePlan(plan: NewPlan): Promise<void>
+  /** Somebody agrees to a plan; the first counts. */
+  approvePlan(jobId: string, by: string): Promise<void>
   requestCancel(jobId: string, by: string): Promise<void>
   wishShutdown(workspaceUid: string): Promise<void>
   keepFiles(digest: string, files: readonly TemplateFile[]): Promise<void>

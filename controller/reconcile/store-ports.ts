@@ -2,9 +2,10 @@ import { activityOfAll } from '../store/activity.ts'
 import { agentsOfAll, wishShutdown } from '../store/agents.ts'
 import { buildHistoriesOf, newestLooksOf } from '../store/build-histories.ts'
 import { forgetLife, keepLife, livesOf } from '../store/lives.ts'
+import { approvePlan, newestPlansOf } from '../store/plans.ts'
 import type { Db } from '../store/pool.ts'
 import { listProvisioners } from '../store/provisioners.ts'
-import { queueBuild, queueImport, queueLook, requestCancel } from '../store/queue-jobs.ts'
+import { queueBuild, queueImport, queueLook, queuePlan, requestCancel } from '../store/queue-jobs.ts'
 import { newestImportOf } from '../store/read-jobs.ts'
 import { getSetting } from '../store/settings.ts'
 import { keepFiles, upsertVersion, versionOf, versionsOf } from '../store/versions.ts'
@@ -35,6 +36,7 @@ export function storePorts(db: Db): Store {
   return {
     builds: async (uid) => (await builds(uid)) ?? [],
     newestLook: batched((uids: readonly string[]) => newestLooksOf(db, uids)),
+    newestPlan: batched((uids: readonly string[]) => newestPlansOf(db, uids)),
     agents: async (uid) => (await agents(uid)) ?? [],
     provisioners: async () => (await provisioners()) ?? [],
     version: (templateUid, digest) => version(`${templateUid} ${digest}`),
@@ -48,6 +50,8 @@ export function storePorts(db: Db): Store {
     queueBuild: async (build, lifeRevision) => (await queueBuild(db, build, lifeRevision)).queued,
     queueImport: async (job) => void (await queueImport(db, job)),
     queueLook: async (job) => void (await queueLook(db, job)),
+    queuePlan: async (plan) => void (await queuePlan(db, plan)),
+    approvePlan: (jobId, by) => approvePlan(db, jobId, by),
     requestCancel: async (jobId, by) => void (await requestCancel(db, jobId, by)),
     wishShutdown: (uid) => wishShutdown(db, uid),
     keepFiles: (digest, files) => keepFiles(db, digest, files),

@@ -3,6 +3,7 @@ import { plain } from '../kernel/plain.ts'
 import { confirmAgents, settleAgents, type ConfirmedAgent } from './agents-of-outcome.ts'
 import { HELD } from './job-rows.ts'
 import type { Db } from './pool.ts'
+import { keepPlan } from './plans.ts'
 import type { Claim, JobResult } from './records.ts'
 import { keepState } from './states.ts'
 import { storable } from './text.ts'
@@ -17,6 +18,8 @@ export interface Outcome {
   /** The agents in the newest state; whoever is not among them is dropped. null: not known, all stay as they are. */
   readonly agents: readonly ConfirmedAgent[] | null
   readonly result: JobResult
+  /** Sealed: what a plan worked out. */
+  readonly plan?: Buffer
   /** What an import learnt. */
   readonly version?: ImportOutcome
 }
@@ -47,6 +50,7 @@ export function finishJob(db: Db, claim: Claim, outcome: Outcome): Promise<boole
       if (outcome.version) await upsertVersion(tx, { templateUid: subject.uid, digest, outcome: outcome.version })
     } else {
       if (outcome.state) await keepState(tx, subject.uid, claim.job.id, outcome.state)
+      if (outcome.plan) await keepPlan(tx, subject.uid, claim.job.id, outcome.plan)
       if (outcome.agents) await confirmAgents(tx, subject.uid, outcome.agents)
       if (kind === 'build') await settleAgents(tx, subject.uid, claim.job.transition === 'stop' && outcome.phase === 'Succeeded')
     }

@@ -1,5 +1,5 @@
 import type { Db } from './pool.ts'
-import type { Job, JobKind, NewBuild, NewImport, NewJob } from './records.ts'
+import type { Job, JobKind, NewBuild, NewImport, NewJob, NewPlan } from './records.ts'
 import { JOB_COLUMNS, jobOf, type JobColumns } from './job-rows.ts'
 
 /** Puts jobs into the queue, and takes them out again before anybody began. */
@@ -28,6 +28,9 @@ export const queueImport = (db: Db, job: NewImport): Promise<Job | null> => inse
 /** null: a look or a build of this workspace is in flight, and will tell the same. */
 export const queueLook = (db: Db, job: NewJob): Promise<Job | null> => insert(db, 'look', job, {})
 
+/** null: a plan or a build of this workspace is in flight. */
+export const queuePlan = (db: Db, plan: NewPlan): Promise<Job | null> => insert(db, 'plan', plan, plan)
+
 async function insert(
   db: Db,
   kind: JobKind,
@@ -40,7 +43,7 @@ async function insert(
        insert into jobs (kind, subject_uid, subject_namespace, subject_name, number, transition, digest, reason, initiator,
          request_uid, class, labels, inputs, input)
        select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
-       where ($1 <> 'look' or not exists (
+       where ($1 not in ('look', 'plan') or not exists (
          select from jobs where subject_uid = $2 and kind = 'build' and finished_at is null))
          -- The lock makes whoever changes it at this moment come before or after this, as a whole.
          and ($15::int is null or exists (select from lives where workspace_uid = $2 and revision = $15 for share))

@@ -8,7 +8,7 @@ export type { AgentApp, AgentManifest, AgentMetadata, AgentScript } from './agen
 
 /** What the rows of the store look like to everybody else: plain data, instants as milliseconds. */
 
-export type JobKind = 'build' | 'import' | 'look'
+export type JobKind = 'build' | 'import' | 'look' | 'plan'
 export type Transition = 'start' | 'stop' | 'destroy'
 
 /** Order of service. Inside a class the oldest goes first. */
@@ -16,7 +16,7 @@ export type JobClass = 'person' | 'chat' | 'clock' | 'background'
 
 export type JobPhase = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled'
 
-/** Whom a job is about: a workspace (build, look) or a template (import). */
+/** Whom a job is about: a workspace (build, look, plan) or a template (import). */
 export interface Subject {
   readonly uid: string
   readonly namespace: string
@@ -34,6 +34,8 @@ export interface BuildInput {
   /** Terraform input variables set by the template. */
   readonly variables: Readonly<Record<string, string>>
   readonly preset: string | null
+  /** Carries out exactly this plan. Absent: what terraform finds to do. */
+  readonly plan?: { readonly jobId: string; readonly digest: string }
 }
 
 export interface NewJob {
@@ -57,6 +59,14 @@ export interface NewBuild extends NewJob {
   readonly transition: Transition
   readonly requestUid: string | null
   /** Digest of what "today's inputs" compares: version, parameters, preset, variables. */
+  readonly inputs: string
+  readonly input: BuildInput
+}
+
+/** What a start would change, worked out before anything is changed. */
+export interface NewPlan extends NewJob {
+  readonly transition: 'start'
+  readonly requestUid: string | null
   readonly inputs: string
   readonly input: BuildInput
 }
@@ -92,12 +102,33 @@ export interface Job {
 export interface JobResult {
   /** Native machines seen by this job: what a look answers. */
   readonly machines?: readonly { readonly type: string; readonly name: string; readonly present: boolean }[]
-  readonly drifted?: boolean
+  /** Addresses of what has changed behind terraform's back. */
+  readonly drift?: readonly string[]
+  readonly plan?: PlanSummary
   readonly outputs?: Readonly<Record<string, unknown>>
   readonly resources?: number
   /** Addresses that may exist without being in any state. */
   readonly orphans?: readonly string[]
   readonly stages?: Readonly<Record<string, number>>
+}
+
+/** A plan in counts and addresses: no values. */
+export interface PlanSummary {
+  readonly digest: string
+  readonly add: number
+  readonly change: number
+  readonly destroy: number
+  /** Of everything it would touch, as far as there is room. */
+  readonly addresses: readonly string[]
+  /** Of what outlives a stop and would be destroyed or made anew. */
+  readonly lost: readonly string[]
+}
+
+/** The newest plan of a workspace. */
+export interface PlanRow {
+  readonly job: Job
+  /** null: nobody has agreed to it. */
+  readonly approvedBy: string | null
 }
 
 /** A job held under a lease. Every write of its holder names the epoch; zero rows touched means the job is lost. */

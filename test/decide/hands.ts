@@ -6,7 +6,7 @@ import { decide as answer } from '../../controller/reconcile/workspacerequest/de
 import { conditionsProblem } from './kstatus.ts'
 import { never } from '../../controller/kernel/errors.ts'
 import type { Job } from '../../controller/store/records.ts'
-import { agent, build, look, SECOND } from './worlds.ts'
+import { agent, build, look, plan, SECOND } from './worlds.ts'
 
 /** Hands that never fail: whatever is decided happens, and every build that was queued succeeds. */
 export interface World {
@@ -85,6 +85,9 @@ function applied({ seen, now, machineIsThere }: World, action: Action): Seen {
       return { ...seen, agents: seen.agents.map((one) => ({ ...one, lifecycle: 'Off', shutdownRequestedAt: now })) }
     case 'keep-life':
       return { ...seen, life: { ...action.life, revision: action.life.revision + 1 } }
+    // Somebody agrees at once.
+    case 'queue-plan':
+      return { ...seen, plan: { job: planned(action.plan, now), approvedBy: 'ada' } }
     case 'emit':
       return seen
     default:
@@ -103,6 +106,9 @@ const queuedBuild = (wanted: Extract<Action, { do: 'queue-build' }>['build'], no
     finishedAt: null,
     result: null,
   })
+
+const planned = (wanted: Extract<Action, { do: 'queue-plan' }>['plan'], now: Instant): Job =>
+  plan({ ...wanted, id: `${now}`, queuedAt: now, startedAt: now, finishedAt: now })
 
 const canceled = (job: Job, now: Instant): Job => ({
   ...job,

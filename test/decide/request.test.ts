@@ -54,6 +54,8 @@ const minutes = (at: number | null) => ((at ?? 0) - NOW) / MINUTE
 
 function told(action: Action, sight: WorkspaceSight | null): string {
   switch (action.do) {
+    case 'approve-plan':
+      return `approve ${action.jobId} by ${action.by}`
     case 'cancel-build':
       return `cancel ${action.jobId} by ${action.by}`
     case 'keep-life': {
@@ -242,7 +244,6 @@ const TABLES: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['nothing to cancel', request('CancelBuild'), world({ builds: [build()] }), said('False NothingToCancel')],
   ],
-  'what is not there yet': [['Approve', request('Approve'), world({ builds: [build()] }), said('False NotAvailable')]],
   Extend: [
     ['to an instant', request('Extend', { until: NOW + 9 * HOUR }), withTtl(), said('True Extended', ['deadline in 540m'])],
     ['for so long from when it was asked', request('Extend', { forMs: 2 * HOUR }), withTtl(), said('True Extended', ['deadline in 120m'])],

@@ -5,7 +5,22 @@ import type { Seen } from '../../controller/reconcile/workspace/seen.ts'
 import { explained, RULES as WANTS, wants } from '../../controller/reconcile/workspace/wants.ts'
 import { RULES as TEMPLATE } from '../../controller/reconcile/template/decide.ts'
 import { RULES as REQUEST } from '../../controller/reconcile/workspacerequest/decide.ts'
-import { build, DAY, failed, HOUR, lookLost, NOW, policy, request, silentAgent, stop, template, todaysInputs, world } from './worlds.ts'
+import {
+  build,
+  DAY,
+  failed,
+  HOUR,
+  look,
+  lookLost,
+  NOW,
+  policy,
+  request,
+  silentAgent,
+  stop,
+  template,
+  todaysInputs,
+  world,
+} from './worlds.ts'
 
 /** The order of rules is the specification: a rule that moves must move here too. */
 
@@ -24,6 +39,7 @@ test('a workspace runs by these rules, in this order', () => {
     '10 deadlineHasPassed',
     '11 nobodyUsesIt',
     '12 machineIsLost',
+    'drift whatWasBuiltHasDrifted',
     '13 failedStartIsCleanedUp',
     '14 itIsDormant',
     '15 itIsUnused',
@@ -56,6 +72,7 @@ test('a request is answered by these rules, in this order', () => {
     'itIsRefused',
     'newerRequestCounts',
     'buildIsCanceled',
+    'planIsAgreedTo',
     'olderOneComesFirst',
     'itsTimeIsMoved',
     'itsOutcomeIsAwaited',
@@ -75,7 +92,7 @@ const everything = world({
   workspace: { deleting: true, paused: true, power: 'Stopped', parameters: { cpu: '4' }, schedule: { autostart: '0 8 * * *' } },
   owner: { suspended: true },
   broughtDown: true,
-  template: template({ policy: everyDay }),
+  template: template({ policy: everyDay, drift: { intervalMs: HOUR, corrects: true } }),
   requests: [request('Stop')],
   builds: [build(ago(DAY))],
   agents: [silentAgent(8000, { readyAt: NOW - DAY })],
@@ -116,6 +133,7 @@ const TAKEN_AWAY: readonly (readonly [taken: Change, next: string])[] = [
   [is({ builds: everything.builds }), 'stopped by: deadline has passed'],
   [lifeIs({ deadlineAt: null }), 'stopped by: nobody uses it'],
   [is({ activity: { lastUsedAt: NOW, sources: [] } }), 'running by: machine is lost'],
+  [is({ look: look({ result: { drift: ['x.y'] } }), agents: [] }), 'running by: what was built has drifted'],
   [is({ look: null, builds: [...failures, ...everything.builds] }), 'stopped by: failed start is cleaned up'],
   [is({ builds: everything.builds }), 'stopped by: it is dormant'],
   [

@@ -39,6 +39,8 @@ function told(action: Action): string {
       return `tell ${action.happening.reason}`
     case 'queue-look':
       return 'look'
+    case 'queue-plan':
+      return `plan (${action.plan.reason})`
     case 'keep-life':
       return 'remember'
     case 'add-finalizer':

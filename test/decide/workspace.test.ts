@@ -249,7 +249,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'an update that must be approved is not made behind anybody’s back',
       world({ workspace: { parameters: { cpu: '4' } }, template: template({ approval: 'Plan' }), builds: [build()] }),
-      { does: [], ready: 'False NotAvailable', under: 'Stalled NotAvailable', state: 'Running', wakesInMs: null },
+      { does: ['plan (Updated)'], ready: 'False Planning', under: 'Reconciling Planning', state: 'Running', wakesInMs: null },
     ],
     [
       'after StartFailed: new inputs are tried at once',

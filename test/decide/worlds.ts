@@ -69,6 +69,7 @@ export const template = (over: Partial<TemplateSeen> = {}): TemplateSeen => ({
   problem: null,
   requireActiveVersion: false,
   approval: 'Auto',
+  drift: { intervalMs: 0, corrects: false },
   labels: {},
   allowedNamespaces: [],
   deprecated: '',
@@ -125,6 +126,7 @@ export function world(over: Told = {}): Seen {
     requests: [],
     builds: [],
     look: null,
+    plan: null,
     agents: [],
     provisioners: [provisioner()],
     activity: { lastUsedAt: null, sources: [] },
@@ -231,6 +233,21 @@ export const look = (over: Partial<Job> = {}): Job =>
     ...over,
   })
 
+export const PLAN = `sha256:${'a'.repeat(64)}`
+
+/** A plan that was worked out after every build, of today's inputs. */
+export const plan = (over: Partial<Job> = {}): Job =>
+  build({
+    id: '100',
+    kind: 'plan',
+    number: null,
+    reason: 'Updated',
+    queuedAt: NOW - 2 * SECOND,
+    finishedAt: NOW - SECOND,
+    result: { plan: { digest: PLAN, add: 1, change: 0, destroy: 1, addresses: ['bothy_process.main[0]'], lost: [] } },
+    ...over,
+  })
+
 export const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
   id: 'agent-1',
   name: 'main',
@@ -260,6 +277,7 @@ export const request = (action: RequestSeen['action'], over: Partial<RequestSeen
   boundUid: UID,
   until: null,
   forMs: null,
+  planDigest: null,
   why: null,
   declared: false,
   answer: null,

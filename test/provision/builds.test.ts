@@ -28,7 +28,7 @@ test('starts, looks at, stops and destroys a workspace', async () => {
   expect([look.phase, look.error, look.result]).toMatchObject([
     'Succeeded',
     null,
-    { machines: [{ name: 'main', present: true }], drifted: false },
+    { machines: [{ name: 'main', present: true }], drift: [] },
   ])
 
   const stop = await world.ended(await world.build(dev, digest, { transition: 'stop' }))
@@ -119,7 +119,7 @@ test('a look sees that a machine is gone and changes nothing; a start brings it 
 
   const look = await world.ended(await world.look(dev, digest))
   expect([look.phase, look.error]).toEqual(['Succeeded', null])
-  expect(look.result).toMatchObject({ machines: [{ type: 'bothy_process', name: 'main', present: false }], drifted: true })
+  expect(look.result).toMatchObject({ machines: [{ type: 'bothy_process', name: 'main', present: false }], drift: ['bothy_process.main'] })
   expect((await newestState(db, dev.uid))?.equals(before ?? Buffer.alloc(0))).toBe(true)
 
   const start = await world.ended(await world.build(dev, digest))

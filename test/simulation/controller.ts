@@ -141,6 +141,9 @@ export function createController({ world, agenda, random, hands, checks }: Contr
           hands().shutdown(place)
         }
         return true
+      // Nobody is asked to agree in these worlds.
+      case 'queue-plan':
+        return true
       case 'emit':
         checks.happened(action.happening.reason)
         return true

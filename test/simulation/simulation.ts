@@ -226,6 +226,7 @@ function ask({ agenda, controller, nextId }: Stage, place: Place, wanted: Pick<R
     declared: false,
     until: null,
     forMs: null,
+    planDigest: null,
     why: null,
     answer: null,
     ...wanted,

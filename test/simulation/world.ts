@@ -145,6 +145,7 @@ export function observe(world: World, place: Place, now: number): Seen {
     requests: [...place.requests],
     builds: place.builds,
     look: place.look,
+    plan: null,
     agents: place.connection ? [agentSeen(place.connection, now)] : [],
     provisioners: [
       { id: 'p1', name: 'p1', labels: {}, version: '1', capacity: 100, isolation: 'none', lastSeenAt: provisionerSeenAt(world, now) },

@@ -29,6 +29,8 @@ export async function act(action: Action, { ports, object }: Acting): Promise<Re
       return void (await store.requestCancel(action.jobId, CONTROLLER))
     case 'queue-look':
       return void (await store.queueLook(action.look))
+    case 'queue-plan':
+      return void (await store.queuePlan(action.plan))
     case 'wish-shutdown':
       return void (await store.wishShutdown(object.metadata.uid))
     case 'emit':

@@ -1,5 +1,6 @@
 import { declaredCondition, type GivenCondition } from '../../status/conditions.ts'
 import { capital, failureOf, isSucceededStart, mayBeRunning, newestSettled } from './builds.ts'
+import { driftOf, driftSays } from './drift.ts'
 import { declaredSchedule } from './schedule/autostart.ts'
 import type { AgentSeen, Seen } from './seen.ts'
 import type { Step } from './step.ts'
@@ -16,11 +17,16 @@ export function conditionsOf(seen: Seen, want: Want, step: Step): GivenCondition
   const declared = declaredCondition(seen.workspace.sourceError)
   const orphans = orphansOf(seen)
   const schedule = declaredSchedule(seen)
+  const drift = driftOf(seen)
   return [
     condition('Ready', ready),
     ...(under ? [condition(under.how, { status: 'True', reason: under.reason, message: under.message })] : []),
     condition('Running', runningOf(seen)),
     ...(orphans ? [condition('OrphansPossible', orphans)] : []),
+    ...(drift.length > 0 ? [condition('Drifted', { status: 'True', reason: 'Drifted', message: driftSays(drift) })] : []),
+    ...(step.is === 'held' && step.reason === 'AwaitingApproval'
+      ? [condition('AwaitingApproval', { status: 'True', reason: 'AwaitingApproval', message: step.message })]
+      : []),
     ...(declared ? [declared] : []),
     ...(schedule && !schedule.ok
       ? [condition('Scheduled', { status: 'False', reason: 'ScheduleInvalid', message: schedule.message })]
@@ -44,6 +50,9 @@ function readyOf(seen: Seen, want: Want, step: Step): Given {
       return no('CancelRequested', `Start build ${step.build.number ?? 0} is cancelled: ${want.message}`)
     case 'queue':
       return no('Queued', `${capital(step.build.transition)} build ${step.build.number} is queued: ${want.message}`)
+    case 'plan':
+    case 'planning':
+      return no('Planning', 'What the change would do is being worked out, since somebody may have to agree to it.')
     case 'shutdown':
       return no('Stopping', `Stop scripts run first: ${want.message}`)
     case 'release':
@@ -153,6 +162,8 @@ function underWay(step: Step, ready: Given): { how: 'Reconciling' | 'Stalled'; r
     case 'building':
     case 'cancel':
     case 'queue':
+    case 'plan':
+    case 'planning':
     case 'shutdown':
     case 'release':
       return ready.status === 'Unknown' ? null : { how: 'Reconciling', ...ready }

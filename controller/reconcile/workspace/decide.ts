@@ -1,6 +1,6 @@
 import type { Happening } from '../../cluster/port.ts'
 import type { Instant } from '../../kernel/clock.ts'
-import type { LifeRow, NewBuild, NewJob } from '../../store/records.ts'
+import type { LifeRow, NewBuild, NewJob, NewPlan } from '../../store/records.ts'
 import type { Verdict } from '../verdict.ts'
 import { conditionsOf } from './conditions.ts'
 import { happening, happenings } from './happenings.ts'
@@ -26,6 +26,7 @@ export type Action =
     }
   | { readonly do: 'cancel-build'; readonly jobId: string }
   | { readonly do: 'queue-look'; readonly look: NewJob }
+  | { readonly do: 'queue-plan'; readonly plan: NewPlan }
   | { readonly do: 'wish-shutdown' }
   | { readonly do: 'keep-life'; readonly life: LifeRow }
   | { readonly do: 'emit'; readonly happening: Happening }
@@ -65,6 +66,7 @@ function actionsOf(seen: Seen, step: Step, revision: number): Action[] {
   switch (step.is) {
     case 'settled':
     case 'building':
+    case 'planning':
     case 'held':
       return []
     case 'queue':
@@ -74,6 +76,8 @@ function actionsOf(seen: Seen, step: Step, revision: number): Action[] {
       ]
     case 'cancel':
       return [{ do: 'cancel-build', jobId: step.build.id }]
+    case 'plan':
+      return [...ownFirst(seen), { do: 'queue-plan', plan: step.plan }]
     case 'look':
       return [{ do: 'queue-look', look: step.look }]
     case 'shutdown':

@@ -4,6 +4,7 @@ import type { Reason } from '../../kernel/reasons.ts'
 import { storedMessage } from '../../status/conditions.ts'
 import type { Job } from '../../store/records.ts'
 import { failureOf, isInFlight } from './builds.ts'
+import { driftOf, driftSays } from './drift.ts'
 import { missingProvisioner } from './provisioner.ts'
 import type { Seen } from './seen.ts'
 import type { Step } from './step.ts'
@@ -18,7 +19,7 @@ export const happening = ({ workspace }: Seen, type: Happening['type'], reason: 
 
 /** What happened since the status was last written: told once, since the status written after it says it is known. */
 export function happenings(seen: Seen, step: Step, now: Instant): Happening[] {
-  return [...buildEnded(seen, step), ...nobodyBuilds(seen, step, now)]
+  return [...buildEnded(seen, step), ...nobodyBuilds(seen, step, now), ...planWaits(seen, step), ...hasDrifted(seen)]
 }
 
 function buildEnded(seen: Seen, step: Step): Happening[] {
@@ -65,10 +66,21 @@ function succeeded(build: Job): [Happening['type'], Reason, string, string] | nu
   }
 }
 
+function planWaits(seen: Seen, step: Step): Happening[] {
+  if (step.is !== 'held' || step.reason !== 'AwaitingApproval' || isSaid(seen, 'AwaitingApproval', step.message)) return []
+  return [happening(seen, 'Normal', 'AwaitingApproval', 'Plan', step.message)]
+}
+
+function hasDrifted(seen: Seen): Happening[] {
+  const drift = driftOf(seen)
+  const says = driftSays(drift)
+  return drift.length === 0 || isSaid(seen, 'Drifted', says) ? [] : [happening(seen, 'Warning', 'Drifted', 'Look', says)]
+}
+
+const isSaid = ({ workspace }: Seen, condition: string, says: string): boolean =>
+  workspace.before.conditions.some(({ type, message }) => type === condition && message === storedMessage(says))
+
 function nobodyBuilds(seen: Seen, step: Step, now: Instant): Happening[] {
   if (step.is !== 'held' || step.reason !== 'NoProvisioner' || !missingProvisioner(seen, now)?.lasts) return []
-  const known = seen.workspace.before.conditions.some(
-    ({ type, message }) => type === 'Reconciling' && message === storedMessage(step.message),
-  )
-  return known ? [] : [happening(seen, 'Warning', 'NoProvisioner', 'Build', step.message)]
+  return isSaid(seen, 'Reconciling', step.message) ? [] : [happening(seen, 'Warning', 'NoProvisioner', 'Build', step.message)]
 }

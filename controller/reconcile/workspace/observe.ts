@@ -8,6 +8,7 @@ import { storedConditions } from '../../status/write.ts'
 import { ownerSeen } from '../owner/seen.ts'
 import type { Ports } from '../ports.ts'
 import { requestsOf } from '../workspacerequest/seen.ts'
+import { policyOf } from './approval.ts'
 import { isSucceededStart, newestStart } from './builds.ts'
 import { NO_LIFE } from './life.ts'
 import { FINALIZER, type AgentSeen, type Seen, type TemplateSeen, type WorkspaceSeen } from './seen.ts'
@@ -21,9 +22,11 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
   const { uid } = object.metadata
   const workspace = workspaceSeen(object)
   const template = templateSeen(objects.get('Template', workspace.template.namespace, workspace.template.name))
-  const [builds, look, agents, provisioners, broughtDown, activity, life] = await Promise.all([
+  const agreed = policyOf(workspace.approval, template?.approval ?? 'Auto') !== 'Auto'
+  const [builds, look, plan, agents, provisioners, broughtDown, activity, life] = await Promise.all([
     store.builds(uid),
     store.newestLook(uid),
+    agreed ? store.newestPlan(uid) : null,
     store.agents(uid),
     store.provisioners(),
     store.isBroughtDown(),
@@ -39,6 +42,7 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
     requests: requestsOf(objects, workspace.namespace, workspace.name),
     builds,
     look,
+    plan,
     agents: agents.filter(({ confirmed }) => confirmed).map((agent) => agentSeen(agent, now)),
     provisioners,
     activity: activity ?? { lastUsedAt: null, sources: [] },

@@ -19,7 +19,7 @@ export interface Refusal {
 export const isPowerRequest = (request: RequestSeen): request is PowerRequest =>
   request.action === 'Start' || request.action === 'Stop' || request.action === 'Restart'
 
-/** Why a request that came to this workspace now is not done. Approve needs a part that is not there yet. */
+/** Why a request that came to this workspace now is not done. */
 export function refusalOf(request: RequestSeen, seen: Seen): Refusal | null {
   const { workspace, owner } = seen
   const name = `Workspace ${workspace.name}`
@@ -42,9 +42,8 @@ export function refusalOf(request: RequestSeen, seen: Seen): Refusal | null {
       return null
     case 'Extend':
     case 'Hold':
-      return workspace.deleting ? { reason: 'Deleting', message: `${name} is being deleted.` } : null
     case 'Approve':
-      return { reason: 'NotAvailable', message: 'Approve is not available yet: workspaces have no plan to wait for.' }
+      return workspace.deleting ? { reason: 'Deleting', message: `${name} is being deleted.` } : null
     case 'CancelBuild':
       return null
   }
@@ -66,7 +65,6 @@ const REFUSED = new Set<string>([
   'Paused',
   'PowerStopped',
   'PowerRunning',
-  'NotAvailable',
   'Superseded',
   'WorkspaceNotFound',
   'TemplateMissing',

@@ -1,7 +1,17 @@
 import type { StoredCondition } from '../../status/conditions.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import type { ActivitySeen } from '../../store/activity.ts'
-import type { AgentRow, AgentStatus, BuildInput, Job, LifeRow, PolicyRow, ProvisionerRow, VersionRow } from '../../store/records.ts'
+import type {
+  AgentRow,
+  AgentStatus,
+  BuildInput,
+  Job,
+  LifeRow,
+  PlanRow,
+  PolicyRow,
+  ProvisionerRow,
+  VersionRow,
+} from '../../store/records.ts'
 
 /** Everything a workspace's rules may look at, as plain data. What is not in here cannot influence a decision. */
 export interface Seen {
@@ -17,6 +27,8 @@ export interface Seen {
   /** Newest first. Bounded, but the newest succeeded start is always among them. */
   readonly builds: readonly Job[]
   readonly look: Job | null
+  /** The newest plan; null where nobody has to agree to any. */
+  readonly plan: PlanSeen | null
   /** Agents of the newest state. */
   readonly agents: readonly AgentSeen[]
   readonly provisioners: readonly ProvisionerRow[]
@@ -28,6 +40,8 @@ export interface Seen {
   /** When the clock last jumped: agents may speak before anything is stopped. */
   readonly clockJumpedAt: Instant | null
 }
+
+export type PlanSeen = PlanRow
 
 export interface WorkspaceSeen {
   readonly namespace: string
@@ -81,6 +95,7 @@ export interface TemplateSeen {
   readonly problem: { readonly message: string; readonly stalled: boolean } | null
   readonly requireActiveVersion: boolean
   readonly approval: 'Auto' | 'Plan' | 'PlanIfDestroys'
+  readonly drift: { readonly intervalMs: number; readonly corrects: boolean }
   readonly labels: Readonly<Record<string, string>>
   readonly allowedNamespaces: readonly string[]
   readonly deprecated: string
@@ -103,6 +118,8 @@ export interface RequestSeen {
   /** Of Extend and Hold. */
   readonly until: Instant | null
   readonly forMs: number | null
+  /** Of Approve: the plan that was looked at. */
+  readonly planDigest: string | null
   /** What a hold is for. */
   readonly why: string | null
   readonly answer: { readonly succeeded: boolean; readonly reason: string } | null

@@ -99,6 +99,8 @@ function done(world: World, action: Action, now: Instant, until: Instant): World
       }
     case 'cancel-build':
     case 'queue-look':
+    // Whether somebody will agree cannot be foreseen.
+    case 'queue-plan':
     case 'emit':
       return world
     default:

@@ -1,5 +1,6 @@
 import { toIso, type Instant } from '../../kernel/clock.ts'
 import type { Job, Transition } from '../../store/records.ts'
+import { waitingPlan } from './approval.ts'
 import { buildInFlight, capital, isSucceededStart, mayBeRunning, newestSettled, newestStart } from './builds.ts'
 import type { Seen } from './seen.ts'
 import { activityOf, scheduleOf } from './status-clock.ts'
@@ -23,6 +24,7 @@ export function statusOf(seen: Seen, want: Want, step: Step, runningNow: boolean
     ...activityOf(seen),
     ...(build ? { build: buildStatus(build) } : {}),
     ...(start ? { template: templateStatus(seen, start.digest) } : {}),
+    ...planOf(seen, step),
     ...(seen.agents.length > 0
       ? { agents: seen.agents.slice(0, AGENTS_MAX).map(({ name, status, lifecycle }) => ({ name, status, lifecycle })) }
       : {}),
@@ -38,6 +40,8 @@ function stateOf(seen: Seen, want: Want, step: Step, runningNow: boolean): strin
   if (build) return stateDuring(build)
   if (step.is === 'queue') return step.build.transition === 'start' ? 'Queued' : 'Stopping'
   if (step.is === 'shutdown') return 'Stopping'
+  // What runs goes on running meanwhile.
+  if (step.is === 'held' && step.reason === 'AwaitingApproval' && !mayBeRunning(seen.builds)) return 'AwaitingApproval'
   const newest = newestSettled(seen.builds)
   if (!newest) return neverBuilt(seen, step)
   if (newest.phase !== 'Succeeded') {
@@ -92,6 +96,14 @@ function templateStatus({ template, workspace, builds }: Seen, digest: string): 
   const used = builds.find(isSucceededStart)?.digest ?? digest
   const active = workspace.template.digest ?? template?.activeDigest ?? used
   return { digest: used, short: used.replace('sha256:', '').slice(0, 12), outdated: active !== used }
+}
+
+/** Only while it waits. */
+function planOf(seen: Seen, step: Step): Readonly<Record<string, unknown>> {
+  const waiting = step.is === 'held' && step.reason === 'AwaitingApproval' ? waitingPlan(seen) : null
+  if (!waiting) return {}
+  const { digest, add, change, destroy, addresses } = waiting.summary
+  return { plan: { digest, add, change, destroy, addresses } }
 }
 
 function outputsOf({ builds }: Seen): Readonly<Record<string, unknown>> {

@@ -1,7 +1,8 @@
 import type { Instant } from '../../kernel/clock.ts'
 import { never } from '../../kernel/errors.ts'
 import type { Reason } from '../../kernel/reasons.ts'
-import type { Job, NewBuild, NewJob, Transition } from '../../store/records.ts'
+import type { Job, NewBuild, NewJob, NewPlan, Transition } from '../../store/records.ts'
+import { approvalOf, failedPlan, waitsSays } from './approval.ts'
 import {
   buildInFlight,
   failureOf,
@@ -13,7 +14,8 @@ import {
   paceOf,
   type Pace,
 } from './builds.ts'
-import { inputsChanged, startInputs } from './inputs.ts'
+import { driftLookAt, isToBeCorrected } from './drift.ts'
+import { inputsChanged, startInputs, type StartInputs } from './inputs.ts'
 import { machineOf } from './machine.ts'
 import { missingProvisioner } from './provisioner.ts'
 import type { Seen } from './seen.ts'
@@ -29,6 +31,9 @@ export type Step =
   | { readonly is: 'cancel'; readonly build: Job }
   | { readonly is: 'queue'; readonly build: NewBuild; readonly scriptsTimedOut: boolean }
   | { readonly is: 'look'; readonly look: NewJob }
+  /** What a start would change is worked out first, since somebody may have to agree. */
+  | { readonly is: 'plan'; readonly plan: NewPlan }
+  | { readonly is: 'planning'; readonly plan: Job }
   /** Stop scripts are asked for, or are running. */
   | { readonly is: 'shutdown'; readonly asked: boolean; readonly until: Instant | null }
   /** Something keeps it from going on; waiting helps (Reconciling), or somebody has to change something (Stalled). */
@@ -67,21 +72,48 @@ function towardsRunning(want: Want, seen: Seen, now: Instant): Step {
   const build = buildInFlight(seen.builds)
   if (build) return { is: 'building', build }
   const lost = machineOf(seen).is === 'lost'
-  if (isSucceededStart(seen.builds[0] ?? null) && !lost && !inputsChanged(seen)) return watched(seen, now)
+  const corrects = isToBeCorrected(seen)
+  if (isSucceededStart(seen.builds[0] ?? null) && !lost && !corrects && !inputsChanged(seen)) return watched(seen, now)
   const inputs = startInputs(seen)
   if (!inputs.ready) return { ...inputs, is: 'held', how: inputs.stalled ? 'Stalled' : 'Reconciling', until: null }
   const held = startIsHeld(want, inputs.inputs, lost, seen, now)
   if (held) return held
-  const reason: Reason = lost ? 'MachineLost' : want.reason
-  const { digest, input } = inputs
-  const build_ = { transition: 'start' as const, digest, input, inputs: inputs.inputs }
-  return { is: 'queue', build: newBuild({ ...want, reason }, seen, build_), scriptsTimedOut: false }
+  const reason: Reason = lost ? 'MachineLost' : corrects ? 'Drifted' : want.reason
+  return agreedStart({ ...want, reason }, inputs, seen)
+}
+
+/** At once where nobody has to agree; else first a plan, and then exactly what was agreed to. */
+function agreedStart(want: Want, { digest, input, inputs }: Extract<StartInputs, { ready: true }>, seen: Seen): Step {
+  const start = { transition: 'start' as const, digest, inputs }
+  const approval = approvalOf(seen, inputs)
+  switch (approval.is) {
+    case 'not needed':
+      return { is: 'queue', build: newBuild(want, seen, { ...start, input }), scriptsTimedOut: false }
+    case 'to plan': {
+      const { number: _number, ...plan } = newBuild(want, seen, { ...start, input })
+      return { is: 'plan', plan: { ...plan, transition: 'start' } }
+    }
+    case 'planning':
+      return { is: 'planning', plan: approval.plan.job }
+    case 'failed': {
+      const { reason, message } = failedPlan(approval.plan)
+      return stalled(reason, message)
+    }
+    case 'waits':
+      // Nothing is wrong with it, and nothing of ours would help: it goes on when a person has looked.
+      return { is: 'held', how: 'Reconciling', reason: 'AwaitingApproval', message: waitsSays(seen, approval.summary), until: null }
+    case 'granted': {
+      const plan = { jobId: approval.plan.job.id, digest: approval.summary.digest }
+      // Values that changed since, as of ephemeral parameters, are not in the plan: it is carried out as it was shown.
+      const planned = approval.plan.job.input ?? input
+      return { is: 'queue', build: newBuild(want, seen, { ...start, input: { ...planned, plan } }), scriptsTimedOut: false }
+    }
+    default:
+      return never(approval)
+  }
 }
 
 function startIsHeld(want: Want, inputs: string, lost: boolean, seen: Seen, now: Instant): Step | null {
-  if (want.reason === 'Updated' && needsApproval(seen)) {
-    return stalled('NotAvailable', 'The update needs an approved plan (approval), and plans cannot be approved yet.')
-  }
   const pace = startPace(seen, inputs, want.request)
   const failed = want.anew ? undefined : pace.failures[0]
   if (failed && isOutOfTries(seen, inputs, want.request)) return givenUp(failed)
@@ -93,8 +125,6 @@ function startIsHeld(want: Want, inputs: string, lost: boolean, seen: Seen, now:
   }
   return want.request ? null : noProvisioner(seen, now)
 }
-
-const needsApproval = ({ workspace, template }: Seen): boolean => workspace.approval !== 'Auto' || (template?.approval ?? 'Auto') !== 'Auto'
 
 function towardsEnd(transition: 'stop' | 'destroy', want: Want, seen: Seen, now: Instant): Step {
   const build = buildInFlight(seen.builds)
@@ -136,14 +166,21 @@ function leftAlone(want: Want, seen: Seen, now: Instant): Step {
   return newest && newest.phase !== 'Succeeded' ? givenUp(newest) : watched(seen, now)
 }
 
-/** As wanted; if an agent is silent, its machine is looked for. */
+/** As wanted; if an agent is silent, its machine is looked for, and now and then whether all is as it was built. */
 function watched(seen: Seen, now: Instant): Step {
-  const machine = machineOf(seen)
-  if (machine.is === 'fine' || machine.is === 'lost' || machine.lookAt === null) return { is: 'settled' }
-  if (machine.lookAt > now || missingProvisioner(seen, now)) return { is: 'settled' }
+  const reason = reasonToLook(seen, now)
+  if (reason === null || missingProvisioner(seen, now)) return { is: 'settled' }
   const { digest } = lastApplied(seen)
-  const look: NewJob = { ...jobOf(seen), digest, reason: 'AgentDisconnected', initiator: 'bothy', class: 'background' }
+  const look: NewJob = { ...jobOf(seen), digest, reason, initiator: 'bothy', class: 'background' }
   return { is: 'look', look }
+}
+
+function reasonToLook(seen: Seen, now: Instant): Reason | null {
+  const machine = machineOf(seen)
+  const isSilent = (machine.is === 'silent' || machine.is === 'present') && machine.lookAt !== null && machine.lookAt <= now
+  if (isSilent) return 'AgentDisconnected'
+  const driftAt = machine.is === 'fine' ? driftLookAt(seen) : null
+  return driftAt !== null && driftAt <= now ? 'DriftLook' : null
 }
 
 function givenUp(newest: Job): Step {

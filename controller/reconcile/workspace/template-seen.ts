@@ -1,5 +1,6 @@
 import type { Template } from '../../../crds/types.ts'
 import type { Resource } from '../../cluster/port.ts'
+import { durationMs } from '../../kernel/durations.ts'
 import { storedConditions } from '../../status/write.ts'
 import { policyOf } from './schedule/policy.ts'
 import type { TemplateSeen } from './seen.ts'
@@ -23,6 +24,7 @@ export function templateSeen(object: Resource | undefined): TemplateSeen | null 
       ready && ready.status !== 'True' ? { message: ready.message, stalled: conditions.some(({ type }) => type === 'Stalled') } : null,
     requireActiveVersion: spec.requireActiveVersion,
     approval: spec.approval,
+    drift: { intervalMs: durationMs(spec.drift.interval) ?? 0, corrects: spec.drift.policy === 'Correct' },
     labels: spec.provisioner.labels,
     allowedNamespaces: spec.allowedNamespaces,
     deprecated: spec.deprecated ?? '',

@@ -1,6 +1,7 @@
 import type { Instant } from '../../kernel/clock.ts'
 import { mayBeRunning } from './builds.ts'
 import { cleanUpAt } from './clock-rules.ts'
+import { driftLookAt } from './drift.ts'
 import { machineOf } from './machine.ts'
 import { warningAt } from './notices.ts'
 import { startsAt } from './schedule/autostart.ts'
@@ -23,7 +24,7 @@ export function wakeAt(seen: Seen, step: Step, now: Instant): Instant | null {
 function ofStep(step: Step, now: Instant): Instant[] {
   if (step.is === 'held' || step.is === 'shutdown') return step.until === null ? [] : [step.until]
   // Its provisioner wakes us with every step; this is for the notification that was lost.
-  return step.is === 'building' || step.is === 'cancel' ? [now + LOOK_AT_BUILD_MS] : []
+  return step.is === 'building' || step.is === 'cancel' || step.is === 'planning' ? [now + LOOK_AT_BUILD_MS] : []
 }
 
 function ofMachine(seen: Seen, now: Instant): Instant[] {
@@ -43,7 +44,7 @@ function ofMachine(seen: Seen, now: Instant): Instant[] {
 function ofClock(seen: Seen, now: Instant): Instant[] {
   if (seen.workspace.deleting) return []
   const { life } = seen
-  const instants = [dormantFrom(seen), life.deletingAt, cleanUpAt(seen), life.holdUntil, startsAt(seen, now)]
+  const instants = [dormantFrom(seen), life.deletingAt, cleanUpAt(seen), life.holdUntil, startsAt(seen, now), driftLookAt(seen)]
   return [...instants, ...(mayBeRunning(seen.builds) ? ofStops(seen, now) : [])].filter((at) => at !== null)
 }
 

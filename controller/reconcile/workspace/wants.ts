@@ -13,6 +13,7 @@ import {
   nobodyUsesIt,
   stopIsRequired,
 } from './clock-rules.ts'
+import { driftOf, driftSays, isToBeCorrected } from './drift.ts'
 import { inputsChanged, startInputs } from './inputs.ts'
 import { machineOf } from './machine.ts'
 import { isOutOfTries, startPace } from './pace.ts'
@@ -127,6 +128,10 @@ function workspaceWasNeverBuilt({ builds }: Seen): Opinion | null {
   return newestSettled(builds) ? null : { wants: 'running', reason: 'Created', message: 'It was never built.' }
 }
 
+function whatWasBuiltHasDrifted(seen: Seen): Opinion | null {
+  return isToBeCorrected(seen) ? { wants: 'running', reason: 'Drifted', message: driftSays(driftOf(seen)) } : null
+}
+
 /** The specification of when a workspace runs: the first that has an opinion wins. */
 export const RULES: readonly (readonly [number: string, rule: Rule])[] = [
   // Deleting wins over everything: an object that is going away must not start anything.
@@ -149,6 +154,8 @@ export const RULES: readonly (readonly [number: string, rule: Rule])[] = [
   ['10', deadlineHasPassed],
   ['11', nobodyUsesIt],
   ['12', machineIsLost],
+  // After machineIsLost, whose build puts everything right; only where the template says Correct.
+  ['drift', whatWasBuiltHasDrifted],
   ['13', failedStartIsCleanedUp],
   // Before everything that starts: only somebody who wants it wakes what is dormant.
   ['14', itIsDormant],

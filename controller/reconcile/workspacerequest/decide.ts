@@ -4,6 +4,7 @@ import type { Reason } from '../../kernel/reasons.ts'
 import type { LifeRow } from '../../store/records.ts'
 import { sentenceOf, type Explanation, type Verdict } from '../verdict.ts'
 import { buildInFlight, capital } from '../workspace/builds.ts'
+import { waitingPlan } from '../workspace/approval.ts'
 import { remembering } from '../workspace/life.ts'
 import { isPowerRequest, newestPowerRequest, refusalOf } from '../workspace/requests.ts'
 import { hasStarted, outcomeOf } from './outcome.ts'
@@ -12,6 +13,7 @@ import { comesBefore, extended, held, isTimeRequest } from './time.ts'
 
 export type Action =
   | { readonly do: 'cancel-build'; readonly jobId: string; readonly by: string }
+  | { readonly do: 'approve-plan'; readonly jobId: string; readonly by: string }
   | { readonly do: 'keep-life'; readonly workspaceUid: string; readonly workspaceKey: Key; readonly life: LifeRow }
   | { readonly do: 'remove' }
 
@@ -82,6 +84,22 @@ function buildIsCanceled({ request, workspace }: Seen): Opinion | null {
   }
 }
 
+function planIsAgreedTo({ request, workspace }: Seen): Opinion | null {
+  if (!workspace || request.action !== 'Approve') return null
+  const name = `Workspace ${workspace.workspace.name}`
+  const waiting = waitingPlan(workspace)
+  if (!waiting) return no('NothingToApprove', `${name} has no plan that waits for somebody to agree.`)
+  const { digest } = waiting.summary
+  if (digest !== request.planDigest)
+    return no('PlanChanged', `The plan that was looked at counts no more; the one that waits now is ${digest}.`)
+  return {
+    succeeded: true,
+    reason: 'Approved',
+    message: `The plan of workspace ${workspace.workspace.name} is agreed to; it is carried out as it was shown.`,
+    actions: [{ do: 'approve-plan', jobId: waiting.plan.job.id, by: `request ${request.name}` }],
+  }
+}
+
 /** One after the other, or the older one would undo the newer. */
 function olderOneComesFirst({ request, workspace }: Seen, now: Instant): Opinion | null {
   if (!workspace || !isTimeRequest(request)) return null
@@ -126,6 +144,7 @@ export const RULES: readonly Rule[] = [
   itIsRefused,
   newerRequestCounts,
   buildIsCanceled,
+  planIsAgreedTo,
   olderOneComesFirst,
   itsTimeIsMoved,
   itsOutcomeIsAwaited,

@@ -31,6 +31,9 @@ export const workspacerequest = defineKind<Seen, Action>({
       case 'cancel-build':
         await ports.store.requestCancel(action.jobId, action.by)
         return undefined
+      case 'approve-plan':
+        await ports.store.approvePlan(action.jobId, action.by)
+        return undefined
       case 'keep-life': {
         const kept = await ports.store.keepLife(action.workspaceUid, action.workspaceKey, action.life)
         if (!kept) throw new Transient('somebody else changed what is remembered of the workspace meanwhile')

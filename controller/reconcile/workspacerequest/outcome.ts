@@ -1,5 +1,6 @@
 import { never } from '../../kernel/errors.ts'
 import type { Reason } from '../../kernel/reasons.ts'
+import { approvalOf, failedPlan, waitsSays } from '../workspace/approval.ts'
 import { buildInFlight, capital, failureOf, isSucceededStart, mayBeRunning, paceOf, type Pace } from '../workspace/builds.ts'
 import { inputsChanged, startInputs } from '../workspace/inputs.ts'
 import { machineOf } from '../workspace/machine.ts'
@@ -36,7 +37,23 @@ function startOutcome(request: PowerRequest, sight: Sight): Outcome {
   // It may run for a moment longer: it has to be woken up first, or it would be stopped after the answer.
   if (sight.life.dormantAt !== null) return underWay(sight, 'start')
   if (runs(sight)) return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} is running.` }
-  return startGaveUp(request, sight) ?? underWay(sight, 'start')
+  return startGaveUp(request, sight) ?? plansFirst(request, sight) ?? underWay(sight, 'start')
+}
+
+/** What somebody has to agree to is no failure; what cannot be planned is. */
+function plansFirst(request: PowerRequest, sight: Sight): Outcome | null {
+  const inputs = startInputs(sight)
+  const approval = inputs.ready && !buildInFlight(sight.builds) ? approvalOf(sight, inputs.inputs) : null
+  if (approval?.is === 'waits') return { succeeded: null, reason: 'AwaitingApproval', message: waitsSays(sight, approval.summary) }
+  if (approval?.is === 'planning' || approval?.is === 'to plan')
+    return {
+      succeeded: null,
+      reason: 'Planning',
+      message: `What a start of workspace ${sight.workspace.name} would change is being worked out.`,
+    }
+  return approval?.is === 'failed' && approval.plan.job.queuedAt >= request.createdAt
+    ? { succeeded: false, ...failedPlan(approval.plan) }
+    : null
 }
 
 function startGaveUp(request: PowerRequest, sight: Sight): Outcome | null {
@@ -62,7 +79,8 @@ function restartOutcome(request: PowerRequest, sight: Sight): Outcome {
   if (askedFor(request, sight) === 'running' && runs(sight))
     return { succeeded: true, reason: 'Running', message: `Workspace ${sight.workspace.name} was restarted.` }
   const ownStart = sight.builds.some(({ requestUid, transition }) => requestUid === request.uid && transition === 'start')
-  const over = ownStart ? startGaveUp(request, sight) : stopGaveUp(request, sight)
+  const starts = askedFor(request, sight) === 'running'
+  const over = ownStart ? startGaveUp(request, sight) : starts ? plansFirst(request, sight) : stopGaveUp(request, sight)
   return over ?? underWay(sight, 'restart')
 }
 

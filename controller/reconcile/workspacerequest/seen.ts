@@ -30,6 +30,7 @@ export function requestSeen({ metadata, spec, status }: Resource & WorkspaceRequ
     boundUid: status?.workspaceUid ?? null,
     until: fromIso(spec.until),
     forMs: spec.for === undefined ? null : durationMs(spec.for),
+    planDigest: spec.planDigest ?? null,
     why: spec.reason ?? null,
     declared: metadata.annotations?.['bothy.dev/declared-by'] !== undefined,
     answer: succeeded ? { succeeded: succeeded.status === 'True', reason: succeeded.reason } : null,

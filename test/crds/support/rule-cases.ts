@@ -209,6 +209,13 @@ export const RULE_CASES: readonly RuleCase[] = [
     object: template({ drift: { interval: '700d' } }),
     ...no('spec.drift.interval', invalidText('must be at most 365d')),
   },
+  { name: 'drift every ten seconds', kind: T, object: template({ drift: { interval: '10s' } }) },
+  {
+    name: 'drift every second',
+    kind: T,
+    object: template({ drift: { interval: '1s' } }),
+    ...no('spec.drift.interval', invalidText('must be 0s (off) or at least 10s')),
+  },
 
   { name: 'the same owner', kind: W, object: workspace({ owner: 'ada' }), old: workspace({ owner: 'ada' }) },
   { name: 'an owner where there was none', kind: W, object: workspace({ owner: 'ada' }), old: workspace() },
