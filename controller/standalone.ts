@@ -15,6 +15,7 @@ import { watchClockJumps } from './kernel/clock-jumps.ts'
 import { Refused } from './kernel/errors.ts'
 import { createMetrics, type Metrics } from './kernel/metrics.ts'
 import { keyOf, sha256 } from './kernel/names.ts'
+import { agentProgram } from './program/program.ts'
 import { createEngine, type Engine } from './reconcile/engine.ts'
 import { KINDS } from './reconcile/kinds.ts'
 import { ownerSeen } from './reconcile/owner/seen.ts'
@@ -181,6 +182,7 @@ async function serve(
       waiting: engine.depth(),
       workspaces: cache.list('Workspace').map(({ metadata, status }) => ({ namespace: metadata.namespace, name: metadata.name, status })),
     }),
+    agentProgram: async (platform) => (await agentProgram({ stateDir: config.stateDir, clock, ...platform })).archive(),
     down: async () => {
       await putSetting(db, DOWN_SETTING, true)
       return onDown()

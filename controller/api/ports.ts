@@ -25,6 +25,13 @@ export interface DoorPorts {
   readonly user: string
 }
 
+/** The agent's program as those fetch it who have it not. */
+export interface PackedProgram {
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
 /** What the API is given when everything is open: it decides nothing itself. */
 export interface ApiPorts extends DoorPorts {
   readonly cluster: Cluster
@@ -35,6 +42,8 @@ export interface ApiPorts extends DoorPorts {
   readonly simulate: (namespace: string, name: string, until: Instant) => Promise<unknown>
   readonly status: () => Promise<unknown>
   readonly down: (user: string) => Promise<unknown>
+  /** Misconfigured where there is none for that platform; its message says how to get it. */
+  readonly agentProgram: (platform: { readonly os: string; readonly arch: string }) => Promise<PackedProgram>
   readonly enter: Enter
   readonly connect: { readonly path: string; readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void }
 }

@@ -5,6 +5,7 @@ import { answerJson } from './answer.ts'
 import { coreVersions, groups, resourcesOf } from './discovery.ts'
 import { streamLog } from './log-stream.ts'
 import type { Handler, ResourceHandler, Target } from './ports.ts'
+import { createProgramRoute, isProgramPath } from './programs.ts'
 import { targetOf } from './resource-path.ts'
 import { create, get, listOrWatch, notFound, patch, patchStatus, put, remove } from './resources.ts'
 import { down, healthz, metrics, readyz, status, version } from './system.ts'
@@ -14,7 +15,7 @@ import { down, healthz, metrics, readyz, status, version } from './system.ts'
 /** For those who watch over the process and have no token; they say nothing about what is declared. */
 const OPEN: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 
-export const needsToken = (path: string): boolean => !OPEN.has(path)
+export const needsToken = (path: string): boolean => !OPEN.has(path) && !isProgramPath(path)
 
 type Routes<H> = Readonly<Record<string, Readonly<Record<string, H>>>>
 
@@ -70,9 +71,11 @@ const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
 
 export function createRouter(watches: Set<object>): Handler {
   const resources = resourceRoutes(watches)
+  const program = createProgramRoute()
   return async (call) => {
     const { method, path } = call
     if (Object.hasOwn(PLAIN, path)) return chosen(PLAIN[path] ?? {}, method)(call)
+    if (isProgramPath(path)) return chosen({ GET: program, HEAD: program }, method)(call)
     const target = targetOf(path)
     const shape = target ? shapeOf(target) : ''
     const served = ONLY[shape]
@@ -98,6 +101,7 @@ export const notServed = (path: string): Refused => new Refused('NotFound', `the
 /** The metrics' label for a path: from a closed set, never an object's name. */
 export function routeOf(path: string): string {
   if (Object.hasOwn(PLAIN, path)) return path
+  if (isProgramPath(path)) return '/bin'
   try {
     const target = targetOf(path)
     const shape = target ? shapeOf(target) : ''

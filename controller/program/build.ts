@@ -4,9 +4,10 @@ import { makeFolder } from '../kernel/folders.ts'
 import { messageOf, Misconfigured } from '../kernel/errors.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { locked } from '../machines/lock.ts'
+import { programsFolder } from './place.ts'
 import { platformFrom } from './platform.ts'
 import { writeArchive } from './write-archive.ts'
-import { programsFolder, writeProgram } from './write-program.ts'
+import { writeProgram } from './write-program.ts'
 
 /**
  * A program of its own, so that whoever wants the agent's program goes on meanwhile, and keeps no bundler in memory:

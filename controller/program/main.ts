@@ -1,3 +1,4 @@
+import { systemClock } from '../kernel/clock.ts'
 import { messageOf, Misconfigured } from '../kernel/errors.ts'
 import { fetchRuntime } from './fetch-runtime.ts'
 import { platformFrom, platformHere, platformName, PLATFORMS } from './platform.ts'
@@ -26,7 +27,7 @@ async function main(argv: readonly string[], defaultState: string): Promise<numb
   for (const platform of named.length > 0 ? named.map(platformFrom) : [platformHere()]) {
     const name = platformName(platform)
     await fetchRuntime(platform, (line) => void process.stderr.write(`${line}\n`))
-    const { digest, archive } = await agentProgram({ stateDir, ...platform })
+    const { digest, archive } = await agentProgram({ stateDir, clock: systemClock, ...platform })
     const { file, bytes, sha256 } = await archive()
     process.stdout.write(`${name}  ${(bytes / 1024 / 1024).toFixed(1)} MB  program ${digest.slice(0, 12)}  sha256 ${sha256}\n${file}\n`)
   }

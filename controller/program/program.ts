@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Misconfigured, Transient } from '../kernel/errors.ts'
+import type { Clock } from '../kernel/clock.ts'
 import { makeFolder } from '../kernel/folders.ts'
 import { platformName, type Platform } from './platform.ts'
+import { howToGet, runtimeFor } from './runtime.ts'
 import type { Archive } from './write-archive.ts'
-import { programsFolder } from './write-program.ts'
+import { programsFolder } from './place.ts'
 
 /** The agent's program: a folder that can be mounted or run as it is, and an archive of it that can be fetched. */
 export interface AgentProgram {
@@ -19,6 +22,7 @@ export interface AgentProgram {
 
 export interface ProgramWanted extends Platform {
   readonly stateDir: string
+  readonly clock: Clock
 }
 
 const BUILDER = fileURLToPath(new URL('./build.ts', import.meta.url))
@@ -27,27 +31,54 @@ const SAID_BYTES_MAX = 64 * 1024
 /** build.ts says so when there is no runtime for a platform; importing it would bring the bundler along. */
 const BAD_PLATFORM = 3
 
-const known = new Map<string, Promise<unknown>>()
+/** What failed may work the next time, as when the disk was full; but not at once, whoever asks how often. */
+const FAILED_FOR_MS = 5000
+
+const folders = new Map<string, Promise<AgentProgram>>()
+const archives = new Map<string, Promise<Archive>>()
 
 /** Built once by each process that asks; across processes the folder is found again by its digest. */
-export function agentProgram(wanted: ProgramWanted): Promise<AgentProgram> {
-  return once(wanted, 'folder', async () => {
-    const { digest } = await build(wanted, 'folder')
-    const archive = () =>
-      once(wanted, 'archive', async () => {
-        const { archive: packed } = await build(wanted, 'archive')
-        if (!packed) throw new Transient('the archive of the agent was not packed')
-        return packed
-      })
-    return { digest, folder: join(programsFolder(wanted.stateDir), digest), archive }
-  })
+export async function agentProgram(wanted: ProgramWanted): Promise<AgentProgram> {
+  // Looked at each time, and here: whoever asks for what there is not must cost nothing, and it may come later.
+  if (!runtimeFor(wanted)) throw new Misconfigured(howToGet(wanted))
+  return once(
+    folders,
+    wanted,
+    ({ folder }) => join(folder, 'digest'),
+    async () => {
+      const { digest } = await build(wanted, 'folder')
+      return { digest, folder: join(programsFolder(wanted.stateDir), digest), archive: () => archiveOf(wanted) }
+    },
+  )
 }
 
-function once<T>(wanted: ProgramWanted, what: string, work: () => Promise<T>): Promise<T> {
-  const key = `${wanted.stateDir} ${platformName(wanted)} ${what}`
-  // What failed may work the next time, as when the disk was full.
-  const begun = (known.get(key) as Promise<T> | undefined) ?? work().catch((error: unknown) => (known.delete(key), Promise.reject(error)))
+const archiveOf = (wanted: ProgramWanted): Promise<Archive> =>
+  once(
+    archives,
+    wanted,
+    ({ file }) => file,
+    async () => {
+      const { archive } = await build(wanted, 'archive')
+      if (!archive) throw new Transient('the archive of the agent was not packed')
+      return archive
+    },
+  )
+
+/** What somebody has removed meanwhile is made again. */
+async function once<T>(
+  known: Map<string, Promise<T>>,
+  wanted: ProgramWanted,
+  file: (made: T) => string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const key = `${wanted.stateDir} ${platformName(wanted)}`
+  const before = known.get(key)
+  if (before && existsSync(file(await before))) return before
+  const other = known.get(key)
+  if (other && other !== before) return other
+  const begun = work()
   known.set(key, begun)
+  begun.catch(() => wanted.clock.after(FAILED_FOR_MS, () => known.delete(key)))
   return begun
 }
 

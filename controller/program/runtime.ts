@@ -59,7 +59,7 @@ export function runtimeFor(platform: Platform): Runtime | null {
   }
 }
 
-export const HOW_TO_GET = (platform: Platform): string =>
+export const howToGet = (platform: Platform): string =>
   nodeNameOf(platform) === null
     ? `there is no agent for ${platformName(platform)}`
     : `this control plane has no runtime for ${platformName(platform)}: run "npm run agent:build -- ${platformName(platform)}" where it is installed`

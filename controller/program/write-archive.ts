@@ -6,8 +6,8 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { newUid } from '../kernel/names.ts'
+import { programsFolder } from './place.ts'
 import { tarOf } from './tar.ts'
-import { programsFolder } from './write-program.ts'
 
 /** The program packed for those who fetch it. */
 export interface Archive {

@@ -6,8 +6,9 @@ import type { Instant } from '../kernel/clock.ts'
 import { Misconfigured } from '../kernel/errors.ts'
 import { makeFolder } from '../kernel/folders.ts'
 import { bundleAgent } from './bundle.ts'
+import { programsFolder } from './place.ts'
 import type { Platform } from './platform.ts'
-import { HOW_TO_GET, ROOT, runtimeFor, type Runtime } from './runtime.ts'
+import { howToGet, ROOT, runtimeFor, type Runtime } from './runtime.ts'
 
 /** One file of the program: made here, or to be linked from where it is. */
 interface Part {
@@ -18,15 +19,13 @@ interface Part {
 
 const RUN = 0o755
 const READ = 0o644
-export const programsFolder = (stateDir: string): string => join(stateDir, 'agent-program')
-
 /**
  * Writes `<state>/agent-program/<digest>/` unless it is there, and answers the digest: of the names, modes and bytes of what is in
  * it. The folder appears whole or not at all.
  */
 export async function writeProgram(stateDir: string, platform: Platform, now: Instant): Promise<string> {
   const runtime = runtimeFor(platform)
-  if (!runtime) throw new Misconfigured(HOW_TO_GET(platform))
+  if (!runtime) throw new Misconfigured(howToGet(platform))
   const parts = await partsOf(runtime)
   const digest = await digestOf(parts)
   const folder = join(programsFolder(stateDir), digest)

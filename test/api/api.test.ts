@@ -11,7 +11,7 @@ import type { ApiPorts, Check, Listen } from '../../controller/api/ports.ts'
 import type { EnterTarget } from '../../controller/connect/sessions.ts'
 import { openStandalone, type Standalone } from '../../controller/cluster/standalone.ts'
 import { systemClock, toIso } from '../../controller/kernel/clock.ts'
-import { Transient } from '../../controller/kernel/errors.ts'
+import { Misconfigured, Transient } from '../../controller/kernel/errors.ts'
 import { jsonLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
 import { isJsonObject, type JsonObject } from '../../crds/schema/types.ts'
@@ -57,6 +57,7 @@ const portsOf = (): ApiPorts => ({
   simulate: async (namespace, name, until) => (name === 'nobody' ? null : { namespace, name, until, changes: [] }),
   status: async () => ({ workspaces: 1 }),
   down: async (user) => ({ asked: user }),
+  agentProgram: async () => Promise.reject(new Misconfigured('there is no agent for this test')),
   enter: (target, _request, socket) => {
     entered.push(target)
     socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: test\r\n\r\nhello')

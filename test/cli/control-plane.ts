@@ -41,6 +41,7 @@ export async function withControlPlane(): Promise<ControlPlane> {
     simulate: async (namespace, name, until) => (name === 'nobody' ? null : simulated(namespace, name, until)),
     status: refuse,
     down: refuse,
+    agentProgram: refuse,
     enter: (_target, _request, socket) => socket.destroy(),
     connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
   })
