@@ -37,21 +37,17 @@ export function packagesFor(platform: Platform): readonly RuntimePackage[] {
   })
 }
 
-const find = (...path: string[]): string | undefined =>
-  [INSTALLED, FETCHED].map((folder) => join(folder, ...path)).find((file) => existsSync(file))
-
 /** null: there is none here for that platform. */
-export function runtimeFor(platform: Platform): Runtime | null {
+export function runtimeFor(platform: Platform, places: readonly string[] = [INSTALLED, FETCHED]): Runtime | null {
   const name = nodeNameOf(platform)
   if (name === null) return null
+  const find = (...path: string[]) => places.map((place) => join(place, ...path)).find((file) => existsSync(file))
   const node = find(`node-${name}`, 'bin', 'node')
   if (node === undefined) return null
   const pty = find('@lydell', `node-pty-${name}`, 'pty.node')
   // Built where it is installed, so there is one for this platform only.
-  const crypto =
-    name === `${process.platform}-${process.arch}`
-      ? find('ssh2', 'lib', 'protocol', 'crypto', 'build', 'Release', 'sshcrypto.node')
-      : undefined
+  const isHere = name === `${process.platform}-${process.arch}`
+  const crypto = isHere ? find('ssh2', 'lib', 'protocol', 'crypto', 'build', 'Release', 'sshcrypto.node') : undefined
   return {
     node,
     licence: find(`node-${name}`, 'LICENSE') ?? null,

@@ -1,0 +1,58 @@
+import { onTestFinished } from 'vitest'
+import type { ApiPorts } from '../../controller/api/ports.ts'
+import { openApi } from '../../controller/api/server.ts'
+import type { Cluster } from '../../controller/cluster/port.ts'
+import type { Connections } from '../../controller/connect/connections.ts'
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { silentLog, type Log } from '../../controller/kernel/log.ts'
+import { createMetrics } from '../../controller/kernel/metrics.ts'
+import { agentProgram } from '../../controller/program/program.ts'
+import type { Db } from '../../controller/store/pool.ts'
+
+/** The real HTTP server of a control plane, with what agents need of it: their program, and where they dial in. */
+
+const absent = () => Promise.reject(new Error('is not asked here'))
+
+/** Whoever asks it for an object asks in vain. */
+const noCluster = new Proxy({}, { get: () => absent }) as Cluster
+
+export interface AgentsApi {
+  readonly url: string
+  readonly port: number
+  close(): Promise<void>
+}
+
+export interface AgentsApiOptions {
+  readonly stateDir: string
+  readonly db: Db
+  readonly connections?: Connections
+  readonly host?: string
+  readonly hosts?: readonly string[]
+  readonly port?: number
+  readonly log?: Log
+}
+
+export async function openAgentsApi(options: AgentsApiOptions): Promise<AgentsApi> {
+  const { stateDir, db, connections, host = '127.0.0.1', hosts = [], port = 0, log = silentLog } = options
+  const door = { clock: systemClock, log, metrics: createMetrics(), version: '0.0.0-test', token: 'a-token', user: 'ada' }
+  const api = await openApi(door, { host, port, tls: null, insecure: host !== '127.0.0.1', hosts })
+  const ports: Omit<ApiPorts, keyof typeof door> = {
+    cluster: noCluster,
+    db,
+    checks: [],
+    why: absent,
+    simulate: absent,
+    status: absent,
+    down: absent,
+    enter: (_target, _request, socket) => socket.destroy(),
+    agentProgram: async (platform) => (await agentProgram({ stateDir, clock: systemClock, ...platform })).archive(),
+    connect: {
+      path: '/agent/v1/connect',
+      upgrade: (request, socket, head) => (connections ? connections.upgrade(request, socket, head) : void socket.destroy()),
+    },
+  }
+  api.open(ports)
+  const close = () => api.close()
+  onTestFinished(close)
+  return { url: `http://127.0.0.1:${api.port}`, port: api.port, close }
+}
