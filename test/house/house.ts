@@ -78,7 +78,13 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 }
 
 /** process.env has one door a program. */
-const ENVIRONMENT_DOORS = new Set(['controller/config.ts', 'agent/environment.ts', 'cli/environment.ts'])
+const ENVIRONMENT_DOORS = new Set([
+  'controller/config.ts',
+  'agent/environment.ts',
+  'cli/environment.ts',
+  // A provider that terraform launches by itself is told by variables whose workspace it builds.
+  'provider/launched-environment.ts',
+])
 
 /** Deciding files, and whatever of ours they call, are arithmetic. */
 const PURE_NAME = /(^|\/)(decide|next|conditions|wants)\.ts$/
