@@ -3,7 +3,7 @@ import { NO_SECRET, type DataHand, type Kept, type ResourceHand } from './hands/
 import { DATA_HANDS } from './hands/data.ts'
 import { RESOURCE_HANDS } from './hands/table.ts'
 import { filledIn, replacedBy, reshaped } from './schema/fill.ts'
-import type { Block, Diagnostic, Entry, Path } from './schema/model.ts'
+import type { Diagnostic, Entry, Path } from './schema/model.ts'
 import { problem } from './schema/rules.ts'
 import { DATA_SOURCES, PROVIDER_BLOCK, RESOURCES } from './schema/table.ts'
 import { validate } from './schema/validate.ts'
@@ -30,18 +30,18 @@ function entryOf(kind: Entry['kind'], typeName: string): Entry {
   return entry
 }
 
-function resourceOf(typeName: string): { readonly block: Block; readonly hand: ResourceHand } {
-  const { name, block } = entryOf('resource', typeName)
-  const hand = RESOURCE_HANDS[name]
+function resourceOf(typeName: string): { readonly entry: Entry; readonly hand: ResourceHand } {
+  const entry = entryOf('resource', typeName)
+  const hand = RESOURCE_HANDS[entry.name]
   if (!hand) throw new Error(`no hand for ${typeName}`)
-  return { block, hand }
+  return { entry, hand }
 }
 
-function dataSourceOf(typeName: string): { readonly block: Block; readonly hand: DataHand } {
-  const { name, block } = entryOf('data', typeName)
-  const hand = DATA_HANDS[name]
+function dataSourceOf(typeName: string): { readonly entry: Entry; readonly hand: DataHand } {
+  const entry = entryOf('data', typeName)
+  const hand = DATA_HANDS[entry.name]
   if (!hand) throw new Error(`no hand for ${typeName}`)
-  return { block, hand }
+  return { entry, hand }
 }
 
 function objectOf(value: Value): ObjectValue {
@@ -69,12 +69,12 @@ export async function configure(config: Value, session: Session): Promise<readon
 }
 
 export const upgradeState = (typeName: string, stored: Value): Promise<Answered<{ readonly state: Value }>> =>
-  told<{ readonly state: Value }>({ state: null }, () => ({ state: reshaped(resourceOf(typeName).block, objectOf(stored)) }))
+  told<{ readonly state: Value }>({ state: null }, () => ({ state: reshaped(resourceOf(typeName).entry.block, objectOf(stored)) }))
 
 export const readData = (typeName: string, config: Value, session: Session): Promise<Answered<{ readonly state: Value }>> =>
   told<{ readonly state: Value }>({ state: null }, async () => {
-    const { block, hand } = dataSourceOf(typeName)
-    return { state: await hand.read(filledIn(block, objectOf(config), null), session) }
+    const { entry, hand } = dataSourceOf(typeName)
+    return { state: await hand.read(filledIn(entry, objectOf(config), null), session) }
   })
 
 export interface Resource {
@@ -105,11 +105,11 @@ export const planResource = (
 ): Promise<Answered<Planned>> =>
   told<Planned>({ ...before, replaces: [] }, () => {
     if (proposed === null) return { ...GONE, replaces: [] }
-    const { block, hand } = resourceOf(typeName)
+    const { entry, hand } = resourceOf(typeName)
     const prior = isObject(before.state) ? before.state : null
-    const filled = filledIn(block, objectOf(config), prior)
+    const filled = filledIn(entry, objectOf(config), prior)
     const state = hand.plan?.(filled, prior, session) ?? filled
-    return { state, secret: before.secret, replaces: prior ? replacedBy(block, prior, state) : [] }
+    return { state, secret: before.secret, replaces: prior ? replacedBy(entry.block, prior, state) : [] }
   })
 
 export const applyResource = (typeName: string, before: Value, planned: Resource, session: Session): Promise<Answered<Resource>> =>

@@ -1,3 +1,5 @@
+import type { ContainerMachines, PodMachines } from './machine-ports.ts'
+
 /**
  * What the provider needs from whoever serves it. One host belongs to one build: the socket it is served on is the
  * build's identity. The provider decides nothing about the world; it asks these hands.
@@ -13,15 +15,39 @@ export interface Identity {
     readonly fullName: string
     readonly email: string
     readonly groups: readonly string[]
+    readonly roles?: readonly { readonly name: string; readonly organizationId: string }[]
+    readonly loginType?: string
+    readonly sshKey?: { readonly publicKey: string; readonly privateKey: string }
+    /** Of the control plane, and of the identity provider. */
+    readonly sessionToken?: string
+    readonly oidcToken?: string
   }
   readonly template: { readonly id: string; readonly name: string; readonly version: string }
   /** Explicit values by parameter name; a name that is absent falls back to the default. */
-  readonly parameters: ReadonlyMap<string, string>
-  readonly previousParameters: ReadonlyMap<string, string>
+  readonly parameters: Values
+  readonly previousParameters: Values
   /** Where agents and browsers reach the control plane. */
   readonly accessUrl: string
   /** Reading a template with no workspace behind it: a parameter that has no value gets a stand-in of its type instead of an error. */
   readonly importing?: boolean
+  /** Somebody is still filling in the form: values that are wrong are told of, and do not end the run. */
+  readonly previewing?: boolean
+  /** A workspace that nobody owns yet waits; the build that gives it to somebody claims it. */
+  readonly prebuild?: 'waiting' | 'claimed'
+  /** Tokens by the name of the service. */
+  readonly externalAuth?: Values
+  /** By `env:NAME` or `file:PATH`. */
+  readonly secrets?: Values
+  readonly task?: { readonly id: string; readonly prompt: string }
+  /** By agent: the token of one that runs already, which a claim must not cut off. */
+  readonly runningAgentTokens?: Values
+  /** By `OS_ARCH`, in place of ours; `${ACCESS_URL}` and `${AUTH_TYPE}` are filled in. */
+  readonly agentScripts?: Values
+}
+
+/** What a build was given under a name; undefined where it was given nothing, which is not the same as empty text. */
+export interface Values {
+  get(name: string): string | undefined
 }
 
 /** An agent as the configuration describes it: everything its program will be told. */
@@ -65,12 +91,16 @@ export interface PresetSeen {
   readonly default: boolean
   readonly description: string
   readonly parameters: Readonly<Record<string, string>>
+  /** How many workspaces it wants built before anybody asks. */
+  readonly prebuilds?: number
 }
 
 /** Told while terraform runs. All are awaited, so what they record is recorded before the thing is made. */
 export interface Reports {
   parameter(seen: ParameterSeen): void
   preset(seen: PresetSeen): void
+  /** Labels that the template asks of its provisioner. */
+  tags?(tags: Readonly<Record<string, string>>): void
   /** At create, and at every read of one that exists: the token never changes, the rest may. */
   agent(seen: AgentSeen): Promise<void>
   /** Before a machine is made: intent comes first, so that a crash can be classified. */
@@ -111,6 +141,8 @@ export interface ProcessMachines {
 
 export interface Machines {
   readonly process: ProcessMachines
+  readonly container?: ContainerMachines
+  readonly pod?: PodMachines
 }
 
 export interface Host {

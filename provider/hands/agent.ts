@@ -31,23 +31,29 @@ const seen = (state: ObjectValue, token: string): AgentSeen => ({
   connectionTimeoutSeconds: numberOf(state, 'connection_timeout'),
 })
 
-function scriptOf(state: ObjectValue, { accessUrl }: Session): Value {
-  if ([state['id'], state['os'], state['arch']].some(isUnknown)) return UNKNOWN
-  return initScript({ agentId: textOf(state, 'id'), os: textOf(state, 'os'), arch: textOf(state, 'arch'), accessUrl })
+function scriptOf(state: ObjectValue, { accessUrl, host: { identity } }: Session): Value {
+  if ([state['id'], state['os'], state['arch'], state['auth']].some(isUnknown)) return UNKNOWN
+  const [os, arch] = [textOf(state, 'os'), textOf(state, 'arch')]
+  const given = identity.agentScripts?.get(`${os}_${arch}`)
+  if (!given) return initScript({ agentId: textOf(state, 'id'), os, arch, accessUrl })
+  return given
+    .replaceAll('${ACCESS_URL}', () => URL.parse('/', accessUrl)?.href ?? accessUrl)
+    .replaceAll('${AUTH_TYPE}', () => textOf(state, 'auth'))
 }
 
 /** An agent is a name and a secret; the host is told both whenever it is made or read, and connects the rest. */
 export const agent: ResourceHand = {
   plan: (planned, before, session) => (before ? { ...planned, init_script: scriptOf(planned, session) } : planned),
   async create(planned, session) {
-    const token = newToken()
-    const made = { ...planned, id: randomUUID(), token }
+    const id = randomUUID()
+    const token = session.host.identity.runningAgentTokens?.get(id) || newToken()
+    const made = { ...planned, id, token }
     const state = { ...made, init_script: scriptOf(made, session) }
     await unlessStopping(session, () => session.host.reports.agent(seen(state, token)))
     return { state, secret: secretOf(token) }
   },
   async read(kept, session) {
-    const token = tokenOf(kept)
+    const token = session.host.identity.runningAgentTokens?.get(textOf(kept.state, 'id')) || tokenOf(kept)
     await unlessStopping(session, () => session.host.reports.agent(seen(kept.state, token)))
     return { state: { ...kept.state, token }, secret: secretOf(token) }
   },

@@ -1,28 +1,23 @@
-import { createHash } from 'node:crypto'
 import { parameterProblem, type TemplateParameter } from '../../crds/parameters.ts'
 import type { ParameterSeen } from '../port.ts'
 import { askedBy } from '../schema/parameter.ts'
-import { problem } from '../schema/rules.ts'
+import { itemsOf, problem } from '../schema/rules.ts'
 import { Wrong, type Session } from '../session.ts'
 import type { ObjectValue } from '../wire/values.ts'
-import { textOf, textsOf, type DataHand } from './hand.ts'
-
-/** The same for the same words: a plan that reads it twice must not find a difference. */
-function derivedUuid(...words: readonly string[]): string {
-  const hex = createHash('sha256').update(words.join('\0')).digest('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
-}
-
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'https:': 443, 'http:': 80 }
+import { ASKED_HANDS } from './asked.ts'
+import { derivedUuid, textOf, textsOf, type DataHand } from './hand.ts'
 
 function portOf(accessUrl: string): number {
   const url = URL.parse(accessUrl)
   if (!url) return 0
-  return url.port === '' ? (DEFAULT_PORTS[url.protocol] ?? 0) : Number(url.port)
+  return url.port !== '' ? Number(url.port) : url.protocol === 'https:' ? 443 : 80
 }
 
 const workspace: DataHand = {
   async read(_, { host: { identity }, accessUrl }) {
+    const missing = (['id', 'name', 'version'] as const).find((name) => identity.template[name] === '')
+    if (missing && identity.buildId !== '')
+      throw new Wrong(problem([], 'Unknown template', `The build does not say the ${missing} of its template.`))
     return {
       id: identity.workspace.id,
       name: identity.workspace.name,
@@ -33,28 +28,28 @@ const workspace: DataHand = {
       template_id: identity.template.id,
       template_name: identity.template.name,
       template_version: identity.template.version,
-      is_prebuild: false,
-      prebuild_count: 0,
-      is_prebuild_claim: false,
+      is_prebuild: identity.prebuild === 'waiting',
+      prebuild_count: identity.prebuild === 'waiting' ? 1 : 0,
+      is_prebuild_claim: identity.prebuild === 'claimed',
     }
   },
 }
 
 const owner: DataHand = {
   async read(_, { host: { identity } }) {
-    const { id, name, fullName, email, groups } = identity.owner
+    const { id, name, fullName, email, groups, roles = [], sshKey } = identity.owner
     return {
       id,
       name,
       full_name: fullName,
       email,
       groups,
-      rbac_roles: [],
-      login_type: '',
-      ssh_public_key: '',
-      ssh_private_key: '',
-      session_token: '',
-      oidc_access_token: '',
+      rbac_roles: roles.map((role) => ({ name: role.name, org_id: role.organizationId })),
+      login_type: identity.owner.loginType ?? '',
+      ssh_public_key: sshKey?.publicKey ?? '',
+      ssh_private_key: sshKey?.privateKey ?? '',
+      session_token: identity.owner.sessionToken ?? '',
+      oidc_access_token: identity.owner.oidcToken ?? '',
     }
   },
 }
@@ -88,6 +83,7 @@ function resolved(asked: TemplateParameter, { host: { identity } }: Session): st
   const chosen = identity.parameters.get(asked.name) ?? asked.default
   if (chosen === null && identity.importing) return standIn(asked)
   const value = chosen ?? ''
+  if (identity.previewing) return value
   const unasked = chosen === null && asked.validation === null
   if (unasked || identity.transition === 'destroy') return value
   // Whether it may change at all was judged before the build was queued, with all values at hand.
@@ -119,9 +115,16 @@ const preset: DataHand = {
       default: filled['default'] === true,
       description: textOf(filled, 'description'),
       parameters: textsOf(filled, 'parameters'),
+      ...prebuildsOf(filled),
     })
     return { ...filled, id: name } satisfies ObjectValue
   },
+}
+
+function prebuildsOf(filled: ObjectValue): { readonly prebuilds?: number } {
+  const [wish] = itemsOf(filled, 'prebuilds')
+  const instances = wish?.['instances']
+  return typeof instances === 'number' ? { prebuilds: instances } : {}
 }
 
 export const DATA_HANDS: Readonly<Record<string, DataHand>> = {
@@ -130,4 +133,5 @@ export const DATA_HANDS: Readonly<Record<string, DataHand>> = {
   provisioner,
   parameter,
   workspace_preset: preset,
+  ...ASKED_HANDS,
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { ObjectValue } from '../wire/values.ts'
 import type { Session } from '../session.ts'
 
@@ -39,3 +40,20 @@ export const numberOf = (object: ObjectValue, name: string): number => {
 /** A map of strings; entries without a value are left out. */
 export const textsOf = (object: ObjectValue, name: string): Record<string, string> =>
   Object.fromEntries(Object.entries(object[name] ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+
+/** The same for the same words: a plan that reads it twice must not find a difference. */
+export function derivedUuid(...words: readonly string[]): string {
+  const hex = createHash('sha256').update(words.join('\0')).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+export const numberOrNull = (object: ObjectValue, name: string): number | null => {
+  const value = object[name]
+  return typeof value === 'number' ? value : null
+}
+
+/** A list of strings; none where there is none. */
+export const listOf = (object: ObjectValue, name: string): readonly string[] => {
+  const value = object[name]
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
+}

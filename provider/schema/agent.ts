@@ -1,19 +1,17 @@
-import type { Value } from '../wire/values.ts'
-import { computed, filled, optional, required, type AttributeType, type Block, type Entry } from './model.ts'
-import { between, given, itemsAtMost, itemsOf, matching, oneOf, problem, repeated, url, warning, whole } from './rules.ts'
+import { computed, defaultsOf, optional, required, type Block, type Entry } from './model.ts'
+import { between, given, matching, oneOf, problem, repeated, url, warning, whole } from './rules.ts'
 
-const DISPLAY_APPS: AttributeType = [
-  'set',
-  ['object', { vscode: 'bool', vscode_insiders: 'bool', web_terminal: 'bool', ssh_helper: 'bool', port_forwarding_helper: 'bool' }],
-]
+const shown = (what: string, otherwise: boolean) => optional('bool', `Whether ${what} is shown.`, { default: otherwise })
 
-/** What an agent shows unless it says otherwise, and what each word it leaves out becomes. */
-const DISPLAY_APPS_DEFAULT: Readonly<Record<string, Value>> = {
-  vscode: true,
-  vscode_insiders: false,
-  web_terminal: true,
-  ssh_helper: true,
-  port_forwarding_helper: true,
+const DISPLAY_APPS: Block = {
+  description: 'Which applications of ours are shown; without this block each as its default says.',
+  attributes: {
+    vscode: shown('VS Code', true),
+    vscode_insiders: shown('VS Code Insiders', false),
+    web_terminal: shown('the terminal in the browser', true),
+    ssh_helper: shown('how to connect by ssh', true),
+    port_forwarding_helper: shown('the list of ports', true),
+  },
 }
 
 const ENABLED = required('bool', 'Whether this is watched.')
@@ -36,7 +34,7 @@ const MONITORING: Block = {
   attributes: {},
   blocks: {
     memory: {
-      nesting: 'list',
+      nesting: 'set',
       max: 1,
       block: { description: 'The memory of the workspace.', attributes: { enabled: ENABLED, threshold: THRESHOLD } },
     },
@@ -78,8 +76,7 @@ const AGENT: Block = {
       default: 120,
       rules: [whole, between(0, Infinity)],
     }),
-    dir: optional('string', 'Folder that a new session starts in.'),
-    display_apps: filled(DISPLAY_APPS, 'The applications of ours that are shown.', { fill: displayApps, rules: [itemsAtMost(1)] }),
+    dir: optional('string', 'Folder that a new session starts in.', { deprecated: 'Sessions start in the home folder.' }),
     env: optional(['map', 'string'], 'Environment of everything that runs in the workspace.'),
     motd_file: optional('string', 'A file that is shown at login.'),
     order: optional('number', 'Position among the agents of a workspace; smaller is earlier.', { rules: [whole] }),
@@ -94,6 +91,7 @@ const AGENT: Block = {
     token: computed('string', 'The secret of this agent: made once and kept as long as its id.', { sensitive: true }),
   },
   blocks: {
+    display_apps: { nesting: 'set', max: 1, block: DISPLAY_APPS, default: [defaultsOf(DISPLAY_APPS)] },
     metadata: { nesting: 'list', block: METADATA },
     resources_monitoring: { nesting: 'set', max: 1, block: MONITORING },
   },
@@ -108,13 +106,4 @@ const AGENT: Block = {
   },
 }
 
-export const AGENT_ENTRY: Entry = { name: 'agent', kind: 'resource', prefixes: 'both', block: AGENT }
-
-/** The default block where none is given, and the defaults of whatever words a given one leaves out. */
-function displayApps(config: Value): Value {
-  if (config === null || (Array.isArray(config) && config.length === 0)) return [DISPLAY_APPS_DEFAULT]
-  if (!Array.isArray(config)) return config
-  return itemsOf({ config }, 'config').map((item) =>
-    Object.fromEntries(Object.entries(DISPLAY_APPS_DEFAULT).map(([name, value]) => [name, item[name] ?? value])),
-  )
-}
+export const AGENT_ENTRY: Entry = { name: 'agent', kind: 'resource', prefixes: 'both', version: 1, block: AGENT }

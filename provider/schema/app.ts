@@ -56,4 +56,4 @@ function hiddenYetDescribed(config: ObjectValue, path: Path): readonly Diagnosti
     : []
 }
 
-export const APP_ENTRY: Entry = { name: 'app', kind: 'resource', prefixes: 'both', block: APP }
+export const APP_ENTRY: Entry = { name: 'app', kind: 'resource', prefixes: 'both', version: 1, block: APP }

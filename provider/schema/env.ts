@@ -16,4 +16,4 @@ const ENV: Block = {
   },
 }
 
-export const ENV_ENTRY: Entry = { name: 'env', kind: 'resource', prefixes: 'both', block: ENV }
+export const ENV_ENTRY: Entry = { name: 'env', kind: 'resource', prefixes: 'both', version: 1, block: ENV }

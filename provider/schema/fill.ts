@@ -1,31 +1,49 @@
 import { isObject, isUnknown, UNKNOWN, type ObjectValue, type Value } from '../wire/values.ts'
-import type { Attribute, AttributeType, Block, Nested, Path } from './model.ts'
+import type { Attribute, AttributeType, Block, Entry, Nested, Path } from './model.ts'
 
 /**
  * The object that a configuration makes: defaults put in, what is computed carried over from before, unknown where it is
  * only known later. Every attribute and block is in it, as terraform asks.
  */
-export function filledIn(block: Block, config: ObjectValue, before: ObjectValue | null): ObjectValue {
+export function filledIn({ block, prefixes }: Entry, config: ObjectValue, before: ObjectValue | null): ObjectValue {
   return {
     ...Object.fromEntries(Object.entries(block.attributes).map(([name, each]) => [name, attributeValue(each, name, config, before)])),
-    ...Object.fromEntries(Object.entries(block.blocks ?? {}).map(([name, each]) => [name, nestedValue(each, config[name] ?? null)])),
+    ...blocksOf(block, config, prefixes === 'both' ? emptyOf : () => null),
   }
 }
+
+/** What an attribute within a nested block is when it is left out and has no default. */
+type Otherwise = (type: AttributeType) => Value
+
+/**
+ * The reference is made with a kit that knows no null inside of blocks: text is empty there, a number 0. Templates compare
+ * with that (`option.icon != ""`), so types that it has too say the same.
+ */
+const emptyOf: Otherwise = (type) => (type === 'string' ? '' : type === 'number' ? 0 : type === 'bool' ? false : null)
+
+const blocksOf = (block: Block, config: ObjectValue, otherwise: Otherwise): ObjectValue =>
+  Object.fromEntries(Object.entries(block.blocks ?? {}).map(([name, each]) => [name, nestedValue(each, config[name] ?? null, otherwise)]))
 
 function attributeValue(attribute: Attribute, name: string, config: ObjectValue, before: ObjectValue | null): Value {
   if (attribute.derive) return attribute.derive(config)
   const configured = attribute.mode === 'computed' ? null : (config[name] ?? null)
-  if (attribute.fill) return attribute.fill(configured)
   if (configured !== null) return configured
   if (attribute.mode === 'required' || attribute.mode === 'optional') return attribute.default ?? null
   return before ? (before[name] ?? null) : UNKNOWN
 }
 
-function nestedValue(nested: Nested, configured: Value): Value {
+function nestedValue(nested: Nested, configured: Value, otherwise: Otherwise): Value {
   if (isUnknown(configured)) return configured
-  if (!Array.isArray(configured)) return []
-  return configured.map((item: Value) => (isObject(item) ? filledIn(nested.block, item, null) : item))
+  if (!Array.isArray(configured) || configured.length === 0) return nested.default ?? []
+  return configured.map((item: Value) => (isObject(item) ? itemOf(nested.block, item, otherwise) : item))
 }
+
+const itemOf = (block: Block, config: ObjectValue, otherwise: Otherwise): ObjectValue => ({
+  ...Object.fromEntries(
+    Object.entries(block.attributes).map(([name, each]) => [name, attributeValue(each, name, config, null) ?? otherwise(each.type)]),
+  ),
+  ...blocksOf(block, config, otherwise),
+})
 
 /** The attributes and blocks whose change makes another resource. */
 export function replacedBy(block: Block, before: ObjectValue, after: ObjectValue): readonly Path[] {

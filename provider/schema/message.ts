@@ -15,6 +15,7 @@ const blockBytes = (block: Block): Buffer =>
       maxItems: nested.max ?? 0,
     })),
     description: block.description,
+    deprecated: block.deprecated !== undefined,
   })
 
 const attributeMessage = (name: string, attribute: Attribute) => ({
@@ -25,14 +26,15 @@ const attributeMessage = (name: string, attribute: Attribute) => ({
   optional: attribute.mode === 'optional' || attribute.mode === 'filled',
   computed: attribute.mode === 'computed' || attribute.mode === 'filled',
   sensitive: attribute.sensitive ?? false,
+  deprecated: attribute.deprecated !== undefined,
 })
 
-const schemaOf = (block: Block) => ({ version: 0, block: blockBytes(block) })
+const schemaOf = (block: Block, version = 0) => ({ version, block: blockBytes(block) })
 
 const schemasOf = (kind: Entry['kind']) =>
   new Map(
     TABLE.filter((entry) => entry.kind === kind).flatMap((entry) => {
-      const schema = schemaOf(entry.block)
+      const schema = schemaOf(entry.block, entry.version)
       return typeNames(entry).map((name) => [name, schema] as const)
     }),
   )

@@ -28,4 +28,4 @@ const METADATA: Block = {
   check: (config, path) => repeated(config, path, 'item', 'key'),
 }
 
-export const METADATA_ENTRY: Entry = { name: 'metadata', kind: 'resource', prefixes: 'both', block: METADATA }
+export const METADATA_ENTRY: Entry = { name: 'metadata', kind: 'resource', prefixes: 'both', version: 1, block: METADATA }

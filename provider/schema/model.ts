@@ -28,10 +28,10 @@ export interface Attribute {
   readonly mode: 'required' | 'optional' | 'filled' | 'computed'
   readonly description: string
   readonly sensitive?: true
+  /** What to write in its place. */
+  readonly deprecated?: string
   /** Taken where a configuration leaves an optional attribute out. */
   readonly default?: Value
-  /** For `filled`: what a configured value, or its absence, becomes. Without it the provider chooses when it makes the thing. */
-  readonly fill?: (configured: Value) => Value
   readonly rules?: readonly Rule[]
   /** A change makes another resource: this one is destroyed and made again. */
   readonly replaces?: true
@@ -46,10 +46,14 @@ export interface Nested {
   /** Absent: as many as somebody likes. */
   readonly max?: number
   readonly replaces?: true
+  /** The blocks that a configuration without any stands for. */
+  readonly default?: readonly ObjectValue[]
 }
 
 export interface Block {
   readonly description: string
+  /** What to write in its place. */
+  readonly deprecated?: string
   readonly attributes: Readonly<Record<string, Attribute>>
   readonly blocks?: Readonly<Record<string, Nested>>
   /** What no single attribute can say: conflicts, uniqueness. Unknown values are somewhere in it during validation. */
@@ -62,6 +66,8 @@ export interface Entry {
   readonly kind: 'resource' | 'data'
   /** `own`: ours alone; `both`: the same type under each prefix. */
   readonly prefixes: 'both' | 'own'
+  /** Of the shape of its state; left out: 0. */
+  readonly version?: number
   readonly block: Block
 }
 
@@ -85,3 +91,7 @@ export const replacing = (attributes: Block['attributes']): Block['attributes'] 
   Object.fromEntries(
     Object.entries(attributes).map(([name, each]) => [name, each.mode === 'computed' ? each : { ...each, replaces: true }]),
   )
+
+/** A block in which nothing is said. */
+export const defaultsOf = (block: Block): ObjectValue =>
+  Object.fromEntries(Object.entries(block.attributes).map(([name, each]) => [name, each.default ?? null]))

@@ -161,11 +161,12 @@ export function askedBy(config: ObjectValue): TemplateParameter | null {
     options,
     validation: rules
       ? {
-          min: numberOrNull(rules['min']),
-          max: numberOrNull(rules['max']),
+          // What is left out is 0 once the block is filled in.
+          min: rules['min_disabled'] === true ? null : numberOrNull(rules['min']),
+          max: rules['max_disabled'] === true ? null : numberOrNull(rules['max']),
           monotonic: rules['monotonic'] === 'increasing' || rules['monotonic'] === 'decreasing' ? rules['monotonic'] : null,
-          regex: textOrNull(rules['regex']),
-          error: textOrNull(rules['error']),
+          regex: text(rules['regex']) || null,
+          error: text(rules['error']) || null,
         }
       : null,
     order: numberOrNull(config['order']) ?? 0,
@@ -200,4 +201,4 @@ function valueProblems(config: ObjectValue, path: Path): Diagnostic[] {
   ]
 }
 
-export const PARAMETER_ENTRY: Entry = { name: 'parameter', kind: 'data', prefixes: 'both', block: PARAMETER }
+export const PARAMETER_ENTRY: Entry = { name: 'parameter', kind: 'data', prefixes: 'both', version: 1, block: PARAMETER }

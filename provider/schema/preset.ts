@@ -33,7 +33,7 @@ const PREBUILDS: Block = {
   attributes: { instances: INSTANCES },
   blocks: {
     expiration_policy: {
-      nesting: 'list',
+      nesting: 'set',
       max: 1,
       block: {
         description: 'When a waiting workspace is too old.',
@@ -94,4 +94,4 @@ function noneEmpty(value: Value): string | null {
   return empty ? `must give every parameter a value, "${empty[0]}" too` : null
 }
 
-export const PRESET_ENTRY: Entry = { name: 'workspace_preset', kind: 'data', prefixes: 'both', block: PRESET }
+export const PRESET_ENTRY: Entry = { name: 'workspace_preset', kind: 'data', prefixes: 'both', version: 1, block: PRESET }

@@ -35,13 +35,6 @@ export const between =
         ? `must be at least ${min}, not ${value}`
         : `must be between ${min} and ${max}, not ${value}`
 
-export const itemsAtMost =
-  (count: number): Rule =>
-  (value) =>
-    Array.isArray(value) && value.length > count
-      ? `may be given ${count === 1 ? 'once' : `${count} times`}, not ${value.length} times`
-      : null
-
 const ESCAPE = /%(?![0-9a-fA-F]{2})/
 const SCHEME = /^[a-zA-Z][a-zA-Z0-9+.-]*:/
 

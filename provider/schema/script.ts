@@ -44,4 +44,4 @@ const fiveFields = (value: Value | undefined, path: Path): readonly Diagnostic[]
     ? [warning(path, 'A schedule without seconds', `Put a field for seconds first: "0 ${value}".`)]
     : []
 
-export const SCRIPT_ENTRY: Entry = { name: 'script', kind: 'resource', prefixes: 'both', block: SCRIPT }
+export const SCRIPT_ENTRY: Entry = { name: 'script', kind: 'resource', prefixes: 'both', version: 1, block: SCRIPT }

@@ -1,9 +1,13 @@
 import { AGENT_ENTRY } from './agent.ts'
 import { APP_ENTRY } from './app.ts'
+import { ASKED_ENTRIES } from './asked.ts'
+import { DECLARATION_ENTRIES } from './declarations.ts'
+import { CONTAINER_ENTRY } from './container.ts'
 import { ENV_ENTRY } from './env.ts'
 import { METADATA_ENTRY } from './metadata.ts'
 import { optional, typeNames, type Block, type Entry } from './model.ts'
 import { PARAMETER_ENTRY } from './parameter.ts'
+import { POD_ENTRY } from './pod.ts'
 import { PRESET_ENTRY } from './preset.ts'
 import { PROCESS_ENTRY } from './process.ts'
 import { notEmpty, url } from './rules.ts'
@@ -15,12 +19,16 @@ export const TABLE: readonly Entry[] = [
   ...WORKSPACE_ENTRIES,
   PARAMETER_ENTRY,
   PRESET_ENTRY,
+  ...ASKED_ENTRIES,
   AGENT_ENTRY,
   SCRIPT_ENTRY,
   ENV_ENTRY,
   APP_ENTRY,
   METADATA_ENTRY,
+  ...DECLARATION_ENTRIES,
   PROCESS_ENTRY,
+  CONTAINER_ENTRY,
+  POD_ENTRY,
 ]
 
 export const PROVIDER_BLOCK: Block = {

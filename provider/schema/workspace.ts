@@ -45,7 +45,7 @@ const PROVISIONER: Block = {
 }
 
 export const WORKSPACE_ENTRIES: readonly Entry[] = [
-  { name: 'workspace', kind: 'data', prefixes: 'both', block: WORKSPACE },
+  { name: 'workspace', kind: 'data', prefixes: 'both', version: 1, block: WORKSPACE },
   { name: 'workspace_owner', kind: 'data', prefixes: 'both', block: OWNER },
-  { name: 'provisioner', kind: 'data', prefixes: 'both', block: PROVISIONER },
+  { name: 'provisioner', kind: 'data', prefixes: 'both', version: 1, block: PROVISIONER },
 ]

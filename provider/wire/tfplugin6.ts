@@ -26,6 +26,7 @@ const attribute = message({
   optional: one(5, bool),
   computed: one(6, bool),
   sensitive: one(7, bool),
+  deprecated: one(9, bool),
 })
 const nestedBlock = message({
   typeName: one(1, string),
@@ -40,6 +41,7 @@ export const schemaBlock = message({
   attributes: many(2, attribute),
   blockTypes: many(3, nestedBlock),
   description: one(4, string),
+  deprecated: one(6, bool),
 })
 export const schema = message({ version: one(1, int), block: one(2, bytes) })
 

@@ -118,7 +118,7 @@ test('a template of every type is applied, found unchanged, refreshed and destro
   expect(state.get('coder_metadata.about')).toMatchObject({
     item: [
       { key: 'size', value: 'small', sensitive: false, is_null: false },
-      { key: 'zone', value: null, sensitive: false, is_null: true },
+      { key: 'zone', value: '', sensitive: false, is_null: true },
     ],
   })
   expect(state.get('bothy_process.main[0]')).toEqual({

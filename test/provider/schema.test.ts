@@ -32,6 +32,7 @@ function attributeJson(attribute: Attribute): unknown {
     ...(attribute.mode === 'optional' || attribute.mode === 'filled' ? { optional: true } : {}),
     ...(attribute.mode === 'computed' || attribute.mode === 'filled' ? { computed: true } : {}),
     ...(attribute.sensitive ? { sensitive: true } : {}),
+    ...(attribute.deprecated === undefined ? {} : { deprecated: true }),
   }
 }
 
@@ -56,12 +57,13 @@ const blockJson = (block: Block): unknown => ({
     : {}),
   description: block.description,
   description_kind: 'plain',
+  ...(block.deprecated === undefined ? {} : { deprecated: true }),
 })
 
 const tableOf = (kind: 'resource' | 'data') =>
   Object.fromEntries(
     TABLE.filter((entry) => entry.kind === kind).flatMap((entry) =>
-      typeNames(entry).map((name) => [name, { version: 0, block: blockJson(entry.block) }] as const),
+      typeNames(entry).map((name) => [name, { version: entry.version ?? 0, block: blockJson(entry.block) }] as const),
     ),
   )
 
@@ -76,6 +78,6 @@ test('every coder type has a twin under our name; native machines are ours alone
   const names = [...Object.keys(tableOf('resource')), ...Object.keys(tableOf('data'))]
   const coder = names.filter((name) => name.startsWith('coder_')).map((name) => name.slice('coder_'.length))
   const bothy = names.filter((name) => name.startsWith('bothy_')).map((name) => name.slice('bothy_'.length))
-  expect(bothy.filter((name) => !coder.includes(name))).toEqual(['process'])
+  expect(bothy.filter((name) => !coder.includes(name))).toEqual(['process', 'container', 'pod'])
   expect(coder.filter((name) => !bothy.includes(name))).toEqual([])
 })
