@@ -35,7 +35,8 @@ export async function dial(to: Dial): Promise<Duplex> {
     return await limited(to, (signal) => rawUpgrade(to, signal))
   } catch (error) {
     if (error instanceof NotUpgraded && (error.status === 403 || error.status === 426)) throw refusal(error)
-    if (!(error instanceof NotUpgraded)) throw error
+    // Nothing lies between us and a socket of this machine that would need another way.
+    if (!(error instanceof NotUpgraded) || socketPathOf(to) !== null) throw error
   }
   try {
     return await limited(to, (signal) => webSocket(to, signal))
@@ -61,14 +62,19 @@ const headersOf = (to: Dial): Record<string, string> => ({
   [HEADER_PROTOCOL]: PROTOCOL,
 })
 
+/** `unix:/run/bothy/agent.sock`, with or without two slashes more: a socket of this machine. */
+function socketPathOf({ url }: Dial): string | null {
+  const path = /^unix:(?:\/\/)?(\/.+)$/.exec(url)?.[1]
+  return path ?? null
+}
+
 /** A path in the url is kept: the control plane may live under one. */
 const connectUrl = (to: Dial): URL => new URL(to.url.replace(/\/$/, '') + CONNECT_PATH)
 
 function rawUpgrade(to: Dial, signal: AbortSignal): Promise<Duplex> {
-  const url = connectUrl(to)
-  const { request } = url.protocol === 'https:' ? https : http
+  const options = { headers: { ...headersOf(to), connection: 'Upgrade', upgrade: RAW_UPGRADE }, agent: false, signal }
   return new Promise((resolve, reject) => {
-    const asked = request(url, { headers: { ...headersOf(to), connection: 'Upgrade', upgrade: RAW_UPGRADE }, agent: false, signal })
+    const asked = upgradeRequest(to, options)
     asked.on('error', reject)
     asked.on('upgrade', (_answer, socket, head) => {
       // The control plane speaks first, and may already have.
@@ -79,6 +85,14 @@ function rawUpgrade(to: Dial, signal: AbortSignal): Promise<Duplex> {
     asked.on('response', (answer) => rejected(answer).then(reject, reject))
     asked.end()
   })
+}
+
+function upgradeRequest(to: Dial, options: http.RequestOptions): http.ClientRequest {
+  const socketPath = socketPathOf(to)
+  if (socketPath !== null)
+    return http.request({ ...options, socketPath, path: CONNECT_PATH, headers: { host: 'bothy', ...options.headers } })
+  const url = connectUrl(to)
+  return url.protocol === 'https:' ? https.request(url, options) : http.request(url, options)
 }
 
 async function webSocket(to: Dial, signal: AbortSignal): Promise<Duplex> {

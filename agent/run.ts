@@ -75,4 +75,4 @@ async function keepLinked(agent: Agent, environment: AgentEnvironment, clock: Cl
   return 0
 }
 
-const isLoopback = (url: string): boolean => /^https?:\/\/(localhost|127\.|\[::1\])/.test(url)
+const isLoopback = (url: string): boolean => /^(unix:|https?:\/\/(localhost|127\.|\[::1\]))/.test(url)

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CONNECT_PATH } from '../agent/protocol.ts'
 import { openApi, type Api } from './api/server.ts'
@@ -9,6 +10,7 @@ import type { Cache, Cluster } from './cluster/port.ts'
 import { openStandalone } from './cluster/standalone.ts'
 import { CHILD_MARK, FINISH, VERSION, type Config } from './config.ts'
 import { createConnections } from './connect/connections.ts'
+import { openLocalDoor } from './connect/local-door.ts'
 import { within, type Clock } from './kernel/clock.ts'
 import type { Log } from './kernel/log.ts'
 import { watchClockJumps } from './kernel/clock-jumps.ts'
@@ -168,7 +170,11 @@ async function serve(
   const barred = barredFrom(cache, config.user)
   const connections = await createConnections({ db, clock, log, metrics, replica: REPLICA, barred })
   cache.onChange((_key, { kind }) => (kind === 'Owner' ? connections.review() : undefined))
-  closers.add('agents', () => connections.close())
+  const localDoor = await openLocalDoor({ folder: join(state.dir, 'door'), upgrade: connections.upgrade, log })
+  closers.add('agents', async () => {
+    await localDoor.close()
+    await connections.close()
+  })
   api.open({
     cluster,
     db,
@@ -188,6 +194,7 @@ async function serve(
       return onDown()
     },
     enter: connections.enter,
+    portsOf: connections.portsOf,
     connect: { path: CONNECT_PATH, upgrade: connections.upgrade },
   })
 }
