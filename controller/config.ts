@@ -51,6 +51,17 @@ export interface Config {
     /** Started by `bothy up`: it ends when its parent does. */
     readonly isChild: boolean
   }
+  readonly containers: {
+    /** Where Docker or Podman may listen; the first that is there is used. */
+    readonly sockets: readonly string[]
+    /** What templates may have beyond what is harmless to the host. */
+    readonly allow: readonly string[]
+    /** Registries whose login in the operator's Docker configuration is used. */
+    readonly registries: readonly string[]
+    readonly dockerConfig: string
+    /** Where agents in containers reach the control plane; null: by its socket, which is mounted into them. */
+    readonly url: string | null
+  }
   /** The environment as it was. Who uses it picks names from a list. */
   readonly environment: Environment
 }
@@ -86,8 +97,32 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
       passEnvironment: names(env, 'BOTHY_PASS_ENVIRONMENT'),
       isChild: env[CHILD_MARK] === '1',
     }),
+    containers: Object.freeze({
+      sockets: dockerSockets(env),
+      allow: someOf(env, 'BOTHY_CONTAINER_ALLOW', ['bind', 'privileged', 'host-network', 'networks']),
+      registries: listed(env['BOTHY_CONTAINER_REGISTRIES']),
+      dockerConfig: join(env['DOCKER_CONFIG'] || join(homedir(), '.docker'), 'config.json'),
+      url: url(env, 'BOTHY_CONTAINER_URL', ['http:', 'https:']),
+    }),
     environment: env,
   })
+}
+
+/** Only a socket of this machine: what is mounted into containers lies here. */
+function dockerSockets(env: Environment): readonly string[] {
+  const name = env['BOTHY_DOCKER'] ? 'BOTHY_DOCKER' : 'DOCKER_HOST'
+  const given = env[name]
+  if (!given) {
+    const own = env['XDG_RUNTIME_DIR']
+      ? [join(env['XDG_RUNTIME_DIR'], 'docker.sock'), join(env['XDG_RUNTIME_DIR'], 'podman/podman.sock')]
+      : []
+    return ['/var/run/docker.sock', ...own, '/run/podman/podman.sock']
+  }
+  const path = given.replace(/^unix:\/\//, '')
+  if (isAbsolute(path)) return [path]
+  // Somebody's DOCKER_HOST may be meant for other programs: it matters when a container is wanted.
+  if (name === 'DOCKER_HOST') return [given]
+  throw wrong(name, given, 'must be a socket of this machine, like unix:///var/run/docker.sock')
 }
 
 /** A uid without an entry in the system's list of users is still somebody. */
@@ -146,6 +181,13 @@ function tlsFiles(env: Environment): Config['tls'] {
     if (!isAbsolute(file)) throw wrong(name, file, 'must be an absolute path')
   }
   return { cert, key }
+}
+
+function someOf(env: Environment, name: string, choices: readonly string[]): string[] {
+  const found = listed(env[name])
+  const bad = found.find((each) => !choices.includes(each))
+  if (bad !== undefined) throw wrong(name, bad, `must be some of ${choices.join(', ')}`)
+  return found
 }
 
 const listed = (text: string | undefined): string[] =>
