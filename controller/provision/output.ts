@@ -14,6 +14,13 @@ export interface Said {
   readonly planned: { readonly action: string; readonly type: string; readonly name: string; readonly address: string } | null
   /** The address of something that has changed behind terraform's back. */
   readonly drifted: string | null
+  /** Work on one resource, by terraform's clock. */
+  readonly work: {
+    readonly address: string
+    readonly action: string
+    readonly what: 'begins' | 'ends' | 'fails'
+    readonly atMs: number
+  } | null
 }
 
 export interface Failure {
@@ -33,7 +40,7 @@ export const NO_PROGRESS: Progress = { done: 0, total: null }
 
 type Values = Readonly<Record<string, unknown>>
 
-const NOTHING: Said = { phase: null, rows: [], failure: null, planned: null, drifted: null }
+const NOTHING: Said = { phase: null, rows: [], failure: null, planned: null, drifted: null, work: null }
 const DETAIL_CHARACTERS_MAX = 4000
 
 export function hear(line: string, before: Progress): { readonly said: Said; readonly progress: Progress } {
@@ -68,11 +75,20 @@ function said(event: Values, progress: Progress): Said {
     case 'change_summary':
       return { ...NOTHING, rows: [{ level: 'info', text }] }
     case 'apply_start':
-      return { ...NOTHING, phase: applies(event) ? 'applying' : 'planning', rows: [{ level: applies(event) ? 'info' : 'debug', text }] }
+      return {
+        ...NOTHING,
+        phase: applies(event) ? 'applying' : 'planning',
+        rows: [{ level: applies(event) ? 'info' : 'debug', text }],
+        work: workOn(event, 'begins'),
+      }
     case 'apply_complete':
-      return { ...NOTHING, rows: [{ level: applies(event) ? 'info' : 'debug', text: counted(text, progress) }] }
+      return {
+        ...NOTHING,
+        rows: [{ level: applies(event) ? 'info' : 'debug', text: counted(text, progress) }],
+        work: workOn(event, 'ends'),
+      }
     case 'apply_errored':
-      return { ...NOTHING, rows: [{ level: 'error', text }] }
+      return { ...NOTHING, rows: [{ level: 'error', text }], work: workOn(event, 'fails') }
     case 'apply_progress':
     case 'provision_start':
     case 'provision_progress':
@@ -92,6 +108,13 @@ const counted = (text: string, { done, total }: Progress): string => (total === 
 
 /** Reading a data source is told like making a resource. */
 const applies = (event: Values): boolean => objectOf(event['hook'])['action'] !== 'read'
+
+function workOn(event: Values, what: NonNullable<Said['work']>['what']): Said['work'] {
+  const hook = objectOf(event['hook'])
+  const atMs = Date.parse(textOf(event['@timestamp']))
+  if (!applies(event) || Number.isNaN(atMs)) return null
+  return { address: textOf(objectOf(hook['resource'])['addr']), action: textOf(hook['action']), what, atMs }
+}
 
 function changeOf(event: Values): Said['planned'] {
   const change = objectOf(event['change'])

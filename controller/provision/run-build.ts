@@ -4,7 +4,7 @@ import { sha256 } from '../kernel/names.ts'
 import { NO_MANIFEST } from '../store/agent-manifests.ts'
 import { agentMade } from '../store/agents.ts'
 import { startJob } from '../store/claim-jobs.ts'
-import type { BuildInput, Job, Transition } from '../store/records.ts'
+import type { BuildInput, Intent, Job, Transition } from '../store/records.ts'
 import { newestState } from '../store/states.ts'
 import { diagnose } from './diagnose.ts'
 import { folderOf, stateIn } from './folder.ts'
@@ -55,11 +55,19 @@ export async function runBuild(tools: Tools, work: Work): Promise<Ending> {
   const tokens = new Map(known ? tokensIn(known) : [])
   for (const token of tokens.values()) work.journal.conceal(token)
   const tokenOf = (agentId: string): string | null => tokens.get(agentId) ?? null
-  const machines = tools.machinesFor({ workspace: subject, owner: input.owner, buildId: id, tokenOf })
+  const machines = tools.machinesFor({ workspace: subject, owner: input.owner, buildId: id, tokenOf, say: saidIn(work) })
   const apply: Apply = { input, transition, template, before, known, tried, machines, tokens }
   const nothing = transition === 'destroy' && (!known || known.instances.length === 0)
   return nothing ? destroyedNothing(work, apply) : applied(tools, work, apply)
 }
+
+/** Machines that take long say so, which is progress too. */
+const saidIn =
+  ({ journal, progressed }: Work) =>
+  (line: string): void => {
+    progressed()
+    journal.write('info', line)
+  }
 
 interface Apply {
   readonly input: BuildInput
@@ -68,7 +76,7 @@ interface Apply {
   readonly before: Buffer | null
   readonly known: State | null
   /** Machines that may be there although no state knows them. */
-  readonly tried: readonly string[]
+  readonly tried: Intent['creates']
   readonly machines: Machines
   readonly tokens: Map<string, string>
 }
@@ -125,6 +133,7 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
       machines: state ? machinesIn(state) : [],
       outputs: state?.outputs ?? {},
       resources: state?.instances.length ?? 0,
+      timings: heard.timings(),
       ...(ended.killed ? { orphans: orphansIn(intents.creates(), state) } : {}),
     }),
   }
@@ -133,7 +142,7 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
 /** The message of what went wrong: the state of a build is kept all the same. */
 async function sweep({ tried, transition, machines }: Apply, state: State | null): Promise<string | null> {
   try {
-    await sweepMachines(tried, transition === 'destroy', machines.process, state)
+    await sweepMachines(tried, transition === 'destroy', machines, state)
     return null
   } catch (error) {
     return `a machine that an interrupted build had left was not removed: ${messageOf(error)}`
@@ -170,7 +179,7 @@ const withoutToken = ({ id, name, manifest }: AgentFound) => ({ id, name, manife
 async function destroyedNothing(work: Work, { tried, machines, before }: Apply): Promise<Ending> {
   work.journal.stage('Destroying')
   work.journal.write('info', 'There is nothing in the state to destroy.')
-  await sweepMachines(tried, true, machines.process, null)
+  await sweepMachines(tried, true, machines, null)
   const result = resultOf(work.journal, { machines: [], outputs: {}, resources: 0 })
   return { phase: 'Succeeded', reason: null, error: null, state: null, agents: before ? [] : null, result }
 }

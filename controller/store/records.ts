@@ -1,7 +1,7 @@
 import type { TemplateParameter, TemplatePreset } from '../../crds/parameters.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reason } from '../kernel/reasons.ts'
-import type { AgentManifest } from './agent-manifests.ts'
+import type { AgentManifest, AppHealth } from './agent-manifests.ts'
 
 export type { TemplateParameter, TemplatePreset } from '../../crds/parameters.ts'
 export type { AgentApp, AgentManifest, AgentMetadata, AgentScript } from './agent-manifests.ts'
@@ -110,6 +110,16 @@ export interface JobResult {
   /** Addresses that may exist without being in any state. */
   readonly orphans?: readonly string[]
   readonly stages?: Readonly<Record<string, number>>
+  /** The longest first, bounded. */
+  readonly timings?: readonly ResourceTiming[]
+}
+
+/** How long one resource took. */
+export interface ResourceTiming {
+  readonly address: string
+  readonly action: string
+  readonly ms: number
+  readonly failed: boolean
 }
 
 /** A plan in counts and addresses: no values. */
@@ -169,6 +179,35 @@ export interface VersionRow {
   readonly source: string
   readonly parameters: readonly TemplateParameter[]
   readonly presets: readonly TemplatePreset[]
+  /** What else its import found out; null: it was imported before that was asked, or never. */
+  readonly facts: VersionFacts | null
+}
+
+/** What an import finds out about a version, besides what it asks of a workspace. */
+export interface VersionFacts {
+  /** Addresses in the configuration (`module.app.docker_container.x`, no index) that a start makes and a stop keeps. */
+  readonly persistent: readonly string[]
+  /** Those that a start makes and a stop takes away. */
+  readonly ephemeral: readonly string[]
+  /** Labels that the template asks of the provisioner of its workspaces. */
+  readonly tags: Readonly<Record<string, string>>
+  readonly providers: readonly {
+    readonly source: string
+    /** The one that the lock file names; null: it names none. */
+    readonly version: string | null
+    readonly constraints: string
+  }[]
+  readonly modules: readonly { readonly address: string; readonly source: string; readonly version: string | null }[]
+  /** Names of the agents of a start. */
+  readonly agents: readonly string[]
+  /** Whether several workspaces of it could be built in one run of terraform. */
+  readonly batchable: boolean
+  /** `sha256:…` of the lock file; null: it brings none. */
+  readonly lock: string | null
+  /** What it asks depends on what is answered: only an evaluation with the values can tell. */
+  readonly conditional: boolean
+  /** Prebuilt workspaces that presets wish for, by the name of the preset. */
+  readonly prebuilds: Readonly<Record<string, number>>
 }
 
 export type AgentLifecycle =
@@ -208,6 +247,8 @@ export interface AgentRow {
   readonly reportedAt: Instant | null
   /** When the start scripts of this run ended: nobody can use it before. */
   readonly readyAt: Instant | null
+  /** By slug, of the apps that are checked. */
+  readonly appHealth: Readonly<Record<string, AppHealth>>
 }
 
 export type AgentStatus = 'Connecting' | 'Timeout' | 'Disconnected' | 'Connected'
@@ -217,6 +258,9 @@ export interface LogRow {
   readonly jobId: string
   readonly at: Instant
   readonly stage: string
+  /** The agent that said it, and which of its scripts; null: the build itself. */
+  readonly agent: string | null
+  readonly source: string | null
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly text: string
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { diagnose } from '../../controller/provision/diagnose.ts'
+import { createResourceTimings } from '../../controller/provision/resource-timings.ts'
 import { hear, NO_PROGRESS, type Progress, type Said } from '../../controller/provision/output.ts'
 
 const listen = (...events: readonly Readonly<Record<string, unknown>>[]): Said[] => {
@@ -25,6 +26,27 @@ test('counts what is done of what was planned', () => {
     'b: Modifications complete (2 of 3 resources)',
   ])
   expect(said.map(({ phase }) => phase)).toEqual([null, 'applying', null, null])
+})
+
+test('how long each resource took is told by terraform itself', () => {
+  const event = (type: string, at: string, action = 'create') => ({
+    type,
+    '@timestamp': `2026-11-21T08:00:${at}Z`,
+    hook: { action, resource: { addr: 'a.b' } },
+  })
+  const timings = createResourceTimings()
+  const events = [
+    event('apply_start', '00.000', 'delete'),
+    event('apply_complete', '00.250', 'delete'),
+    event('apply_start', '01.000'),
+    event('apply_start', '01.500', 'read'),
+    event('apply_errored', '03.500'),
+  ]
+  for (const { work } of listen(...events)) if (work) timings.hear(work)
+  expect(timings.list()).toEqual([
+    { address: 'a.b', action: 'create', ms: 2500, failed: true },
+    { address: 'a.b', action: 'delete', ms: 250, failed: false },
+  ])
 })
 
 test('a diagnostic says where and what, in one line', () => {
