@@ -54,22 +54,12 @@ export function createStats(
   let cancelNext: Cancel | null = null
   let nextAt = Number.POSITIVE_INFINITY
 
-  const usesOf = (each: Watched, now: Instant, over: boolean): Use[] => {
-    const interval = each.used(saidAt, now, over)
-    return interval ? [{ kind: each.kind, by: each.by, from: Math.min(...interval), until: interval[1] }] : []
-  }
-  const seenNow = (): StatsNow => {
-    const sessions: Partial<Record<UseKind, number>> = {}
-    for (const { kind, attended } of watched) if (attended) sessions[kind] = (sessions[kind] ?? 0) + 1
-    const connections = Object.values(sessions).reduce((sum, count) => sum + count, 0)
-    return { sessions, connections, bytesIn: bytes.in, bytesOut: bytes.out, ...processes() }
-  }
   const say = () => {
     const now = clock.now()
-    const uses = [...ended.values(), ...[...watched].flatMap((each) => usesOf(each, now, false))]
+    const uses = [...ended.values(), ...[...watched].flatMap((each) => usesOf(each, saidAt, now, false))]
     ended.clear()
     saidAt = now
-    reports.stats(uses, seenNow())
+    reports.stats(uses, { ...sessionsOf(watched), bytesIn: bytes.in, bytesOut: bytes.out, ...processes() })
     sayAt(now + STATS_EVERY_MS)
   }
   const sayAt = (at: Instant) => {
@@ -83,7 +73,7 @@ export function createStats(
   }
   const noteEnd = (each: Watched) => {
     if (!watched.delete(each)) return
-    for (const use of usesOf(each, clock.now(), true)) {
+    for (const use of usesOf(each, saidAt, clock.now(), true)) {
       const id = `${use.kind} ${use.by}`
       const before = ended.get(id)
       ended.set(id, before ? { ...use, from: Math.min(before.from, use.from), until: Math.max(before.until, use.until) } : use)
@@ -102,11 +92,7 @@ export function createStats(
     },
     begin(kind, by, busy = () => false) {
       let touchedAt = clock.now()
-      const used: Watched['used'] = (since, now, over) => {
-        if (!over && busy()) return [Math.max(since, Math.min(touchedAt, now)), now]
-        return touchedAt >= since ? [touchedAt, touchedAt] : null
-      }
-      const each: Watched = { kind, by, attended: true, used }
+      const each: Watched = { kind, by, attended: true, used: (since, now, over) => touched(touchedAt, since, now, !over && busy()) }
       watched.add(each)
       saySoon()
       return {
@@ -119,6 +105,22 @@ export function createStats(
       }
     },
   }
+}
+
+function usesOf(each: Watched, since: Instant, now: Instant, over: boolean): Use[] {
+  const interval = each.used(since, now, over)
+  return interval ? [{ kind: each.kind, by: each.by, from: Math.min(...interval), until: interval[1] }] : []
+}
+
+function sessionsOf(watched: ReadonlySet<Watched>): Pick<StatsNow, 'sessions' | 'connections'> {
+  const sessions: Partial<Record<UseKind, number>> = {}
+  for (const { kind, attended } of watched) if (attended) sessions[kind] = (sessions[kind] ?? 0) + 1
+  return { sessions, connections: Object.values(sessions).reduce((sum, count) => sum + count, 0) }
+}
+
+function touched(at: Instant, since: Instant, now: Instant, busy: boolean): ReturnType<Watched['used']> {
+  if (busy) return [Math.max(since, Math.min(at, now)), now]
+  return at >= since ? [at, at] : null
 }
 
 function watchedCall(call: Call, foregroundJob: typeof hasForegroundJob): Watched {

@@ -1,6 +1,7 @@
 import { API_VERSION } from '../../crds/kinds.ts'
 import { fromIso } from '../kernel/clock.ts'
 import { Refused } from '../kernel/errors.ts'
+import { listAgents } from './agents.ts'
 import { answerJson } from './answer.ts'
 import { coreVersions, groups, resourcesOf } from './discovery.ts'
 import { streamLog } from './log-stream.ts'
@@ -40,6 +41,7 @@ const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
   './status': { GET: get, PATCH: patchStatus },
   './why': { GET: why },
   './log': { GET: streamLog },
+  './agents': { GET: listAgents },
   './simulate': { GET: simulate },
 })
 
@@ -66,6 +68,7 @@ const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
   './status': ({ kind }) => kind.hasStatus,
   './why': ({ kind }) => ['Workspace', 'Template', 'WorkspaceRequest'].includes(kind.kind),
   './log': ({ kind }) => kind.kind === 'Workspace',
+  './agents': ({ kind }) => kind.kind === 'Workspace',
   './simulate': ({ kind }) => kind.kind === 'Workspace',
 }
 

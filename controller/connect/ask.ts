@@ -11,7 +11,7 @@ const ANSWER_BYTES_MAX = 256 * 1024
 const ANSWER_LIMIT_MS = 5000
 
 /** One small question and its answer over an agent's link; what it answers is bounded in size and time. */
-export async function ask(link: Link, clock: Clock, path: string, body: unknown): Promise<Answer> {
+export async function ask(link: Pick<Link, 'open'>, clock: Clock, path: string, body: unknown): Promise<Answer> {
   const stream = link.open(path, { 'content-type': 'application/json' })
   const answered = new Promise<Answer>((resolve, reject) => {
     let status = 0

@@ -1,6 +1,7 @@
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { PortSeen } from '../../agent/protocol.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf, Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -9,6 +10,7 @@ import { replicaGone } from '../store/agent-links.ts'
 import { agentDisconnected, agentSeen, agentsOf } from '../store/agents.ts'
 import type { Db } from '../store/pool.ts'
 import type { AgentRow, Subject } from '../store/records.ts'
+import { listeningPorts } from './agent-ports.ts'
 import { arrive, type Arrival } from './arrive.ts'
 import { answerPlainly } from './http-answer.ts'
 import { createLink, type Link } from './link.ts'
@@ -24,6 +26,8 @@ export interface Connections {
   openStream(agentId: string, path: string, headers?: OutgoingHttpHeaders): Promise<ClientHttp2Stream>
   /** The agent of a workspace that somebody means; waits a moment for one that is just coming back. */
   agentOf(workspaceUid: string, name: string | null): Promise<AgentRow>
+  /** What listens in the workspace of an agent; null: it cannot be asked now. */
+  portsOf(agentId: string): Promise<readonly PortSeen[] | null>
   /** Its token was revoked: the connection ends now. */
   cut(agentId: string): void
   /** Who may enter what has changed: sessions of people that may go on no longer end now. */
@@ -109,6 +113,10 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
     enter: sessions.enter,
     openStream,
     agentOf,
+    portsOf: async (agentId) => {
+      const link = held.get(agentId)?.link
+      return link ? listeningPorts(link, clock) : null
+    },
     review: sessions.review,
     cut: (agentId) => held.get(agentId)?.link.cut('the agent is no longer let in'),
     get connected() {

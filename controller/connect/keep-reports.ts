@@ -1,48 +1,41 @@
-import { LIFECYCLES, type Lifecycle, type Report } from '../../agent/protocol.ts'
+import { LIFECYCLES, METADATA_KEYS_BYTES_MAX, type Lifecycle, type Report } from '../../agent/protocol.ts'
 import { agentToldActivity } from '../store/activity.ts'
+import { keepAppHealth, keepMetadata, keepStats } from '../store/agent-details.ts'
+import { appendAgentLogs } from '../store/agent-logs.ts'
 import { agentReported } from '../store/agents.ts'
-import { appendAgentLogs } from '../store/agent-links.ts'
 import type { Db } from '../store/pool.ts'
-import type { Instant } from '../kernel/clock.ts'
+import type { AgentRow } from '../store/records.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
 import type { Keep } from './reports.ts'
 
 export interface Reporter {
-  readonly agentId: string
-  readonly workspaceUid: string
+  /** As it was read last: what its template declares may change while it is connected. */
+  readonly agent: () => AgentRow
   readonly runId: string
 }
 
-/** Of one agent on one link. Beyond it one line says so, and the rest is read and not kept. */
-const LOG_BYTES_MAX = 1024 * 1024
+type Of<Kind extends Report['kind']> = Report & { readonly kind: Kind }
 
-/** Lifecycles go to the agent's row, output of scripts to the log of the workspace's newest build, use to its ledger. */
-export function createKeeper(db: Db, { agentId, workspaceUid, runId }: Reporter): Keep {
+/**
+ * Lifecycles go to the agent's row, output of scripts to the log of the workspace's newest build, use to its ledger. What
+ * a template did not declare is not kept, whatever the agent says of it.
+ */
+export function createKeeper(db: Db, clock: Clock, { agent, runId }: Reporter): Keep {
   let furthest = -1
-  let logBytes = 0
+  const pace = createPace(clock)
 
   const keepLifecycle = async (lifecycle: Lifecycle, message: string) => {
     const rank = LIFECYCLES.indexOf(lifecycle)
     if (rank <= furthest) return
-    await agentReported(db, agentId, runId, lifecycle, message)
+    await agentReported(db, agent().id, runId, lifecycle, message)
     furthest = rank
   }
-  const keepLogs = async (lines: readonly (Report & { readonly kind: 'log' })[]) => {
-    if (lines.length === 0 || logBytes > LOG_BYTES_MAX) return
-    const bytes = lines.reduce((sum, line) => sum + line.text.length + line.source.length, 0)
-    const rows = lines.map(({ at, source, level, text }) => ({ at, stage: `agent: ${source}`, level, text }))
-    const over = logBytes + bytes > LOG_BYTES_MAX
-    const note = {
-      at: lines[0]?.at ?? 0,
-      stage: 'agent',
-      level: 'warn' as const,
-      text: 'the agent said more than 1 MiB; what follows is not kept',
-    }
-    await appendAgentLogs(db, workspaceUid, over ? [...rows, note] : rows)
-    logBytes += bytes
+  const keepLogs = (lines: readonly Of<'log'>[]) => {
+    const { id, name, workspaceUid } = agent()
+    return appendAgentLogs(db, { id, name, workspaceUid }, lines)
   }
-
   /** Their instants are of the agent's clock: as long before now as they were before the report. */
-  const keepUses = async (stats: Report & { readonly kind: 'stats' }, at: Instant) => {
+  const keepUses = async (stats: Of<'stats'>, at: Instant) => {
     const aheadMs = stats.at - at
     const uses = stats.uses.map(({ kind, by, from, until }) => ({
       kind,
@@ -50,12 +43,55 @@ export function createKeeper(db: Db, { agentId, workspaceUid, runId }: Reporter)
       from: from - aheadMs,
       until: Math.min(until - aheadMs, at),
     }))
-    await agentToldActivity(db, agentId, runId, uses, at)
+    await agentToldActivity(db, agent().id, runId, uses, at)
+    if (stats.now) await keepStats(db, agent().id, runId, stats.now)
+  }
+  const keepValues = async (values: readonly Of<'metadata'>[], at: Instant) => {
+    const declared = declaredKeys(agent())
+    const known = values.filter(({ key }) => declared.has(key))
+    await keepMetadata(
+      db,
+      agent().id,
+      runId,
+      known.map(({ key, value, error }) => ({ key, value, error, at })),
+    )
+  }
+  const keepHealth = async (told: readonly Of<'app'>[]) => {
+    const checked = new Set(agent().manifest.apps.flatMap(({ slug, healthcheck }) => (healthcheck ? [slug] : [])))
+    const known = told.filter(({ slug }) => checked.has(slug))
+    await keepAppHealth(db, agent().id, runId, Object.fromEntries(known.map(({ slug, health }) => [slug, health])))
   }
 
   return async (reports, at) => {
     for (const report of reports) if (report.kind === 'lifecycle') await keepLifecycle(report.lifecycle, report.message)
-    for (const report of reports) if (report.kind === 'stats') await keepUses(report, at)
     await keepLogs(reports.filter((report) => report.kind === 'log'))
+    const others = reports.filter(({ kind }) => kind !== 'lifecycle' && kind !== 'log')
+    if (others.length === 0) return
+    await pace()
+    for (const report of others) if (report.kind === 'stats') await keepUses(report, at)
+    await keepValues(
+      others.filter((report) => report.kind === 'metadata'),
+      at,
+    )
+    await keepHealth(others.filter((report) => report.kind === 'app'))
+  }
+}
+
+/** In the order of the template, as far as they fit. */
+export function declaredKeys({ manifest }: AgentRow): ReadonlySet<string> {
+  let room = METADATA_KEYS_BYTES_MAX
+  return new Set(manifest.metadata.map(({ key }) => key).filter((key) => (room -= Buffer.byteLength(key)) >= 0))
+}
+
+const BURST = 30
+const EVERY_MS = 300
+
+/** An agent that says the same thing without end waits for us, and so for itself. */
+function createPace(clock: Clock): () => Promise<void> {
+  let freeAt = clock.elapsedMs() - BURST * EVERY_MS
+  return async () => {
+    const now = clock.elapsedMs()
+    freeAt = Math.max(freeAt + EVERY_MS, now - BURST * EVERY_MS)
+    if (freeAt > now) await clock.sleep(freeAt - now)
   }
 }

@@ -4,7 +4,7 @@ import type { Clock, Instant } from '../kernel/clock.ts'
 import { Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Link } from './link.ts'
-import { isReport } from './messages.ts'
+import { reportIn, type UnknownReport } from './messages.ts'
 
 /** `at`: when they arrived. */
 export type Keep = (reports: readonly Report[], at: Instant) => Promise<void>
@@ -26,11 +26,12 @@ export async function followReports(link: Link, ports: FollowPorts, keep: Keep):
     for await (const chunk of stream) {
       const lines = (rest + String(chunk)).split('\n')
       rest = lines.pop() ?? ''
-      const reports = lines.map(reportIn)
+      const said = lines.map(parsed)
       if (rest.length > REPORT_BYTES_MAX) throw new Error('the agent sent a report without an end')
-      const last = reports.at(-1)
+      const last = said.at(-1)
       if (!last) continue
       const at = ports.clock.now()
+      const reports = said.filter((report): report is Report => report.kind !== null)
       await kept(link, ports, () => keep(reports, at))
       stream.write(`${JSON.stringify({ ack: last.seq })}\n`)
     }
@@ -39,15 +40,16 @@ export async function followReports(link: Link, ports: FollowPorts, keep: Keep):
   }
 }
 
-function reportIn(line: string): Report {
+function parsed(line: string): Report | UnknownReport {
   let value: unknown
   try {
     value = JSON.parse(line)
   } catch {
     value = null
   }
-  if (!isReport(value)) throw new Error('the agent sent something that is no report')
-  return value
+  const report = reportIn(value)
+  if (!report) throw new Error('the agent sent something that is no report')
+  return report
 }
 
 /**

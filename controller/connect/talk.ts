@@ -52,6 +52,7 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
     const row = await agentByToken(db, agent.id, tokenHash)
     if (!row) return link.cut('the agent belongs to no workspace any more')
     if (!isDeepStrictEqual(row.manifest, told.manifest)) await greet(row)
+    told = row
     await passOnWishes(row)
   }
   const converse = async () => {
@@ -60,10 +61,7 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
     await agentReported(db, agent.id, hello.runId, hello.lifecycle, hello.message)
     runId = hello.runId
     looking = look()
-    await Promise.all([
-      looking,
-      followReports(link, ports, createKeeper(db, { agentId: agent.id, workspaceUid: agent.workspaceUid, runId })),
-    ])
+    await Promise.all([looking, followReports(link, ports, createKeeper(db, clock, { agent: () => told, runId }))])
   }
   const failed = (error: unknown) => {
     log.info('the link to an agent is cut', { agent: agent.id, error: messageOf(error) })

@@ -25,6 +25,9 @@ export interface AgentMetadata {
 export const APP_SHARES = ['owner', 'authenticated', 'public'] as const
 export type AppShare = (typeof APP_SHARES)[number]
 
+export const APP_HEALTHS = ['Disabled', 'Initializing', 'Healthy', 'Unhealthy'] as const
+export type AppHealth = (typeof APP_HEALTHS)[number]
+
 export interface AgentApp {
   /** Once in a workspace, whichever agent has it. */
   readonly slug: string
@@ -87,5 +90,5 @@ const NO_SCRIPT = { cron: null, timeoutSeconds: 0, logPath: '', blocksLogin: fal
 export const wholeManifest = (stored: StoredManifest): AgentManifest => ({
   ...NO_MANIFEST,
   ...stored,
-  scripts: (stored.scripts ?? []).map((script) => ({ ...NO_SCRIPT, ...script })),
+  scripts: (stored.scripts ?? []).map((script) => Object.assign({}, NO_SCRIPT, script)),
 })

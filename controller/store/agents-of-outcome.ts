@@ -42,9 +42,13 @@ export async function settleAgents(tx: Db, workspaceUid: string, stopped: boolea
        reported_at = case when $2 then null else reported_at end,
        lifecycle = case when $2 then 'Created' else lifecycle end,
        run_id = case when $2 then null else run_id end,
+       app_health = case when $2 then '{}' else app_health end,
+       stats = case when $2 then null else stats end,
        message = case when $2 then '' else message end
      where workspace_uid = $1 returning id)
      select pg_notify('bothy_agents', id) from settled`,
     [workspaceUid, stopped],
   )
+  if (stopped)
+    await tx.query('delete from agent_metadata where agent_id in (select id from agents where workspace_uid = $1)', [workspaceUid])
 }

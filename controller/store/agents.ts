@@ -20,7 +20,7 @@ const COLUMNS = `
   id, workspace_uid as "workspaceUid", job_id as "jobId", name, confirmed, manifest, created_at as "createdAt",
   first_connected_at as "firstConnectedAt", connected_at as "connectedAt", disconnected_at as "disconnectedAt",
   last_seen_at as "lastSeenAt", lifecycle, run_id as "runId", message, version, shutdown_requested_at as "shutdownRequestedAt",
-  reported_at as "reportedAt", ready_at as "readyAt"`
+  reported_at as "reportedAt", ready_at as "readyAt", app_health as "appHealth"`
 
 /** In the newest state, or of a build that still runs: nobody else is let in. */
 const ALLOWED = `(confirmed or exists (select from jobs where jobs.id = agents.job_id and jobs.finished_at is null))`
@@ -53,7 +53,7 @@ type StoredRow = Omit<AgentRow, 'manifest'> & { readonly manifest: StoredManifes
 
 async function rowsWhere(db: Db, where: string, values: readonly unknown[]): Promise<AgentRow[]> {
   const rows = await db.query<StoredRow>(`select ${COLUMNS} from agents where ${where} and ${ALLOWED} order by name, id`, values)
-  return rows.map((row) => ({ ...row, manifest: wholeManifest(row.manifest) }))
+  return rows.map(({ manifest, ...row }) => Object.assign(row, { manifest: wholeManifest(manifest) }))
 }
 
 /** null: unknown, a wrong token, or neither in the newest state nor of a running build. */
@@ -84,6 +84,8 @@ export function agentConnected(db: Db, id: string, { runId, replica, version }: 
        last_seen_at = clock_timestamp(), disconnected_at = null, replica = $3, version = $4, run_id = $2,
        lifecycle = case when run_id is distinct from $2 then 'Created' else lifecycle end,
        ready_at = case when run_id is distinct from $2 then null else ready_at end,
+       app_health = case when run_id is distinct from $2 then '{}' else app_health end,
+       stats = case when run_id is distinct from $2 then null else stats end,
        message = case when run_id is distinct from $2 then '' else message end
      where id = $1`,
     [id, runId, replica, version],

@@ -48,11 +48,20 @@ export async function appendLogs(db: Db, to: Claim | string, lines: readonly Log
 
 const heldBy = ({ job, epoch, provisionerId }: Claim) => ({ where: HELD, values: [job.id, epoch, provisionerId] })
 
+/** Only what one agent said, or one of the scripts. */
+export interface LogFilter {
+  readonly agent: string | null
+  readonly source: string | null
+}
+
+const EVERYTHING: LogFilter = { agent: null, source: null }
+
 /** In the order they were written, after `afterId` (null: from the beginning). */
-export function readLogs(db: Db, jobId: string, afterId: string | null, limit: number): Promise<LogRow[]> {
+export function readLogs(db: Db, jobId: string, afterId: string | null, limit: number, filter = EVERYTHING): Promise<LogRow[]> {
   return db.query<LogRow>(
-    `select id, job_id as "jobId", at, stage, level, text from job_logs
-     where job_id = $1 and id > coalesce($2::bigint, 0) order by id limit $3`,
-    [jobId, afterId, Math.min(limit, READ_MAX)],
+    `select id, job_id as "jobId", at, stage, agent, source, level, text from job_logs
+     where job_id = $1 and id > coalesce($2::bigint, 0) and ($4::text is null or agent = $4) and ($5::text is null or source = $5)
+     order by id limit $3`,
+    [jobId, afterId, Math.min(limit, READ_MAX), filter.agent, filter.source],
   )
 }

@@ -44,6 +44,7 @@ export async function openAgentsApi(options: AgentsApiOptions): Promise<AgentsAp
     simulate: absent,
     status: absent,
     down: absent,
+    portsOf: async () => null,
     enter: (_target, _request, socket) => socket.destroy(),
     agentProgram: async (platform) => (await agentProgram({ stateDir, clock: systemClock, ...platform })).archive(),
     connect: {

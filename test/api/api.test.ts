@@ -58,6 +58,7 @@ const portsOf = (): ApiPorts => ({
   status: async () => ({ workspaces: 1 }),
   down: async (user) => ({ asked: user }),
   agentProgram: async () => Promise.reject(new Misconfigured('there is no agent for this test')),
+  portsOf: async () => [{ port: 8080, process: 'web' }],
   enter: (target, _request, socket) => {
     entered.push(target)
     socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: test\r\n\r\nhello')

@@ -42,6 +42,7 @@ export async function withControlPlane(): Promise<ControlPlane> {
     status: refuse,
     down: refuse,
     agentProgram: refuse,
+    portsOf: async () => null,
     enter: (_target, _request, socket) => socket.destroy(),
     connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
   })

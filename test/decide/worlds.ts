@@ -249,6 +249,7 @@ export const plan = (over: Partial<Job> = {}): Job =>
   })
 
 export const agent = (over: Partial<AgentSeen> = {}): AgentSeen => ({
+  apps: [],
   id: 'agent-1',
   name: 'main',
   createdAt: NOW - 10 * MINUTE,

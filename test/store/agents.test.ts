@@ -2,7 +2,8 @@ import { NO_MANIFEST } from '../../controller/store/agent-manifests.ts'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { sha256 } from '../../controller/kernel/names.ts'
 import { statusOf } from '../../controller/store/agent-status.ts'
-import { appendAgentLogs, replicaGone } from '../../controller/store/agent-links.ts'
+import { replicaGone } from '../../controller/store/agent-links.ts'
+import { appendAgentLogs } from '../../controller/store/agent-logs.ts'
 import {
   agentByToken,
   agentConnected,
@@ -51,6 +52,7 @@ describe('who is let in', () => {
   test('an agent of a running build, before its outcome is known', async () => {
     await made(await build())
     expect(await agentByToken(db, 'agent-1', hash)).toEqual({
+      appHealth: {},
       id: 'agent-1',
       workspaceUid: 'uid-dev',
       jobId: expect.any(String),
@@ -150,12 +152,13 @@ describe('a connection', () => {
     const first = await build()
     await finishJob(db, first, outcome(null))
     const second = await build()
-    const line = { at: 1_795_244_042_562, stage: 'agent: startup', level: 'info' as const, text: 'hello' }
-    await appendAgentLogs(db, 'uid-dev', [line, { ...line, text: 'again' }])
-    await appendAgentLogs(db, 'uid-none', [line])
+    const line = { at: 1_795_244_042_562, source: 'startup', level: 'info' as const, text: 'hello' }
+    const author = { id: 'agent', name: 'main', workspaceUid: 'uid-dev' }
+    await appendAgentLogs(db, author, [line, { ...line, text: 'again' }])
+    await appendAgentLogs(db, { ...author, workspaceUid: 'uid-none' }, [line])
     expect(await readLogs(db, first.job.id, null, 10)).toEqual([])
     const rows = await readLogs(db, second.job.id, null, 10)
-    expect(rows[0]).toEqual({ id: expect.any(String), jobId: second.job.id, ...line })
+    expect(rows[0]).toEqual({ id: expect.any(String), jobId: second.job.id, stage: 'agent: startup', agent: 'main', ...line })
     expect(rows.map((row) => row.text)).toEqual(['hello', 'again'])
   })
 

@@ -3,7 +3,7 @@ import type { Resource } from '../../cluster/port.ts'
 import { fromIso, type Instant } from '../../kernel/clock.ts'
 import { durationMs } from '../../kernel/durations.ts'
 import { statusOf } from '../../store/agent-status.ts'
-import type { AgentRow, Job, VersionRow } from '../../store/records.ts'
+import type { AgentApp, AgentRow, Job, VersionRow } from '../../store/records.ts'
 import { storedConditions } from '../../status/write.ts'
 import { ownerSeen } from '../owner/seen.ts'
 import type { Ports } from '../ports.ts'
@@ -11,7 +11,7 @@ import { requestsOf } from '../workspacerequest/seen.ts'
 import { policyOf } from './approval.ts'
 import { isSucceededStart, newestStart } from './builds.ts'
 import { NO_LIFE } from './life.ts'
-import { FINALIZER, type AgentSeen, type Seen, type TemplateSeen, type WorkspaceSeen } from './seen.ts'
+import { FINALIZER, type AgentSeen, type AppSeen, type Seen, type TemplateSeen, type WorkspaceSeen } from './seen.ts'
 import { templateSeen } from './template-seen.ts'
 
 export const isWorkspace = (object: Resource): object is Resource & Workspace => object.kind === 'Workspace'
@@ -126,4 +126,12 @@ const agentSeen = (agent: AgentRow, now: Instant): AgentSeen => ({
   reportedAt: agent.reportedAt,
   status: statusOf(agent, now),
   connectionTimeoutMs: agent.manifest.connectionTimeoutSeconds * 1000,
+  apps: agent.manifest.apps.flatMap((app) => (app.hidden ? [] : [appSeen(agent, app)])),
+})
+
+const appSeen = ({ appHealth }: AgentRow, { slug, url, external, command, healthcheck }: AgentApp): AppSeen => ({
+  slug,
+  health: healthcheck ? (appHealth[slug] ?? 'Initializing') : 'Disabled',
+  externalUrl: external ? url : null,
+  command: command !== '',
 })

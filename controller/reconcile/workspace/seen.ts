@@ -1,6 +1,7 @@
 import type { StoredCondition } from '../../status/conditions.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import type { ActivitySeen } from '../../store/activity.ts'
+import type { AppHealth } from '../../store/agent-manifests.ts'
 import type {
   AgentRow,
   AgentStatus,
@@ -142,6 +143,17 @@ export interface AgentSeen extends Pick<
 > {
   readonly status: AgentStatus
   readonly connectionTimeoutMs: number
+  /** What it offers to people, in their order. */
+  readonly apps: readonly AppSeen[]
+}
+
+export interface AppSeen {
+  readonly slug: string
+  readonly health: AppHealth
+  /** Of a link that leaves the control plane; null: the control plane leads there. */
+  readonly externalUrl: string | null
+  /** A command has no address. */
+  readonly command: boolean
 }
 
 export const FINALIZER = 'bothy.dev/destroy'

@@ -2,7 +2,7 @@ import { toIso, type Instant } from '../../kernel/clock.ts'
 import type { Job, Transition } from '../../store/records.ts'
 import { waitingPlan } from './approval.ts'
 import { buildInFlight, capital, isSucceededStart, mayBeRunning, newestSettled, newestStart } from './builds.ts'
-import type { Seen } from './seen.ts'
+import type { AgentSeen, AppSeen, Seen } from './seen.ts'
 import { activityOf, scheduleOf } from './status-clock.ts'
 import type { Step } from './step.ts'
 import type { Want } from './wants.ts'
@@ -10,6 +10,8 @@ import type { Want } from './wants.ts'
 /** The fields of status besides conditions. All of it can be made again from what was observed. */
 
 const AGENTS_MAX = 32
+const APPS_MAX = 64
+const URL_LENGTH_MAX = 2048
 const OUTPUTS_MAX = 100
 const MESSAGE_LENGTH_MAX = 1000
 
@@ -25,9 +27,7 @@ export function statusOf(seen: Seen, want: Want, step: Step, runningNow: boolean
     ...(build ? { build: buildStatus(build) } : {}),
     ...(start ? { template: templateStatus(seen, start.digest) } : {}),
     ...planOf(seen, step),
-    ...(seen.agents.length > 0
-      ? { agents: seen.agents.slice(0, AGENTS_MAX).map(({ name, status, lifecycle }) => ({ name, status, lifecycle })) }
-      : {}),
+    ...(seen.agents.length > 0 ? { agents: seen.agents.slice(0, AGENTS_MAX).map((agent) => agentStatus(seen, agent)) } : {}),
     ...outputsOf(seen),
   }
 }
@@ -104,6 +104,21 @@ function planOf(seen: Seen, step: Step): Readonly<Record<string, unknown>> {
   if (!waiting) return {}
   const { digest, add, change, destroy, addresses } = waiting.summary
   return { plan: { digest, add, change, destroy, addresses } }
+}
+
+function agentStatus(seen: Seen, { name, status, lifecycle, apps }: AgentSeen): Readonly<Record<string, unknown>> {
+  const shown = apps.slice(0, APPS_MAX).map((app) => {
+    const url = appUrl(seen, name, app)
+    return { slug: app.slug, health: app.health, ...(url && url.length <= URL_LENGTH_MAX ? { url } : {}) }
+  })
+  return { name, status, lifecycle, ...(shown.length > 0 ? { apps: shown } : {}) }
+}
+
+/** A path: which host serves apps is nothing that a workspace knows. */
+function appUrl({ owner, workspace, agents }: Seen, agent: string, { slug, externalUrl, command }: AppSeen): string | null {
+  if (externalUrl !== null || command || !owner.identity) return externalUrl
+  const place = agents.length > 1 ? `${workspace.name}.${agent}` : workspace.name
+  return `/@${owner.identity.name}/${place}/apps/${slug}/`
 }
 
 function outputsOf({ builds }: Seen): Readonly<Record<string, unknown>> {
