@@ -7,12 +7,11 @@ import type { Db } from '../store/pool.ts'
 import type { BuildInput, Claim, Job, JobResult } from '../store/records.ts'
 import type { Outcome } from '../store/finish-job.ts'
 import type { Sealer } from '../store/sealed.ts'
-import { filesOf } from '../store/versions.ts'
-import { CLOUD_REFUSED } from './diagnose.ts'
+import { filesOf, synthesisedOf } from '../store/versions.ts'
 import { folderOf, makeFolder, type WorkFolder } from './folder.ts'
 import type { Journal } from './journal.ts'
 import type { StopReason, TerraformTools } from './run-terraform.ts'
-import { factsOf } from './template-blocks.ts'
+import { readTemplate, secretVariables } from './template-blocks.ts'
 
 /** For whom the machines of one build are made; the token of an agent never appears in a plan or in argv. */
 export interface MachineOwner {
@@ -20,6 +19,8 @@ export interface MachineOwner {
   readonly owner: BuildInput['owner']
   readonly buildId: string
   readonly tokenOf: (agentId: string) => string | null
+  /** A line in the log of the job: what is waited for, how far it is. Absent: nobody reads along. */
+  readonly say?: (line: string) => void
 }
 
 export type MachinesFor = (owner: MachineOwner) => Machines
@@ -67,7 +68,8 @@ const NO_TEMPLATE: Template = normaliseTemplate(new Map([['main.tf', '']]))
 
 /** The template's files as they were imported. */
 export async function templateOf({ db }: Tools, job: Job): Promise<Template> {
-  const files = await filesOf(db, job.digest)
+  const [files, synthesised] = await Promise.all([filesOf(db, job.digest), synthesisedOf(db, job.digest)])
+  if (synthesised) return synthesised
   if (files) return { digest: job.digest, files }
   if (job.transition === 'destroy') return NO_TEMPLATE
   throw new Stalled('TemplateInvalid', `the files of version ${job.digest} are no longer kept: import the template again`)
@@ -86,9 +88,7 @@ export async function prepareFolder(tools: Tools, work: Work, template: Template
 }
 
 function concealVariables(files: readonly TemplateFile[], variables: Readonly<Record<string, string>>, journal: Journal): void {
-  const { cloudAt, secretVariables } = factsOf(files)
-  if (cloudAt !== null) throw new Stalled('TemplateInvalid', `${cloudAt}: ${CLOUD_REFUSED}`)
-  for (const name of secretVariables) {
+  for (const name of secretVariables(readTemplate(files))) {
     const value = variables[name]
     if (value !== undefined) journal.conceal(value)
   }

@@ -1,124 +1,112 @@
+import { posix } from 'node:path'
 import { contentOf, type TemplateFile } from '../../crds/files.ts'
+import { Stalled } from '../kernel/errors.ts'
+import { CLOUD_REFUSED } from './diagnose.ts'
+import { readHcl, type Block } from './template-hcl.ts'
+import { readJson } from './template-json.ts'
 
-/** The few things about a template that must be known before terraform reads it. */
-export interface TemplateFacts {
-  /** `file:line` of a `cloud` block, which would keep the state somewhere else; null when there is none. */
-  readonly cloudAt: string | null
-  /** Input variables that the template calls sensitive: their values never reach a log. */
-  readonly secretVariables: readonly string[]
+export { withoutText } from './template-hcl.ts'
+
+/** What a template's files say by themselves, before terraform reads them. Pure. */
+
+/** A folder of the template that terraform reads: the root, or a module of it. */
+export interface Part {
+  /** `module.app.module.db`; empty for the root. */
+  readonly address: string
+  readonly folder: string
+  readonly blocks: readonly PlacedBlock[]
 }
 
-export function factsOf(files: readonly TemplateFile[]): TemplateFacts {
-  const facts = files.filter(({ path }) => !path.includes('/')).flatMap(factsOfFile)
+export interface PlacedBlock extends Block {
+  readonly path: string
+}
+
+export interface ModuleCall {
+  readonly address: string
+  readonly source: string
+  readonly version: string | null
+}
+
+export interface Read {
+  /** The root first. */
+  readonly parts: readonly Part[]
+  readonly modules: readonly ModuleCall[]
+}
+
+const PARTS_MAX = 500
+
+/** Throws `Stalled(TemplateInvalid)` with file and line for what no template may do. */
+export function readTemplate(files: readonly TemplateFile[]): Read {
+  const byFolder = Map.groupBy(files.filter(isConfiguration), ({ path }) => folderOf(path))
+  const parts: Part[] = []
+  const modules: ModuleCall[] = []
+  const visit = (address: string, folder: string, above: readonly string[]): void => {
+    if (parts.length >= PARTS_MAX) throw new Stalled('TemplateInvalid', `the template has more than ${PARTS_MAX} modules`)
+    const blocks = (byFolder.get(folder) ?? []).flatMap(blocksIn)
+    if (address === '') refuseStateElsewhere(blocks)
+    parts.push({ address, folder, blocks })
+    for (const block of blocks.filter(({ type }) => type === 'module')) {
+      const called = callOf(address, block)
+      modules.push(called)
+      const inner = localFolder(folder, called.source, block)
+      if (inner !== null && !above.includes(inner)) visit(called.address, inner, [...above, inner])
+    }
+  }
+  visit('', '', [''])
+  return { parts, modules }
+}
+
+const isConfiguration = ({ path }: TemplateFile): boolean => /\.(tf|tofu)(\.json)?$/.test(path)
+
+const folderOf = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '')
+
+function blocksIn(file: TemplateFile): PlacedBlock[] {
+  const text = contentOf(file).toString('utf8')
+  const blocks = file.path.endsWith('.json') ? readJson(text) : readHcl(text)
+  return blocks.map((block) => ({ ...block, path: file.path }))
+}
+
+/** A backend is ours to choose and is overridden; what only the cloud can do is not. */
+function refuseStateElsewhere(blocks: readonly PlacedBlock[]): void {
+  for (const block of blocks.filter(({ type }) => type === 'terraform')) {
+    const cloud = block.blocks.find(({ type }) => type === 'cloud')
+    if (cloud) throw new Stalled('TemplateInvalid', `${block.path}:${cloud.line}:${cloud.column}: ${CLOUD_REFUSED}`)
+  }
+}
+
+function callOf(above: string, block: PlacedBlock): ModuleCall {
+  const own = `module.${block.labels[0] ?? ''}`
   return {
-    cloudAt: facts.find(({ cloudAt }) => cloudAt !== null)?.cloudAt ?? null,
-    secretVariables: facts.flatMap(({ secretVariables }) => secretVariables),
+    address: above === '' ? own : `${above}.${own}`,
+    source: literal(block.attributes.get('source')?.text) ?? '',
+    version: literal(block.attributes.get('version')?.text),
   }
 }
 
-function factsOfFile(file: TemplateFile): TemplateFacts[] {
-  if (/\.(tf|tofu)$/.test(file.path)) return [factsOfHcl(file.path, contentOf(file).toString('utf8'))]
-  if (/\.(tf|tofu)\.json$/.test(file.path)) return [factsOfJson(file.path, contentOf(file).toString('utf8'))]
-  return []
+/** The folder of a local module; null for one that comes from elsewhere. */
+function localFolder(folder: string, source: string, block: PlacedBlock): string | null {
+  const place = block.attributes.get('source') ?? block
+  const where = `${block.path}:${place.line}:${place.column}`
+  const outside = () =>
+    new Stalled(
+      'TemplateInvalid',
+      `${where}: module ${block.labels[0] ?? ''}: ${source} lies outside of the template; copy it into the template`,
+    )
+  if (source.startsWith('/') || /^(git::)?file:/.test(source)) throw outside()
+  if (!/^\.\.?(\/|$)/.test(source)) return null
+  const inner = posix.normalize(posix.join(folder, source)).replace(/\/$/, '')
+  if (inner === '..' || inner.startsWith('../')) throw outside()
+  return inner === '.' ? '' : inner
 }
 
-function factsOfHcl(path: string, text: string): TemplateFacts {
-  const code = withoutText(text)
-  const secretVariables: string[] = []
-  let cloudAt: string | null = null
-  for (const { start, bodyStart, bodyEnd } of blocksOf(code)) {
-    // Comments may stand before a block: only what touches its brace is its head.
-    const head = text.slice(start, bodyStart - 1)
-    const body = code.slice(bodyStart, bodyEnd)
-    const variable = /\bvariable\s+"?([\w-]+)"?\s*$/.exec(head)?.[1]
-    if (variable && /^\s*sensitive\s*=\s*true\b/m.test(body)) secretVariables.push(variable)
-    const cloud = /(^|\s)terraform\s*$/.test(code.slice(start, bodyStart - 1)) ? /(^|[\n{])\s*cloud\s*\{/.exec(body) : null
-    if (cloud) cloudAt ??= `${path}:${text.slice(0, bodyStart + cloud.index + cloud[0].length).split('\n').length}`
-  }
-  return { cloudAt, secretVariables }
+/** The text of a string without expressions in it. */
+export const literal = (text: string | undefined): string | null => {
+  const found = /^"((?:[^"\\$%]|\\.)*)"$/.exec(text ?? '')
+  return found ? (found[1] ?? '').replace(/\\(.)/g, '$1') : null
 }
 
-interface Block {
-  readonly start: number
-  readonly bodyStart: number
-  readonly bodyEnd: number
-}
-
-/** The outermost blocks: from the end of what stood before to the closing brace. */
-function blocksOf(code: string): Block[] {
-  const blocks: Block[] = []
-  let depth = 0
-  let start = 0
-  let bodyStart = 0
-  for (let i = 0; i < code.length; i += 1) {
-    if (code[i] === '{' && (depth += 1) === 1) bodyStart = i + 1
-    if (code[i] !== '}' || depth === 0 || (depth -= 1) > 0) continue
-    blocks.push({ start, bodyStart, bodyEnd: i })
-    start = i + 1
-  }
-  return blocks
-}
-
-const COMMENT = /#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/y
-const HEREDOC = /<<-?([A-Za-z_][\w-]*)\n[\s\S]*?(?:\n[ \t]*\1(?=\s|$)|$)/y
-
-/** The same text with comments, strings and heredocs blanked out, so that every brace that is left is code, in its place. */
-export function withoutText(text: string): string {
-  const kept: string[] = []
-  let i = 0
-  while (i < text.length) {
-    const end = text[i] === '"' ? endOfString(text, i) : (endOf(COMMENT, text, i) ?? endOf(HEREDOC, text, i) ?? i)
-    if (end === i) kept.push(text[i] ?? '')
-    else kept.push(text.slice(i, end).replace(/[^\n]/g, ' '))
-    i = Math.max(end, i + 1)
-  }
-  return kept.join('')
-}
-
-function endOf(pattern: RegExp, text: string, at: number): number | null {
-  pattern.lastIndex = at
-  return pattern.test(text) ? pattern.lastIndex : null
-}
-
-/** Strings hold `${…}`, which holds strings: braces and quotes are followed to any depth. */
-function endOfString(text: string, at: number): number {
-  const open: ('"' | '{')[] = ['"']
-  let i = at + 1
-  for (; i < text.length && open.length > 0; i += 1) {
-    const inString = open.at(-1) === '"'
-    if (inString && text[i] === '\\') i += 1
-    else if (text[i] === '"' && inString) open.pop()
-    else if (text[i] === '"') open.push('"')
-    else if (inString ? (text[i] === '$' || text[i] === '%') && text[i + 1] === '{' : text[i] === '{') {
-      open.push('{')
-      if (inString) i += 1
-    } else if (!inString && text[i] === '}') open.pop()
-  }
-  return i
-}
-
-function factsOfJson(path: string, text: string): TemplateFacts {
-  const root = parsed(text)
-  const variables = each(root['variable']).flatMap((block) => Object.entries(block))
-  return {
-    cloudAt: each(root['terraform']).some((block) => 'cloud' in block) ? path : null,
-    secretVariables: variables.flatMap(([name, given]) => (each(given).some((one) => one['sensitive'] === true) ? [name] : [])),
-  }
-}
-
-type Values = Readonly<Record<string, unknown>>
-
-const isObject = (value: unknown): value is Values => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** In JSON a block is an object or a list of them. */
-const each = (value: unknown): Values[] => (Array.isArray(value) ? value.filter(isObject) : isObject(value) ? [value] : [])
-
-/** Terraform says what is wrong with a file that is no JSON, and where. */
-function parsed(text: string): Values {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : {}
-  } catch {
-    return {}
-  }
-}
+/** Input variables that the template calls sensitive: their values never reach a log. */
+export const secretVariables = ({ parts }: Read): string[] =>
+  (parts[0]?.blocks ?? [])
+    .filter(({ type, attributes }) => type === 'variable' && attributes.get('sensitive')?.text === 'true')
+    .flatMap(({ labels }) => labels.slice(0, 1))

@@ -110,6 +110,16 @@ export interface JobResult {
   /** Addresses that may exist without being in any state. */
   readonly orphans?: readonly string[]
   readonly stages?: Readonly<Record<string, number>>
+  /** The longest first, bounded. */
+  readonly timings?: readonly ResourceTiming[]
+}
+
+/** How long one resource took. */
+export interface ResourceTiming {
+  readonly address: string
+  readonly action: string
+  readonly ms: number
+  readonly failed: boolean
 }
 
 /** A plan in counts and addresses: no values. */
@@ -169,6 +179,35 @@ export interface VersionRow {
   readonly source: string
   readonly parameters: readonly TemplateParameter[]
   readonly presets: readonly TemplatePreset[]
+  /** What else its import found out; null: it was imported before that was asked, or never. */
+  readonly facts: VersionFacts | null
+}
+
+/** What an import finds out about a version, besides what it asks of a workspace. */
+export interface VersionFacts {
+  /** Addresses in the configuration (`module.app.docker_container.x`, no index) that a start makes and a stop keeps. */
+  readonly persistent: readonly string[]
+  /** Those that a start makes and a stop takes away. */
+  readonly ephemeral: readonly string[]
+  /** Labels that the template asks of the provisioner of its workspaces. */
+  readonly tags: Readonly<Record<string, string>>
+  readonly providers: readonly {
+    readonly source: string
+    /** The one that the lock file names; null: it names none. */
+    readonly version: string | null
+    readonly constraints: string
+  }[]
+  readonly modules: readonly { readonly address: string; readonly source: string; readonly version: string | null }[]
+  /** Names of the agents of a start. */
+  readonly agents: readonly string[]
+  /** Whether several workspaces of it could be built in one run of terraform. */
+  readonly batchable: boolean
+  /** `sha256:…` of the lock file; null: it brings none. */
+  readonly lock: string | null
+  /** What it asks depends on what is answered: only an evaluation with the values can tell. */
+  readonly conditional: boolean
+  /** Prebuilt workspaces that presets wish for, by the name of the preset. */
+  readonly prebuilds: Readonly<Record<string, number>>
 }
 
 export type AgentLifecycle =

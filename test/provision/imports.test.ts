@@ -106,3 +106,54 @@ test('learns what a template asks', async () => {
     },
   ])
 })
+
+const PERSISTENT = {
+  'main.tf': `${PROCESS['main.tf']}
+resource "terraform_data" "disk" {}
+
+resource "terraform_data" "cache" {
+  count = data.bothy_workspace.me.start_count * 2
+}
+
+data "bothy_workspace_tags" "tags" {
+  tags = { zone = "eu-\${data.bothy_parameter.greeting.value}" }
+}
+
+data "bothy_workspace_preset" "two" {
+  name       = "two"
+  parameters = { greeting = "hi" }
+  prebuilds {
+    instances = 2
+  }
+}
+`,
+  '.terraform.lock.hcl': '',
+}
+
+test('tells what outlives a stop from what does not, by planning both', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const digest = await world.template(PERSISTENT)
+  const job = await world.ended(await world.importOf(digest))
+  expect([job.phase, job.error]).toEqual(['Succeeded', null])
+  const version = await versionOf(db, INPUT.template.uid, digest)
+  expect(version?.facts).toMatchObject({
+    persistent: ['bothy_agent.main', 'terraform_data.disk'],
+    ephemeral: ['bothy_process.main', 'terraform_data.cache'],
+    tags: { zone: 'eu-hello' },
+    providers: [{ source: 'bothy/bothy', version: null, constraints: '' }],
+    agents: ['main'],
+    conditional: false,
+    prebuilds: { two: 2 },
+  })
+  expect(version?.facts?.lock).toMatch(/^sha256:/)
+})
+
+test('says of a template that can be started and not stopped that it is so', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const text = `${PROCESS['main.tf']}output "pid" {\n  value = bothy_process.main[0].pid\n}\n`
+  const job = await world.ended(await world.importOf(await world.template({ 'main.tf': text })))
+  expect([job.phase, job.errorReason]).toEqual(['Failed', 'ImportFailed'])
+  expect(job.error).toMatch(/^when it is stopped: main\.tf:\d+:\d+: Invalid index/)
+})
