@@ -12,6 +12,12 @@ const listen = (...events: readonly Readonly<Record<string, unknown>>[]): Said[]
   })
 }
 
+const resourceEvent = (type: string, at: string, action = 'create') => ({
+  type,
+  '@timestamp': `2026-11-21T08:00:${at}Z`,
+  hook: { action, resource: { addr: 'a.b' } },
+})
+
 test('counts what is done of what was planned', () => {
   const said = listen(
     { type: 'change_summary', changes: { add: 2, change: 1, remove: 0, operation: 'plan' }, '@message': 'Plan: 2 to add' },
@@ -29,18 +35,13 @@ test('counts what is done of what was planned', () => {
 })
 
 test('how long each resource took is told by terraform itself', () => {
-  const event = (type: string, at: string, action = 'create') => ({
-    type,
-    '@timestamp': `2026-11-21T08:00:${at}Z`,
-    hook: { action, resource: { addr: 'a.b' } },
-  })
   const timings = createResourceTimings()
   const events = [
-    event('apply_start', '00.000', 'delete'),
-    event('apply_complete', '00.250', 'delete'),
-    event('apply_start', '01.000'),
-    event('apply_start', '01.500', 'read'),
-    event('apply_errored', '03.500'),
+    resourceEvent('apply_start', '00.000', 'delete'),
+    resourceEvent('apply_complete', '00.250', 'delete'),
+    resourceEvent('apply_start', '01.000'),
+    resourceEvent('apply_start', '01.500', 'read'),
+    resourceEvent('apply_errored', '03.500'),
   ]
   for (const { work } of listen(...events)) if (work) timings.hear(work)
   expect(timings.list()).toEqual([

@@ -1,0 +1,2 @@
+/** `npm run soak`: the long forms of tests. */
+export const isSoak = process.env['MODE'] === 'soak'
