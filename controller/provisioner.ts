@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,13 @@ import { CANCEL, FINISH, VERSION, type Config } from './config.ts'
 import { systemClock } from './kernel/clock.ts'
 import { Misconfigured } from './kernel/errors.ts'
 import { jsonLog, type Log } from './kernel/log.ts'
+import { containerMachines } from './machines/container.ts'
+import { SOCKET_URL } from './machines/container-spec.ts'
+import { openDocker } from './machines/docker.ts'
 import { processMachines } from './machines/process.ts'
+import { loginFrom } from './machines/registry-login.ts'
+import { platformHere } from './program/platform.ts'
+import { agentProgram } from './program/program.ts'
 import type { MachinesFor } from './provision/job.ts'
 import { createProvisioner, type Provisioner } from './provision/provisioner.ts'
 import { closeInOrder } from './shutdown.ts'
@@ -51,7 +57,20 @@ export async function runProvisioner(config: Config): Promise<number> {
 
 const machinesOn =
   (config: Config, log: Log): MachinesFor =>
-  ({ workspace, owner, tokenOf }) => ({
+  ({ workspace, owner, buildId, tokenOf, say }) => ({
+    container: containerMachines({
+      docker: openDocker({ sockets: config.containers.sockets, clock: systemClock }),
+      stateDir: config.stateDir,
+      workspace: { uid: workspace.uid, name: workspace.name, owner: owner.name },
+      buildId,
+      clock: systemClock,
+      log,
+      say: say ?? (() => {}),
+      tokenOf,
+      allowed: new Set(config.containers.allow),
+      loginFor: (registry) => loginFrom(config.containers.dockerConfig, config.containers.registries, registry),
+      inside: () => insideContainers(config),
+    }),
     process: processMachines({
       stateDir: config.stateDir,
       workspace: { uid: workspace.uid, name: workspace.name, owner: owner.name },
@@ -66,6 +85,15 @@ const machinesOn =
       environment: config.environment,
     }),
   })
+
+/** By the socket of a control plane on this machine where there is one, so that a container needs no network for it. */
+async function insideContainers(config: Config) {
+  const { folder } = await agentProgram({ stateDir: config.stateDir, clock: systemClock, ...platformHere() })
+  const door = join(config.stateDir, 'door')
+  if (config.containers.url !== null || !existsSync(door))
+    return { program: folder, door: null, url: config.containers.url ?? config.accessUrl ?? announcedUrl(config) }
+  return { program: folder, door, url: SOCKET_URL }
+}
 
 /** Where the control plane of this state folder answers: it may have another port than last time. */
 function announcedUrl(config: Config): string {

@@ -24,6 +24,7 @@ export const REASONS = [
   'DeclaredElsewhere',
   'Deleted',
   'Deleting',
+  'DockerUnavailable',
   'Dormant',
   'DriftLook',
   'Drifted',

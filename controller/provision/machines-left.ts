@@ -1,4 +1,4 @@
-import type { ProcessMachines } from '../../provider/port.ts'
+import type { Machines } from '../../provider/port.ts'
 import { buildsOf, intentOf } from '../store/read-jobs.ts'
 import type { Intent, Job } from '../store/records.ts'
 import type { Tools } from './job.ts'
@@ -12,25 +12,29 @@ const USUAL_NAME = 'main'
  * Machines that a crashed build made and no state ever learnt of. A start adopts the one it wants by its name; whatever is
  * left after a build that went well is wanted by nobody. With the workspace go its machines' homes.
  */
-export async function sweepMachines(
-  tried: readonly string[],
-  removeHome: boolean,
-  machines: ProcessMachines,
-  state: State | null,
-): Promise<void> {
-  const kept = new Set(state ? machinesIn(state).map(({ name }) => name) : [])
-  const names = new Set(tried)
-  if (removeHome) names.add(USUAL_NAME)
-  for (const name of names) if (!kept.has(name)) await machines.destroy(name, { removeHome })
+export async function sweepMachines(tried: Intent['creates'], removeHome: boolean, machines: Machines, state: State | null): Promise<void> {
+  const kept = new Set(state ? machinesIn(state).map(addressOf) : [])
+  const left = new Map(tried.filter((each) => !kept.has(addressOf(each))).map((each) => [addressOf(each), each]))
+  const namesOf = (type: string) => [...left.values()].filter((each) => each.type === type).map(({ name }) => name)
+  for (const name of namesOf('bothy_container')) await machines.container?.destroy(name)
+  for (const name of namesOf('bothy_pod')) await machines.pod?.destroy(name)
+  // Volumes stay when a workspace stops, so nothing of terraform's is there to remove them when it goes.
+  if (removeHome) await machines.container?.forget()
+  if (removeHome) await machines.pod?.forget()
+  const processes = new Set(namesOf('bothy_process'))
+  if (removeHome && !kept.has(addressOf({ type: 'bothy_process', name: USUAL_NAME }))) processes.add(USUAL_NAME)
+  for (const name of processes) await machines.process.destroy(name, { removeHome })
 }
 
-/** The names of the machines that builds began to make which did not end well. */
-export async function machinesTriedSinceTheLastSuccess({ db }: Pick<Tools, 'db'>, job: Job): Promise<string[]> {
+const addressOf = ({ type, name }: Intent['creates'][number]): string => `${type} ${name}`
+
+/** The machines that builds began to make which did not end well. */
+export async function machinesTriedSinceTheLastSuccess({ db }: Pick<Tools, 'db'>, job: Job): Promise<Intent['creates']> {
   const builds = (await buildsOf(db, job.subject.uid, BUILDS_LOOKED_AT_MAX)).filter(({ id }) => id !== job.id)
   const success = builds.findIndex(({ phase }) => phase === 'Succeeded')
   const since = success === -1 ? builds : builds.slice(0, success)
   const intents = await Promise.all(since.map(({ id }) => intentOf(db, id)))
-  return intents.flatMap((intent) => (intent?.creates ?? []).filter(isNative).map(({ name }) => name))
+  return intents.flatMap((intent) => (intent?.creates ?? []).filter(isNative))
 }
 
 const isNative = ({ type }: Intent['creates'][number]): boolean => MACHINE_TYPES.includes(type)

@@ -80,7 +80,7 @@ export const isAgent = ofKind('agent')
 const AGENT_NAME = /^[a-z0-9](-?[a-z0-9])*$/
 
 /** The machines that hold an agent, in the words of a look. */
-export const MACHINE_TYPES: readonly string[] = ['bothy_process']
+export const MACHINE_TYPES: readonly string[] = ['bothy_process', 'bothy_container', 'bothy_pod']
 
 export const machinesIn = (state: State): NonNullable<JobResult['machines']> =>
   state.instances

@@ -57,6 +57,7 @@ const wasInterrupted = (build: Job): boolean =>
   build.errorReason === 'Interrupted' ||
   build.errorReason === 'ProvisionerLost' ||
   build.errorReason === 'NoProvisioner' ||
+  build.errorReason === 'DockerUnavailable' ||
   (build.phase === 'Canceled' && !wasCanceledByPerson(build))
 
 export interface Pace {
