@@ -45,7 +45,7 @@ const owner: DataHand = {
       email,
       groups,
       rbac_roles: roles.map((role) => ({ name: role.name, org_id: role.organizationId })),
-      login_type: identity.owner.loginType ?? '',
+      login_type: identity.owner.loginType || null,
       ssh_public_key: sshKey?.publicKey ?? '',
       ssh_private_key: sshKey?.privateKey ?? '',
       session_token: identity.owner.sessionToken ?? '',
