@@ -15,20 +15,20 @@ const BUILDS_SEARCHED = 200
 const LOOK_EVERY_MS = 2_000
 
 export const streamLog: ResourceHandler = async (call, target) => {
-  const number = numberOf(call.query)
+  const number = numberAsked(call.query)
   const follow = ['true', '1'].includes(call.query.get('follow') ?? '')
   const { uid, name } = (await existing(call, target)).metadata
-  const found = await buildOf(call, uid, number)
+  const found = await buildAsked(call, uid, number)
   if (!found && !follow) throw new Refused('NotFound', `workspace "${name}" has ${number === null ? 'no build yet' : `no build ${number}`}`)
   call.response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   call.response.flushHeaders()
   if (follow)
-    await followed(call, keyOf(target.kind.kind, target.namespace ?? '', name), async () => found ?? (await buildOf(call, uid, number)))
+    await followed(call, keyOf(target.kind.kind, target.namespace ?? '', name), async () => found ?? (await buildAsked(call, uid, number)))
   else if (found) await sendRows(call, found.id, null)
   call.response.end()
 }
 
-function numberOf(query: URLSearchParams): number | null {
+export function numberAsked(query: URLSearchParams): number | null {
   const text = query.get('build')
   if (text === null || text === '') return null
   if (!/^\d{1,9}$/.test(text))
@@ -36,7 +36,7 @@ function numberOf(query: URLSearchParams): number | null {
   return Number(text)
 }
 
-async function buildOf({ ports }: Call, workspaceUid: string, number: number | null): Promise<Job | null> {
+export async function buildAsked({ ports }: Call, workspaceUid: string, number: number | null): Promise<Job | null> {
   const builds = await buildsOf(ports.db, workspaceUid, number === null ? 1 : BUILDS_SEARCHED)
   return builds.find((build) => number === null || build.number === number) ?? null
 }

@@ -45,6 +45,8 @@ export interface ApiPorts extends DoorPorts {
   /** Misconfigured where there is none for that platform; its message says how to get it. */
   readonly agentProgram: (platform: { readonly os: string; readonly arch: string }) => Promise<PackedProgram>
   readonly enter: Enter
+  /** Of each agent of a workspace, by its name: its public host key. */
+  readonly hostKeys: (workspaceUid: string) => Promise<Readonly<Record<string, string>>>
   /** What listens in the workspace of an agent; null: it cannot be asked now. */
   readonly portsOf: (agentId: string) => Promise<readonly { readonly port: number; readonly process: string }[] | null>
   readonly connect: { readonly path: string; readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void }

@@ -10,6 +10,7 @@ import { createProgramRoute, isProgramPath } from './programs.ts'
 import { targetOf } from './resource-path.ts'
 import { create, get, listOrWatch, notFound, patch, patchStatus, put, remove } from './resources.ts'
 import { down, healthz, metrics, readyz, status, version } from './system.ts'
+import { timings } from './timings.ts'
 
 /** Everything that can be asked, as a table. */
 
@@ -43,12 +44,21 @@ const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
   './log': { GET: streamLog },
   './agents': { GET: listAgents },
   './simulate': { GET: simulate },
+  './timings': { GET: timings },
+  './ssh': { GET: hostKeys },
 })
 
 const why: ResourceHandler = async ({ ports, response }, target) => {
   const found = await ports.why(target.kind.kind, target.namespace ?? '', target.name ?? '')
   if (found === null) throw notFound(target)
   answerJson(response, 200, found)
+}
+
+/** With an upgrade it is a connection; without one, what whoever makes it may expect to find. */
+const hostKeys: ResourceHandler = async ({ ports, response }, target) => {
+  const workspace = await ports.cluster.get('Workspace', target.namespace ?? '', target.name ?? '')
+  if (!workspace) throw notFound(target)
+  answerJson(response, 200, { hostKeys: await ports.hostKeys(workspace.metadata.uid) })
 }
 
 const SIMULATION_MS_MAX = 366 * 86_400_000
@@ -70,6 +80,8 @@ const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
   './log': ({ kind }) => kind.kind === 'Workspace',
   './agents': ({ kind }) => kind.kind === 'Workspace',
   './simulate': ({ kind }) => kind.kind === 'Workspace',
+  './timings': ({ kind }) => kind.kind === 'Workspace',
+  './ssh': ({ kind }) => kind.kind === 'Workspace',
 }
 
 export function createRouter(watches: Set<object>): Handler {
