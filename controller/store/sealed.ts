@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { Misconfigured } from '../kernel/errors.ts'
 import { randomSuffix, sha256 } from '../kernel/names.ts'
@@ -14,6 +14,8 @@ export interface Sealer {
   /** `context` says what the bytes are; opened under another context they do not open. */
   seal(bytes: Uint8Array, context: string): Buffer
   open(envelope: Uint8Array, context: string): Buffer
+  /** A key of its own for another use, from which this one cannot be had. */
+  derive(purpose: string): Buffer
 }
 
 export interface KeyPlace {
@@ -56,6 +58,7 @@ function sealerOf(key: Buffer, origin: string): Sealer {
   const head = Buffer.concat([MAGIC, keyId])
   const bound = (context: string) => Buffer.concat([head, Buffer.from(context)])
   return {
+    derive: (purpose) => Buffer.from(hkdfSync('sha256', key, '', `bothy:${purpose}`, KEY_BYTES)),
     seal(bytes, context) {
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(bound(context))

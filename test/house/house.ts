@@ -23,6 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/reconcile': ['controller/kernel', 'controller/store', 'controller/cluster', 'controller/status', 'crds'],
   'controller/connect': ['controller/kernel', 'controller/store', 'agent/protocol.ts', 'crds'],
   'controller/api': ['controller/kernel', 'controller/store', 'controller/cluster', 'controller/connect', 'crds'],
+  // On another origin than the API: a workspace's JavaScript never shares one with the control plane.
+  'controller/apps': ['controller/kernel', 'controller/store', 'controller/cluster', 'controller/connect', 'agent/protocol.ts', 'crds'],
   // The composition root is a few files, each wiring one way to run; nothing else may know everybody.
   'controller/main.ts': ['controller'],
   'controller/up.ts': ['controller', 'crds'],
@@ -55,6 +57,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   chokidar: { 'controller/source/watcher.ts': 'a hint that something changed, nothing more' },
   commander: { 'cli/main.ts': 'the grammar of the command line', 'cli/program.ts': 'the grammar of the command line' },
   '@msgpack/msgpack': { 'provider/wire/values.ts': "Terraform's values" },
+  ssh2: { 'agent/ssh-library.ts': 'the SSH protocol; loaded when somebody first comes that way' },
   '@lydell/node-pty': { 'agent/pty.ts': 'native and optional: everything works without it, and says what is lost' },
   ws: {
     'agent/link.ts': 'dials out',
