@@ -63,7 +63,7 @@ export const LOOK: readonly CommandSpec[] = [
     options: [
       { flags: '-b, --build <number>', help: 'of that build (default: the newest)' },
       { flags: '-f, --follow', help: 'go on as long as the build does' },
-      { flags: '--timings', help: 'how long each stage took' },
+      { flags: '--timings', help: 'how long each stage and each resource took' },
       NAMESPACE,
       JSON_OUTPUT,
     ],

@@ -75,6 +75,10 @@ test('a change waits for a person, who agrees to exactly what was shown', { time
   expect((await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $GREETING'])).stdout).toBe('Good evening\n')
   const nothing = await home.run(['approve', 'dev', '--yes'])
   expect(nothing.code).toBe(4)
+  // Where the time of what was carried out went.
+  const { stdout } = await home.run(['logs', 'dev', '--timings'])
+  expect(stdout).toMatch(/^STAGE +TOOK\n(.*\n)*Starting +\d+/)
+  expect(stdout).toMatch(/\nbothy_process\.dev\[0\] +update +\d+/)
 })
 
 test('where only what outlives a stop counts, nobody is asked about the rest', { timeout: 120_000 }, async () => {
