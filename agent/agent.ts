@@ -15,6 +15,8 @@ import { createScriptRuns } from './runs.ts'
 import { createStats } from './stats.ts'
 import { answer, jsonBody, serve, type Service } from './serve.ts'
 import { isSignal } from './spawn.ts'
+import { serveTerminal } from './terminal-service.ts'
+import { createTerminals } from './terminals.ts'
 
 /** One run of the agent's program: what it knows and does, whichever link it is reached over. */
 export interface Agent {
@@ -41,6 +43,7 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
   let manifest: Manifest = { scripts: [], env: {}, dir: '', metadata: [], apps: [], sshHostKey: '' }
   const stats = createStats(reports, clock)
   const calls = createCalls({ environment, manifest: () => manifest, linked: () => links.size > 0, onStarted: stats.watch, clock })
+  const terminals = createTerminals({ environment, manifest: () => manifest, linked: () => links.size > 0, onStarted: stats.watch, clock })
   const scripts = createScriptRuns({ environment, manifest: () => manifest, lifecycle, reports, clock })
 
   const hello = async (stream: ServerHttp2Stream) => {
@@ -60,8 +63,8 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
   const signal = async (stream: ServerHttp2Stream) => {
     const wish = await jsonBody(stream, BODY_BYTES_MAX)
     if (!isSignalWish(wish) || !isSignal(wish.signal)) return answer(stream, 400, { message: 'an id and the name of a signal are wanted' })
-    const known = calls.signal(wish.id, wish.signal)
-    answer(stream, known ? 200 : 404, known ? {} : { message: `there is no command ${wish.id}` })
+    const known = calls.signal(wish.id, wish.signal) || terminals.signal(wish.id, wish.signal)
+    answer(stream, known ? 200 : 404, known ? {} : { message: `there is no command or terminal ${wish.id}` })
   }
   const shutdown: Service = (stream) => {
     answer(stream, 202, {})
@@ -74,6 +77,8 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
     [SERVICES.events]: (stream) => serveEvents(stream, reports),
     [SERVICES.exec]: (stream, headers) => serveExec(stream, headers, calls),
     [SERVICES.commands]: (stream) => answer(stream, 200, calls.list()),
+    [SERVICES.terminal]: (stream, headers) => serveTerminal(stream, headers, terminals),
+    [SERVICES.terminals]: (stream) => answer(stream, 200, terminals.list()),
   }
 
   return {
@@ -81,6 +86,7 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
       const session = serve(link, services)
       links.add(session)
       calls.linkedAgain()
+      terminals.linkedAgain()
       // What waits from before is said anew, as of now.
       stats.say()
       keepAlive(session, clock, { everyMs: PING_EVERY_MS, limitMs: PING_LIMIT_MS })
@@ -101,7 +107,7 @@ export function createAgent(environment: AgentEnvironment, clock: Clock, say: (l
         look()
       })
       await Promise.race([taken, clock.sleep(LAST_REPORT_LIMIT_MS)])
-      await Promise.all([scripts.endAll(END_GRACE_MS), calls.endAll(END_GRACE_MS)])
+      await Promise.all([scripts.endAll(END_GRACE_MS), calls.endAll(END_GRACE_MS), terminals.endAll(END_GRACE_MS)])
       for (const session of links) session.destroy()
     },
   }

@@ -1,4 +1,4 @@
-import type { ControlHello, ExecStart, Manifest, ManifestApp, ManifestMetadata, ManifestScript } from './protocol.ts'
+import type { ControlHello, ExecStart, Manifest, ManifestApp, ManifestMetadata, ManifestScript, TerminalStart } from './protocol.ts'
 
 /** What arrives is not what its type says until it was looked at. */
 
@@ -94,6 +94,21 @@ function appIn(value: unknown): ManifestApp | null {
       : null,
   }
 }
+
+const isSize = (value: unknown): boolean => isFields(value) && isDimension(value['cols']) && isDimension(value['rows'])
+
+export const isTerminalStart = (value: unknown): value is TerminalStart =>
+  isFields(value) &&
+  typeof value['id'] === 'string' &&
+  value['id'].length > 0 &&
+  value['id'].length <= ID_LENGTH_MAX &&
+  isSize(value['size']) &&
+  typeof value['create'] === 'boolean' &&
+  isStrings(value['argv']) &&
+  value['argv'].every((each) => !each.includes('\0')) &&
+  (value['cwd'] === null || typeof value['cwd'] === 'string') &&
+  isTexts(value['env']) &&
+  (value['offset'] === null || isCount(value['offset']))
 
 export const isAck = (value: unknown): value is { readonly ack: number } => isFields(value) && isCount(value['ack'])
 

@@ -5,12 +5,13 @@
  *   agent ──GET /agent/v1/connect, Upgrade──► control plane
  *   agent ◄─────────── h2 requests ─────────  control plane      POST /hello, /events, /exec, /shutdown …
  *
- * This is the only file of the agent that others may import; protocol/frames.ts, a part of it, comes through here.
+ * This is the only file of the agent that others may import; protocol/*.ts, parts of it, come through here.
  */
 
 import type { PtySize } from './protocol/frames.ts'
 
 export * from './protocol/frames.ts'
+export * from './protocol/terminal.ts'
 
 export const PROTOCOL_MAJOR = 1
 export const PROTOCOL_MINOR = 2
@@ -70,6 +71,8 @@ export const SERVICES = {
   commands: '/commands',
   /** POST: frames both ways, of a terminal that several may look at and that outlives each of them. */
   terminal: '/terminal',
+  /** GET: `TerminalSeen[]`. */
+  terminals: '/terminals',
   /** POST: one operation on files; its answer, and bytes either way. */
   files: '/files',
   /** POST: the bytes of the SSH protocol; the agent is the server. */

@@ -10,7 +10,11 @@ export interface Command {
 }
 
 /** What a call really runs. Refused in a sentence before anything starts, with the exit code a shell would give. */
-export function commandOf(start: ExecStart, manifest: Manifest, base: AgentEnvironment): Command | ExecRefused {
+export function commandOf(
+  start: Pick<ExecStart, 'argv' | 'cwd' | 'env' | 'tty'> & Partial<ExecStart>,
+  manifest: Manifest,
+  base: AgentEnvironment,
+): Command | ExecRefused {
   const env: Record<string, string> = { ...base.inherited, HOME: base.home, ...manifest.env, ...start.env }
   if (start.tty) env['TERM'] = start.env['TERM'] ?? 'xterm-256color'
   const asked = start.cwd === null ? null : resolve(base.home, start.cwd)

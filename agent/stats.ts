@@ -14,11 +14,16 @@ import type { Reports } from './reports.ts'
  *   anything else    when it begins, when it is touched, and as long as it says that it is busy
  */
 export interface Stats {
-  watch(call: Call): void
+  watch(call: Attended): void
   /** A session that is no command: of ssh, to a port, of an app. */
   begin(kind: UseKind, by: string, busy?: () => boolean): OpenUse
   /** Now. */
   say(): void
+}
+
+/** A command, or a terminal, and who is there. */
+export type Attended = Pick<Call, 'terminal' | 'background' | 'by' | 'startedAt' | 'typedAt' | 'aloneSince' | 'exited' | 'ended'> & {
+  readonly seen: { readonly pid: number }
 }
 
 export interface OpenUse {
@@ -123,7 +128,7 @@ function touched(at: Instant, since: Instant, now: Instant, busy: boolean): Retu
   return at >= since ? [at, at] : null
 }
 
-function watchedCall(call: Call, foregroundJob: typeof hasForegroundJob): Watched {
+function watchedCall(call: Attended, foregroundJob: typeof hasForegroundJob): Watched {
   return {
     kind: call.terminal ? 'Terminal' : 'Process',
     get by() {
