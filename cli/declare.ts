@@ -41,9 +41,16 @@ const place = ({ kind, namespace, name }: Ref): JsonRecord => ({ name, ...(kind.
 /** What people declare of an object, without what the server adds. */
 export function declaredPart(object: ApiObject | null): JsonRecord | null {
   if (!object) return null
-  const { apiVersion, kind, metadata, spec } = object
+  const { apiVersion, kind, metadata, spec, data, binaryData } = object
   const { name, namespace, labels, annotations } = metadata
-  return { apiVersion, kind, metadata: { name, namespace, labels: sorted(labels), annotations: sorted(annotations) }, spec: sorted(spec) }
+  const declared = { name, namespace, labels: sorted(labels), annotations: sorted(annotations) }
+  const content = { spec, data, binaryData }
+  return {
+    apiVersion,
+    kind,
+    metadata: declared,
+    ...Object.fromEntries(Object.entries(content).map(([name, value]) => [name, sorted(value)])),
+  }
 }
 
 /** The order of fields means nothing, and a server need not keep it. */

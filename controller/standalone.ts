@@ -94,7 +94,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   const objects = await openStandalone({ db, clock, log, metrics })
   closers.add('objects', () => objects.close())
   const { cluster } = objects
-  const cache = createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner', 'Namespace'])
+  const cache = createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner', 'Namespace', 'ConfigMap'])
   const engine = createEngine({
     kinds: KINDS,
     ports: { cluster, cache, store: storePorts(db), localUser: localUser(config.user) },

@@ -77,6 +77,39 @@ export const NAMESPACE: Definition = {
   },
 }
 
+/** What an API server takes for the data of a ConfigMap, all of it together. */
+export const CONFIG_MAP_BYTES_MAX = 1024 * 1024
+
+const KEYS = '^[-._a-zA-Z0-9]{1,253}$'
+
+const data = (description: string, value: object) => ({
+  description,
+  type: 'object',
+  maxProperties: 1000,
+  additionalProperties: { ...value, type: 'string', maxLength: CONFIG_MAP_BYTES_MAX },
+  'x-kubernetes-validations': [
+    {
+      rule: `self.all(key, key.matches('${KEYS}'))`,
+      message: 'a key has 1 to 253 letters, digits, "-", "_" and "."; for a path of a template "__" stands for "/"',
+    },
+  ],
+})
+
+export const CONFIG_MAP: Definition = {
+  columns: [AGE],
+  selectableFields: [],
+  openApi: {
+    description: 'Plain data under names: for Bothy, the files of a template.',
+    type: 'object',
+    properties: {
+      ...ROOT,
+      metadata: { description: 'Standard metadata.', type: 'object' },
+      data: data('Texts by key. As files of a template, "__" in a key stands for "/".', { description: 'The text.' }),
+      binaryData: data('Bytes by key, in base64.', { description: 'The bytes.', pattern: '^[A-Za-z0-9+/]*={0,2}$' }),
+    },
+  },
+}
+
 export const EVENT: Definition = {
   columns: [
     { name: 'Last Seen', type: 'date', description: 'When it happened last.', priority: 0, jsonPath: '.deprecatedLastTimestamp' },

@@ -1,5 +1,5 @@
 import type { Column } from './columns.ts'
-import { EVENT, NAMESPACE, type Definition } from './core-kinds.ts'
+import { CONFIG_MAP, EVENT, NAMESPACE, type Definition } from './core-kinds.ts'
 import { readDefinition } from './load.ts'
 import { field, loadSchema, objectsOf } from './schema/load.ts'
 import type { Schema } from './schema/types.ts'
@@ -51,6 +51,7 @@ export const KINDS: readonly Kind[] = [
   ours({ kind: 'WorkspaceRequest', plural: 'workspacerequests', shortNames: ['wsr'], namespaced: true }),
   ours({ kind: 'Owner', plural: 'owners', shortNames: [], namespaced: false }),
   core({ kind: 'Namespace', plural: 'namespaces', shortNames: ['ns'], namespaced: false }, '', NAMESPACE),
+  core({ kind: 'ConfigMap', plural: 'configmaps', shortNames: ['cm'], namespaced: true }, '', CONFIG_MAP),
   core({ kind: 'Event', plural: 'events', shortNames: ['ev'], namespaced: true }, 'events.k8s.io', EVENT),
 ]
 

@@ -13,6 +13,9 @@ export interface Resource {
   readonly metadata: ObjectMeta
   readonly spec?: unknown
   readonly status?: unknown
+  /** Of a ConfigMap, which has no spec. */
+  readonly data?: unknown
+  readonly binaryData?: unknown
 }
 
 /** An object as somebody wrote it. */

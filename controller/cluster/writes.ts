@@ -64,9 +64,9 @@ async function createNamed(
 ): Promise<Resource> {
   const place = { kind: kind.kind, namespace: homeOf(kind, draft), name }
   const { status: _status, ...declared } = { status: undefined, ...draft }
-  const { metadata, spec, status } = admitted(kind, declared, null, options)
+  const { metadata, spec, status, ...born } = admitted(kind, declared, null, options)
   const birth = { name, namespace: place.namespace, uid: newUid(), creationTimestamp: toIso(ports.clock.now()) }
-  const object = resourceOf(kind, bornMeta(metadata, birth), spec, status)
+  const object = { ...resourceOf(kind, bornMeta(metadata, birth), spec, status), ...dataOf(born) }
   refuseWrongOwners(kind, name, object.metadata.ownerReferences ?? [])
   refuseForeignChange(kind, null, object, writer)
   if (options.dryRun) return dryCreated(ports.db, kind, place, object)
@@ -138,8 +138,8 @@ function nextStatus(kind: Kind, old: Resource, proposal: Proposal, { options }: 
 function nextObject(kind: Kind, old: Resource, proposal: Proposal, { writer, options, patch }: Rewrite): Resource {
   const name = old.metadata.name
   const draft = { ...proposal.rest, ...resourceOf(kind, old.metadata, proposal.spec, old.status), metadata: { ...proposal.metadata, name } }
-  const { metadata, spec } = admitted(kind, draft, old, { ...options, patch })
-  const next = resourceOf(kind, nextMeta(old, metadata, specDiffers(old, { spec })), spec, old.status)
+  const { metadata, spec, ...rest } = admitted(kind, draft, old, { ...options, patch })
+  const next = { ...resourceOf(kind, nextMeta(old, metadata, specDiffers(old, { spec })), spec, old.status), ...dataOf(rest) }
   refuseWrongOwners(kind, name, next.metadata.ownerReferences ?? [])
   refuseNewFinalizers(kind, old, next.metadata)
   refuseForeignChange(kind, old, next, writer)
@@ -166,6 +166,12 @@ async function write(
   if (version !== null && !equal(old.metadata.ownerReferences, next.metadata.ownerReferences)) ports.looseEnds()
   return version === null ? null : versioned(next, version)
 }
+
+/** What a ConfigMap has in place of a spec. */
+const dataOf = ({ data, binaryData }: Partial<Pick<Resource, 'data' | 'binaryData'>>): Pick<Resource, 'data' | 'binaryData'> => ({
+  ...(data === undefined ? {} : { data }),
+  ...(binaryData === undefined ? {} : { binaryData }),
+})
 
 /** Where an object lives: nowhere for kinds of the whole cluster. */
 export const homeOf = (kind: Kind, draft: Draft): string => (kind.namespaced ? draft.metadata.namespace || 'default' : '')

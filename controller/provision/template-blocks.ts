@@ -63,7 +63,7 @@ const folderOf = (path: string): string => (path.includes('/') ? path.slice(0, p
 function blocksIn(file: TemplateFile): PlacedBlock[] {
   const text = contentOf(file).toString('utf8')
   const blocks = file.path.endsWith('.json') ? readJson(text) : readHcl(text)
-  return blocks.map((block) => ({ ...block, path: file.path }))
+  return blocks.map((block) => Object.assign({ path: file.path }, block))
 }
 
 /** A backend is ours to choose and is overridden; what only the cloud can do is not. */

@@ -112,7 +112,7 @@ const ASKS = /^(coder|bothy)_(parameter|workspace_preset|workspace_tags)$/
 const asksSomething = ({ type, labels }: Block): boolean => type === 'data' && ASKS.test(labels[0] ?? '')
 
 /** Which provisioner builds it may depend on answers; what it asks does not for that. */
-const isTags = ({ labels }: Block): boolean => /_workspace_tags$/.test(labels[0] ?? '')
+const isTags = ({ labels }: Block): boolean => (labels[0] ?? '').endsWith('_workspace_tags')
 
 /** What may be known only with the answers at hand. A template is taken for conditional rather once too often. */
 function isConditional({ parts }: Read): boolean {

@@ -39,7 +39,8 @@ function blocksOf(reading: Reading, type: string, value: unknown, labelsLeft: nu
       if (BLOCKS_WITHIN.has(name)) blocks.push(...blocksOf(reading, name, inner, LABELS_WITHIN[name] ?? 0, [], place))
       else attributes.set(name, { text: JSON.stringify(inner), ...reading.lineAt(place) })
     }
-    return { type, labels, ...reading.lineAt(at), attributes, blocks }
+    const { line, column } = reading.lineAt(at)
+    return { type, labels, line, column, attributes, blocks }
   })
 }
 

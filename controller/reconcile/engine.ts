@@ -5,6 +5,7 @@ import type { Metrics } from '../kernel/metrics.ts'
 import { keyOf, splitKey, type Key } from '../kernel/names.ts'
 import { createQueue } from '../kernel/queue.ts'
 import type { Kind, Simulated } from './kind.ts'
+import { FOLLOWED } from './kinds.ts'
 import { createLooking } from './looking.ts'
 import { ownWrites } from './own-writes.ts'
 import type { Ports, Store } from './ports.ts'
@@ -165,9 +166,9 @@ function changes({ kinds, objects, queue, clock }: Changing) {
   const shown = new Map<Key, string>()
   return (key: Key, object: Resource, type: 'ADDED' | 'MODIFIED' | 'DELETED'): void => {
     const ours = objects.shown(key, object, type === 'DELETED')
-    const kind = kinds.get(object.kind)
+    const kind = kinds.get(object.kind) ?? FOLLOWED.get(object.kind)
     if (!kind) return
-    if (!ours) queue.add(key)
+    if (!ours && kinds.has(object.kind)) queue.add(key)
     const now = type === 'DELETED' ? 'gone' : JSON.stringify(kind.shown(object))
     if (shown.get(key) === now) return
     if (type === 'DELETED') shown.delete(key)

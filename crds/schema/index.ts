@@ -37,6 +37,8 @@ export interface AdmittedObject extends JsonObject {
   readonly metadata: DraftMeta & Partial<Omit<ObjectMeta, keyof DraftMeta>>
   readonly spec?: unknown
   readonly status?: unknown
+  readonly data?: unknown
+  readonly binaryData?: unknown
 }
 
 export interface Admitted {

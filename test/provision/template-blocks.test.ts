@@ -98,8 +98,9 @@ test('survives text that is no configuration', () => {
 const seen = (text: string) => ({ files: [], read: readTemplate([file('main.tf', text)]), start: [], stop: [], tags: {}, prebuilds: {} })
 const ASKS = 'data "coder_parameter" "a" {\n  name = "a"\n'
 
+const isConditional = (text: string) => factsOf(seen(text)).conditional
+
 test('knows when what is asked depends on what was answered', () => {
-  const isConditional = (text: string) => factsOf(seen(text)).conditional
   expect(isConditional(`${ASKS}  default = "x"\n  count = 1\n}\nlocals {\n  b = data.coder_parameter.a.value\n}\n`)).toBe(false)
   expect(isConditional(`${ASKS}}\ndata "coder_parameter" "b" {\n  count = data.coder_parameter.a.value == "x" ? 1 : 0\n}`)).toBe(true)
   expect(isConditional(`${ASKS}  default = local.d\n}\nlocals {\n  d = "x"\n}\n`)).toBe(false)

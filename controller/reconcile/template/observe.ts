@@ -16,7 +16,7 @@ export async function observe(ports: Ports, object: Resource): Promise<Seen> {
   if (!isTemplate(object)) throw new Error(`${object.kind} ${object.metadata.name} is no template`)
   const { store, objects } = ports
   const { uid } = object.metadata
-  const source = sourceOf(object)
+  const source = sourceOf(object, ports.objects)
   const template = seenTemplate(object)
   const wanted = template.pinned ?? (source.usable ? source.digest : null)
   // Before the versions: one that ends in between is then seen with what it learnt, and never queued a second time.
@@ -59,33 +59,51 @@ function seenTemplate({ metadata, spec, status }: Resource & Template): Seen['te
   }
 }
 
-function sourceOf({ metadata, spec }: Resource & Template): Source {
+function sourceOf({ metadata, spec }: Resource & Template, objects: Objects): Source {
   const { source } = spec
   switch (source.type) {
     case 'Inline':
-      return inline(source.inline.files)
+      return given('inline', new Map(Object.entries(source.inline.files)))
     case 'Folder': {
       const digest = metadata.annotations?.['bothy.dev/source-digest']
       if (digest) return { usable: true, digest, origin: `folder ${source.folder.path}`, files: null }
       const message = `Nobody reads the folder ${source.folder.path}: a template from a folder must be declared by a file beside it.`
       return { usable: false, reason: 'FolderUnavailable', message }
     }
-    case 'Repository':
     case 'ConfigMap':
+      return configMap(objects, metadata.namespace ?? '', source.configMap.name)
+    case 'Repository':
       return {
         usable: false,
         reason: 'UnsupportedSource',
-        message: `Sources of type ${source.type} are not available yet: use Folder or Inline.`,
+        message: `Sources of type ${source.type} are not available yet: use Folder, ConfigMap or Inline.`,
       }
     default:
       return never(source)
   }
 }
 
-function inline(files: Readonly<Record<string, string>>): Source {
+/** A key cannot have a slash: two underscores stand for one. */
+const pathOfKey = (key: string): string => key.replaceAll('__', '/')
+
+function configMap(objects: Objects, namespace: string, name: string): Source {
+  const found = objects.get('ConfigMap', namespace, name)
+  if (!found) return { usable: false, reason: 'SourceMissing', message: `There is no ConfigMap ${name} in namespace ${namespace}.` }
+  const texts = entriesOf(found.data).map(([key, text]) => [pathOfKey(key), text] as const)
+  const bytes = entriesOf(found.binaryData).map(([key, base64]) => [pathOfKey(key), Buffer.from(base64, 'base64')] as const)
+  const files = new Map<string, string | Uint8Array>([...texts, ...bytes])
+  if (files.size < texts.length + bytes.length)
+    return { usable: false, reason: 'TemplateInvalid', message: `Two keys of ConfigMap ${name} stand for one path.` }
+  return given(`configmap ${name}`, files)
+}
+
+const entriesOf = (data: unknown): [string, string][] =>
+  typeof data === 'object' && data !== null ? Object.entries(data).map(([key, value]) => [key, String(value)]) : []
+
+function given(origin: string, files: ReadonlyMap<string, string | Uint8Array>): Source {
   try {
-    const normalised = normaliseTemplate(new Map(Object.entries(files)))
-    return { usable: true, digest: normalised.digest, origin: 'inline', files: normalised.files }
+    const normalised = normaliseTemplate(files)
+    return { usable: true, digest: normalised.digest, origin, files: normalised.files }
   } catch (error) {
     if (!(error instanceof Stalled)) throw error
     return { usable: false, reason: error.reason, message: error.message }
