@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { messageOf } from '../controller/kernel/errors.ts'
+import { actorIn } from './actor.ts'
 import type { Call } from './call.ts'
 import type { Reader } from './call-output.ts'
 import type { Calls } from './calls.ts'
 import { isExecStart } from './messages.ts'
-import { ACTOR_LENGTH_MAX, FRAME, frameReader, HEADER_ACTOR, jsonFrame, offsetAndData, sizeOf, type ExecRefused } from './protocol.ts'
+import { FRAME, frameReader, jsonFrame, offsetAndData, sizeOf, type ExecRefused } from './protocol.ts'
 import { isSignal } from './spawn.ts'
 
 /** One stream of one reader: frames in, frames out. The call itself outlives it. */
@@ -61,14 +62,6 @@ export function serveExec(stream: ServerHttp2Stream, headers: IncomingHttpHeader
 }
 
 const EARLY_FRAMES_MAX = 64
-
-function actorIn(headers: IncomingHttpHeaders): string {
-  try {
-    return decodeURIComponent(String(headers[HEADER_ACTOR] ?? '')).slice(0, ACTOR_LENGTH_MAX)
-  } catch {
-    return ''
-  }
-}
 
 function obey(call: Call, type: number, payload: Buffer): boolean {
   if (type === FRAME.stdin) {

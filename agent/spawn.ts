@@ -34,8 +34,14 @@ export interface Spawn {
   readonly pipesLimit: (ended: () => void) => void
 }
 
+export interface Piped extends Running {
+  readonly control: Writable | null
+  /** Closes its pipes: it may go on, and has nobody to talk to. */
+  leave(): void
+}
+
 /** The one place of the agent that starts processes. Each leads a group of its own, so that a signal reaches all of it. */
-export function spawnPiped({ argv, cwd, env, stdin, pipesLimit }: Spawn, control = false): Running & { readonly control: Writable | null } {
+export function spawnPiped({ argv, cwd, env, stdin, pipesLimit }: Spawn, control = false): Piped {
   const [program, ...args] = argv
   const child = spawn(program, args, {
     cwd,
@@ -56,6 +62,7 @@ export function spawnPiped({ argv, cwd, env, stdin, pipesLimit }: Spawn, control
   return {
     pid: child.pid ?? 0,
     control: controlPipe,
+    leave: () => [input, child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()),
     ended: endOf(child, pipesLimit),
     onOutput: (listener) => {
       for (const [kind, output] of outputs) output?.on('data', (data: Buffer) => listener(kind, data))

@@ -10,6 +10,7 @@ import type { Cache, Cluster } from './cluster/port.ts'
 import { openStandalone } from './cluster/standalone.ts'
 import { CHILD_MARK, FINISH, VERSION, type Config } from './config.ts'
 import { createConnections } from './connect/connections.ts'
+import { hostKeyOf } from './connect/host-key.ts'
 import { openLocalDoor } from './connect/local-door.ts'
 import { within, type Clock } from './kernel/clock.ts'
 import type { Log } from './kernel/log.ts'
@@ -30,8 +31,9 @@ import { databaseNow, openDb, type Db } from './store/pool.ts'
 import { countJobs } from './store/read-jobs.ts'
 import type { Subject } from './store/records.ts'
 import { prune } from './store/retention.ts'
-import { openKey } from './store/sealed.ts'
+import { openKey, type Sealer } from './store/sealed.ts'
 import { deleteSetting, putSetting } from './store/settings.ts'
+import { openBrowserSide } from './standalone-apps.ts'
 import { measureUsage } from './store/usage.ts'
 import type { StateFolder } from './state.ts'
 
@@ -86,7 +88,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   closers.add('connections to the database', () => db.close())
   await migrate(db, log)
   // Opened here so that a wrong key is said at once, and not by the first build.
-  await openKey({ file: state.keyFile, env: config.key ?? undefined, db })
+  const sealer = await openKey({ file: state.keyFile, env: config.key ?? undefined, db })
   if (options.goingDown) await putSetting(db, DOWN_SETTING, true)
   else await deleteSetting(db, DOWN_SETTING)
 
@@ -104,7 +106,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
     random: Math.random,
     onKeys: (listener, missed) => db.listen('bothy_keys', listener, missed),
   })
-  await serve(options, api, { db, cluster, cache, engine, metrics })
+  await serve(options, api, { db, cluster, cache, engine, metrics, sealer })
   const url = urlOf(config, api)
   state.announce(url)
   const watching = new AbortController()
@@ -147,6 +149,7 @@ interface Served {
   readonly cache: Cache
   readonly engine: Engine
   readonly metrics: Metrics
+  readonly sealer: Sealer
 }
 
 /** First of all, so that whoever looks on while the database starts or a migration runs is told so. */
@@ -165,17 +168,34 @@ const urlOf = ({ tls }: Config, { host, port }: Api): string =>
 async function serve(
   { config, state, clock, log, closers, onDown }: StandaloneOptions,
   api: Api,
-  { db, cluster, cache, engine, metrics }: Served,
+  { db, cluster, cache, engine, metrics, sealer }: Served,
 ): Promise<void> {
   const barred = barredFrom(cache, config.user)
-  const connections = await createConnections({ db, clock, log, metrics, replica: REPLICA, barred })
+  const hostKey = (uid: string, name: string) => hostKeyOf(sealer.derive, uid, name)
+  const connections = await createConnections({ db, clock, log, metrics, replica: REPLICA, barred, hostKey })
   cache.onChange((_key, { kind }) => (kind === 'Owner' ? connections.review() : undefined))
   const localDoor = await openLocalDoor({ folder: join(state.dir, 'door'), upgrade: connections.upgrade, log })
   closers.add('agents', async () => {
     await localDoor.close()
     await connections.close()
   })
+  const where = { url: urlOf(config, api), port: api.port }
+  const browser = await openBrowserSide({
+    config,
+    token: state.token,
+    clock,
+    log,
+    metrics,
+    closers,
+    db,
+    cache,
+    connections,
+    barred,
+    sealer,
+    ...where,
+  })
   api.open({
+    browser,
     cluster,
     db,
     checks: [databaseCheck(db, clock), diskCheck(state.dir)],
@@ -194,6 +214,7 @@ async function serve(
       return onDown()
     },
     enter: connections.enter,
+    hostKeys: connections.hostKeys,
     portsOf: connections.portsOf,
     connect: { path: CONNECT_PATH, upgrade: connections.upgrade },
   })

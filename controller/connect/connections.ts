@@ -12,6 +12,7 @@ import type { Db } from '../store/pool.ts'
 import type { AgentRow, Subject } from '../store/records.ts'
 import { listeningPorts } from './agent-ports.ts'
 import { arrive, type Arrival } from './arrive.ts'
+import type { HostKey } from './host-key.ts'
 import { answerPlainly } from './http-answer.ts'
 import { createLink, type Link } from './link.ts'
 import { createSessions, type Enter } from './sessions.ts'
@@ -24,6 +25,8 @@ export interface Connections {
   /** A person enters a workspace: a connection that is bridged to one of the agent's services. */
   readonly enter: Enter
   openStream(agentId: string, path: string, headers?: OutgoingHttpHeaders): Promise<ClientHttp2Stream>
+  /** Of each agent of a workspace, by its name: the line that known_hosts has of it. */
+  hostKeys(workspaceUid: string): Promise<Readonly<Record<string, string>>>
   /** The agent of a workspace that somebody means; waits a moment for one that is just coming back. */
   agentOf(workspaceUid: string, name: string | null): Promise<AgentRow>
   /** What listens in the workspace of an agent; null: it cannot be asked now. */
@@ -43,6 +46,8 @@ export interface ConnectPorts {
   readonly metrics: Metrics
   /** Who holds a connection. Stable over restarts in standalone, so that a crash is cleaned up after. */
   readonly replica: string
+  /** The key that an agent's ssh server shows: the same for every build of its workspace. */
+  readonly hostKey: (workspaceUid: string, agentName: string) => HostKey
   /** Why nobody may enter a workspace now, as while its owner is suspended. */
   readonly barred: (workspace: Subject) => Refused | null
 }
@@ -116,6 +121,10 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
     portsOf: async (agentId) => {
       const link = held.get(agentId)?.link
       return link ? listeningPorts(link, clock) : null
+    },
+    hostKeys: async (workspaceUid) => {
+      const agents = (await agentsOf(db, workspaceUid)).filter(({ confirmed }) => confirmed)
+      return Object.fromEntries(agents.map(({ name }) => [name, ports.hostKey(workspaceUid, name).publicKey]))
     },
     review: sessions.review,
     cut: (agentId) => held.get(agentId)?.link.cut('the agent is no longer let in'),

@@ -9,6 +9,7 @@ import type { AgentRow } from '../store/records.ts'
 import type { Arrival } from './arrive.ts'
 import { ask } from './ask.ts'
 import { createKeeper } from './keep-reports.ts'
+import type { HostKey } from './host-key.ts'
 import type { Link } from './link.ts'
 import { isAgentHello } from './messages.ts'
 import { followReports } from './reports.ts'
@@ -18,6 +19,8 @@ export interface TalkPorts {
   readonly clock: Clock
   readonly log: Log
   readonly replica: string
+  /** The key that an agent's ssh server shows. */
+  readonly hostKey: (workspaceUid: string, agentName: string) => HostKey
 }
 
 export interface Talk {
@@ -38,7 +41,7 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
   let looking: Promise<void> = Promise.resolve()
 
   const greet = async (row: AgentRow): Promise<AgentHello> => {
-    const { status, value } = await ask(link, clock, SERVICES.hello, helloOf(row))
+    const { status, value } = await ask(link, clock, SERVICES.hello, helloOf(row, ports.hostKey))
     if (status !== 200 || !isAgentHello(value)) throw new Error(`the agent did not answer the hello as agents do (${status})`)
     told = row
     return value
@@ -51,7 +54,7 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
   const look = async () => {
     const row = await agentByToken(db, agent.id, tokenHash)
     if (!row) return link.cut('the agent belongs to no workspace any more')
-    if (!isDeepStrictEqual(row.manifest, told.manifest)) await greet(row)
+    if (row.name !== told.name || !isDeepStrictEqual(row.manifest, told.manifest)) await greet(row)
     told = row
     await passOnWishes(row)
   }
@@ -84,9 +87,10 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
   }
 }
 
-/** What people are shown of it stays here. */
-function helloOf({ manifest }: AgentRow): ControlHello {
+/** What people are shown of it stays here. The key goes with the name, which the agent has when its build has ended. */
+function helloOf({ manifest, workspaceUid, name }: AgentRow, hostKey: TalkPorts['hostKey']): ControlHello {
   const { scripts, env, dir, metadata } = manifest
   const apps = manifest.apps.map(({ slug, url, command, healthcheck }) => ({ slug, url, command, healthcheck }))
-  return { protocol: PROTOCOL, complete: manifest.complete, manifest: { scripts, env, dir, metadata, apps, sshHostKey: '' } }
+  const sshHostKey = name === '' ? '' : hostKey(workspaceUid, name).privateKey
+  return { protocol: PROTOCOL, complete: manifest.complete, manifest: { scripts, env, dir, metadata, apps, sshHostKey } }
 }

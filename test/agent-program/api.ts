@@ -13,8 +13,10 @@ import type { Db } from '../../controller/store/pool.ts'
 
 const absent = () => Promise.reject(new Error('is not asked here'))
 
-/** Whoever asks it for an object asks in vain. */
-const noCluster = new Proxy({}, { get: () => absent }) as Cluster
+/** Every workspace runs, and its uid is its name; nothing else is asked of it. */
+const cluster = {
+  get: async (_kind: string, namespace: string, name: string) => ({ metadata: { uid: name, namespace, name }, status: {} }),
+} as unknown as Cluster
 
 export interface AgentsApi {
   readonly url: string
@@ -34,10 +36,10 @@ export interface AgentsApiOptions {
 
 export async function openAgentsApi(options: AgentsApiOptions): Promise<AgentsApi> {
   const { stateDir, db, connections, host = '127.0.0.1', hosts = [], port = 0, log = silentLog } = options
-  const door = { clock: systemClock, log, metrics: createMetrics(), version: '0.0.0-test', token: 'a-token', user: 'ada' }
+  const door = { clock: systemClock, log, metrics: createMetrics(), version: '0.0.0-test', token: 'secret', user: 'ada' }
   const api = await openApi(door, { host, port, tls: null, insecure: host !== '127.0.0.1', hosts })
   const ports: Omit<ApiPorts, keyof typeof door> = {
-    cluster: noCluster,
+    cluster,
     db,
     checks: [],
     why: absent,
@@ -45,7 +47,8 @@ export async function openAgentsApi(options: AgentsApiOptions): Promise<AgentsAp
     status: absent,
     down: absent,
     portsOf: async () => null,
-    enter: (_target, _request, socket) => socket.destroy(),
+    hostKeys: async () => ({}),
+    enter: (target, request, socket, head) => (connections ? connections.enter(target, request, socket, head) : void socket.destroy()),
     agentProgram: async (platform) => (await agentProgram({ stateDir, clock: systemClock, ...platform })).archive(),
     connect: {
       path: '/agent/v1/connect',

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { CONNECT_PATH } from '../../agent/protocol.ts'
 import { isBridged } from '../../controller/connect/bridged-services.ts'
 import { createConnections, type Connections, type ConnectPorts } from '../../controller/connect/connections.ts'
+import { hostKeyOf } from '../../controller/connect/host-key.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
@@ -16,11 +18,15 @@ export interface ControlPlane {
   close(): Promise<void>
 }
 
+/** As a state's key would make them. */
+export const hostKey = (workspaceUid: string, agentName: string) =>
+  hostKeyOf((purpose) => createHash('sha256').update(purpose).digest(), workspaceUid, agentName)
+
 export const ENTER_PATH = /^\/apis\/bothy\.dev\/v1alpha1\/namespaces\/([^/]+)\/workspaces\/([^/?]+)\/([a-z]+)(?:\?(.*))?$/
 
 export async function startControlPlane(db: Db, port = 0, barred: ConnectPorts['barred'] = () => null): Promise<ControlPlane> {
   const metrics = createMetrics()
-  const connections = await createConnections({ db, clock: systemClock, log: silentLog, metrics, replica: 'standalone', barred })
+  const connections = await createConnections({ db, clock: systemClock, log: silentLog, metrics, replica: 'standalone', barred, hostKey })
   const server = createServer((_request, answer) => answer.writeHead(404).end())
   server.on('upgrade', (request, socket, head) => {
     const [, namespace = '', name = '', service = '', search = ''] = ENTER_PATH.exec(request.url ?? '') ?? []

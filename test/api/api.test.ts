@@ -59,6 +59,7 @@ const portsOf = (): ApiPorts => ({
   down: async (user) => ({ asked: user }),
   agentProgram: async () => Promise.reject(new Misconfigured('there is no agent for this test')),
   portsOf: async () => [{ port: 8080, process: 'web' }],
+  hostKeys: async () => ({ main: 'ssh-ed25519 AAAA' }),
   enter: (target, _request, socket) => {
     entered.push(target)
     socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: test\r\n\r\nhello')

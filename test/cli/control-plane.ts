@@ -43,6 +43,7 @@ export async function withControlPlane(): Promise<ControlPlane> {
     down: refuse,
     agentProgram: refuse,
     portsOf: async () => null,
+    hostKeys: async () => ({ main: 'ssh-ed25519 AAAA' }),
     enter: (_target, _request, socket) => socket.destroy(),
     connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
   })

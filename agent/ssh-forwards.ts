@@ -1,0 +1,40 @@
+import { connect } from 'node:net'
+import { join, type ForwardPorts } from './ssh-forwarded.ts'
+import type { Connection, ServerChannel } from './ssh-library.ts'
+import { serveListeners } from './ssh-listeners.ts'
+
+/** Ports and sockets that lead through the connection: -L and -D one way, -R the other. */
+
+const DIAL_LIMIT_MS = 30_000
+
+export function serveForwards(connection: Connection, ports: ForwardPorts): void {
+  const dial = (
+    options: { readonly host: string; readonly port: number } | { readonly path: string },
+    accept: () => ServerChannel | undefined,
+    reject: () => void,
+  ) => {
+    if (!ports.takeChannel()) return reject()
+    let answered = false
+    const socket = connect({ ...options, allowHalfOpen: true, timeout: DIAL_LIMIT_MS })
+    const refuse = () => {
+      if (answered) return
+      answered = true
+      ports.giveChannel()
+      socket.destroy()
+      if (ports.transport.alive) reject()
+    }
+    socket.on('error', refuse)
+    socket.on('timeout', refuse)
+    socket.on('connect', () => {
+      socket.setTimeout(0)
+      if (answered) return
+      answered = true
+      const channel = ports.transport.alive ? accept() : undefined
+      if (channel) join(channel, socket, ports)
+      else socket.destroy()
+    })
+  }
+  connection.on('tcpip', (accept, reject, { destIP, destPort }) => dial({ host: destIP, port: destPort }, accept, reject))
+  connection.on('openssh.streamlocal', (accept, reject, { socketPath }) => dial({ path: socketPath }, accept, reject))
+  serveListeners(connection, ports)
+}
