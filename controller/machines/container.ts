@@ -43,6 +43,7 @@ export interface ContainerMachinesOptions {
 }
 
 const START_LIMIT_MS = 60_000
+const SHELL = '/bin/sh'
 /** What Node needs of an image, by the architecture of this machine. */
 const LOADERS: Readonly<Record<string, string>> = { x64: '/lib64/ld-linux-x86-64.so.2', arm64: '/lib/ld-linux-aarch64.so.1' }
 
@@ -167,7 +168,7 @@ async function make(at: Place, wanted: ContainerWanted, signal: AbortSignal): Pr
   const { json } = await docker.call('POST', '/containers/create', { query: { name: machine }, body: bodyOf(wanted, naming, inside) })
   const id = (json as { Id: string }).Id
   try {
-    await refuseWithoutGlibc(docker, id, wanted.image)
+    await refuseUnfit(docker, id, wanted.image)
     await giveToken(docker, id, wanted.user ?? image.user, inside.tokenFile)
     await start(docker, id)
   } catch (error) {
@@ -207,15 +208,20 @@ const notOfThisBuild = (agentId: string) =>
     problem(['agent_id'], 'Unknown agent', `Agent ${agentId} is not one of this build: give the id of a bothy_agent or coder_agent.`),
   )
 
-async function refuseWithoutGlibc(docker: Docker, id: string, image: string): Promise<void> {
+const unfit = (summary: string, detail: string) => new Wrong(problem(['image'], summary, detail))
+
+/** What the agent's program needs of an image, found out before it would end again and again without a word. */
+async function refuseUnfit(docker: Docker, id: string, image: string): Promise<void> {
+  if (!(await hasFile(docker, id, SHELL)))
+    throw unfit(
+      'The image has no shell',
+      `The agent is started by ${SHELL}, which ${image} does not have. Use an image that people can work in.`,
+    )
   const loader = LOADERS[process.arch]
   if (loader === undefined || (await hasFile(docker, id, loader))) return
-  throw new Wrong(
-    problem(
-      ['image'],
-      'The image has no glibc',
-      `The agent's program needs ${loader}, which ${image} does not have. Use an image made of Debian, Ubuntu or Red Hat; in Alpine, add gcompat and libstdc++ to the image.`,
-    ),
+  throw unfit(
+    'The image has no glibc',
+    `The agent's program needs ${loader}, which ${image} does not have. Use an image made of Debian, Ubuntu or Red Hat; in Alpine, add gcompat and libstdc++ to the image.`,
   )
 }
 

@@ -73,9 +73,7 @@ export function referenceOf(image: string): Reference {
 async function pull(image: string, { docker, clock, signal, say, loginFor }: PullOptions): Promise<void> {
   const { registry, repository, tag } = referenceOf(image)
   const login = await loginFor(registry)
-  const headers = login
-    ? { 'x-registry-auth': Buffer.from(JSON.stringify({ ...login, serveraddress: registry })).toString('base64url') }
-    : {}
+  const headers = login ? { 'x-registry-auth': headerOf({ ...login, serveraddress: registry }) } : {}
   say(`Pulling ${image}.`)
   const answer = await docker.stream('POST', '/images/create', {
     query: { fromImage: repository, tag },
@@ -86,10 +84,12 @@ async function pull(image: string, { docker, clock, signal, say, loginFor }: Pul
   const layers = createLayers()
   let saidAtMs = clock.elapsedMs()
   let saidLast = ''
-  let quiet: Cancel | null = null
+  const silence: { end: Cancel | null } = { end: null }
   const listening = () => {
-    quiet?.()
-    quiet = clock.after(SILENCE_MS, () => answer.destroy(new DockerAway(`Docker said nothing about ${image} for ${SILENCE_MS / 1000} s`)))
+    silence.end?.()
+    silence.end = clock.after(SILENCE_MS, () =>
+      answer.destroy(new DockerAway(`Docker said nothing about ${image} for ${SILENCE_MS / 1000} s`)),
+    )
   }
   listening()
   let broken: Error | null = null
@@ -108,13 +108,17 @@ async function pull(image: string, { docker, clock, signal, say, loginFor }: Pul
       saidLast = text
     }
   } finally {
-    quiet?.()
+    silence.end?.()
     answer.destroy()
   }
   signal.throwIfAborted()
   if (broken) throw new DockerAway(`the pull of ${image} broke off`)
   say(`Pulled ${image}: ${layers.text()}.`)
 }
+
+/** Docker reads the letters of base64url, and wants the padding that others leave out. */
+const headerOf = (login: RegistryLogin & { readonly serveraddress: string }): string =>
+  Buffer.from(JSON.stringify(login)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
 
 interface PullEvent {
   readonly id: string

@@ -40,10 +40,15 @@ const withSeen = (state: ObjectValue, seen: ContainerSeen): ObjectValue => ({
   memory_mb: seen.memoryMb,
 })
 
+const LIMITS = ['cpus', 'memory_mb'] as const
+const isGiven = (object: ObjectValue, name: string): boolean => (object[name] ?? null) !== null
+
 export const container = remoteMachine({
   type: 'bothy_container',
   portOf: (machines) => machines.container,
   missing: problem([], 'No containers here', 'This provisioner makes no containers: `bothy provisioner` and `bothy up` do.'),
   wantedBy,
   withSeen,
+  // Docker changes a limit while a container runs, and takes none away: without one it is another container.
+  unsettled: (planned, before) => (LIMITS.some((name) => isGiven(before, name) && !isGiven(planned, name)) ? ['id', 'ip'] : []),
 })

@@ -3,7 +3,7 @@ import type { Machines } from '../port.ts'
 import type { Diagnostic } from '../schema/model.ts'
 import { problem } from '../schema/rules.ts'
 import { unlessStopping, Wrong, type Session } from '../session.ts'
-import { isUnknown, type ObjectValue, type Value } from '../wire/values.ts'
+import { isUnknown, UNKNOWN, type ObjectValue, type Value } from '../wire/values.ts'
 import { NO_SECRET, textOf, type ResourceHand } from './hand.ts'
 
 /** How one kind of machine that somebody else makes is read from a configuration and shown in a state. */
@@ -15,6 +15,8 @@ export interface MachineKind<Wanted, Seen> {
   readonly wantedBy: (planned: ObjectValue) => Wanted
   /** The state after a look: what somebody changed behind terraform's back is in it. */
   readonly withSeen: (state: ObjectValue, seen: Seen) => ObjectValue
+  /** What a change that is made in place makes unknown all the same. */
+  readonly unsettled?: (planned: ObjectValue, before: ObjectValue) => readonly string[]
 }
 
 export function remoteMachine<Wanted extends { readonly name: string }, Seen>(kind: MachineKind<Wanted, Seen>): ResourceHand {
@@ -33,7 +35,8 @@ export function remoteMachine<Wanted extends { readonly name: string }, Seen>(ki
       const port = portOf(session)
       planName(held, planned['name'], before === null, session)
       if (isKnown(planned)) refuse(port.refused(wantedBy(planned)))
-      return planned
+      const unsettled = before ? (kind.unsettled?.(planned, before) ?? []) : []
+      return { ...planned, ...Object.fromEntries(unsettled.map((each) => [each, UNKNOWN])) }
     },
     async create(planned, session) {
       const port = portOf(session)
