@@ -21,7 +21,14 @@ const TASKS = {
     ['tsc', '-p', '.', '--noEmit'],
     ['vitest', 'run', '--project', 'house'],
   ],
-  verify: [['node', 'crds/generate.ts', '--check']],
+  generate: [
+    ['node', 'crds/generate.ts'],
+    ['node', 'provider/generate-constructs.ts'],
+  ],
+  verify: [
+    ['node', 'crds/generate.ts', '--check'],
+    ['node', 'provider/generate-constructs.ts', '--check'],
+  ],
   soak: [['vitest', 'run', '--mode', 'soak']],
 }
 

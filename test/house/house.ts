@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/up.ts': ['controller', 'crds'],
   'controller/down.ts': ['controller', 'crds'],
   'controller/standalone.ts': ['controller', 'agent/protocol.ts', 'crds'],
+  'controller/standalone-apps.ts': ['controller'],
   'controller/provisioner.ts': ['controller'],
   'controller/follow.ts': ['controller/kernel', 'controller/cluster', 'crds'],
   'controller/log-file.ts': ['controller/kernel', 'controller/store', 'controller/config.ts'],
@@ -55,6 +56,8 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'crds/write-yaml.ts': 'how people see objects, loaded when one asks for it',
   },
   chokidar: { 'controller/source/watcher.ts': 'a hint that something changed, nothing more' },
+  cdktf: { 'provider/cdktf.ts': 'templates in TypeScript; a compatible library can take its place' },
+  constructs: { 'provider/cdktf.ts': 'what cdktf is built on' },
   commander: { 'cli/main.ts': 'the grammar of the command line', 'cli/program.ts': 'the grammar of the command line' },
   '@msgpack/msgpack': { 'provider/wire/values.ts': "Terraform's values" },
   ssh2: { 'agent/ssh-library.ts': 'the SSH protocol; loaded when somebody first comes that way' },
@@ -65,6 +68,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'controller/connect/sessions.ts': 'accepts people',
     'controller/connect/bridge.ts': 'their connections and the agents’ streams',
     'cli/exec.ts': 'a person enters a workspace',
+    'cli/raw-connection.ts': 'where a proxy passes on nothing else',
   },
   esbuild: { 'controller/program/bundle.ts': 'the agent as one file' },
   'node:child_process': {
@@ -76,6 +80,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'controller/machines/process.ts': 'a workspace that is a process',
     'agent/spawn.ts': 'whatever runs in a workspace: scripts, commands, terminals',
     'controller/child.ts': 'the provisioner is a process of its own',
+    'cli/ssh.ts': "the system's own ssh",
     'cli/doctor.ts': 'asks programs for their version',
   },
 }

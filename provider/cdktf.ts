@@ -1,0 +1,7 @@
+/**
+ * The one door to cdktf and constructs, for templates written in TypeScript. Whoever exchanges the library for a compatible
+ * one exchanges it here.
+ */
+export { App, Fn, TerraformDataSource, TerraformOutput, TerraformProvider, TerraformResource, TerraformStack, Token } from 'cdktf'
+export type { IResolvable, TerraformMetaArguments } from 'cdktf'
+export { Construct } from 'constructs'
