@@ -70,7 +70,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'cli/exec.ts': 'a person enters a workspace',
     'cli/raw-connection.ts': 'where a proxy passes on nothing else',
   },
-  esbuild: { 'controller/program/bundle.ts': 'the agent as one file' },
+  esbuild: { 'provider/package.ts': 'the provider as one file', 'controller/program/bundle.ts': 'the agent as one file' },
   'node:child_process': {
     'controller/program/fetch-runtime.ts': 'npm gets the runtime of another platform',
     'controller/program/program.ts': "the agent's program is built beside whoever wants it, not in it",
