@@ -6,6 +6,8 @@ export interface Environment {
   readonly url: string | null
   readonly token: string | null
   readonly stateDir: string
+  /** Where things lie that can be made again. */
+  readonly dataDir: string
   /** Colours are off when NO_COLOR is set to anything, or the terminal says it has none. */
   readonly plain: boolean
   readonly debug: boolean
@@ -17,6 +19,8 @@ export interface Environment {
   readonly keyGiven: boolean
   /** Of BOTHY_PORT, as it is written there. */
   readonly port: string | null
+  /** For programs that are started from here: what this one was given, and more; null leaves a name as it is. */
+  forChildren(more: Readonly<Record<string, string | null>>): Record<string, string | undefined>
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -27,6 +31,7 @@ export function readEnvironment(env: Variables = process.env): Environment {
     url: env['BOTHY_URL'] || null,
     token: env['BOTHY_TOKEN'] || null,
     stateDir: resolve(env['BOTHY_STATE'] || join(stateHome, 'bothy')),
+    dataDir: join(env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'bothy'),
     plain: Boolean(env['NO_COLOR']) || env['TERM'] === 'dumb',
     debug: env['BOTHY_DEBUG'] === '1',
     program: env['BOTHY_PROGRAM'] || 'bothy',
@@ -35,5 +40,7 @@ export function readEnvironment(env: Variables = process.env): Environment {
     databaseUrl: Boolean(env['DATABASE_URL']),
     keyGiven: Boolean(env['BOTHY_KEY']),
     port: env['BOTHY_PORT'] || null,
+    forChildren: (more) =>
+      ({ ...env, ...Object.fromEntries(Object.entries(more).filter(([, value]) => value !== null)) }) as Record<string, string>,
   }
 }
