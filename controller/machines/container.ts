@@ -132,9 +132,10 @@ async function runsTheSame({ options }: Place, found: ContainerFound, wanted: Co
   return found.labels[LABEL.inputs] === inputsOf(wanted, { url }) && !losesLimit(found, wanted)
 }
 
-/** One that has ended is started again: what it wrote is still in it. false: it cannot be. */
+/** One that has ended is started again: what it wrote is still in it. false: it cannot be, or a crash left it half made. */
 async function goesOn({ options: { docker, log }, machine }: Place, found: ContainerFound): Promise<boolean> {
   if (found.running) return true
+  if (!found.ran) return false
   try {
     await start(docker, found.id)
     return true

@@ -6,6 +6,8 @@ import { LABEL, limitsIn } from './container-spec.ts'
 export interface ContainerFound {
   readonly id: string
   readonly running: boolean
+  /** It ran once. One that never did was left half made. */
+  readonly ran: boolean
   readonly image: string
   readonly labels: Readonly<Record<string, string>>
   readonly ip: string
@@ -17,12 +19,15 @@ export interface ContainerFound {
 
 interface Inspected {
   readonly Id: string
-  readonly State: { readonly Running?: boolean }
+  readonly State: { readonly Running?: boolean; readonly StartedAt?: string }
   readonly Config: { readonly Image: string; readonly User?: string; readonly Labels?: Readonly<Record<string, string>> | null }
   readonly HostConfig: { readonly NanoCpus?: number; readonly Memory?: number }
   readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, { readonly IPAddress?: string }>> | null }
   readonly Mounts?: readonly { readonly Type?: string; readonly Name?: string }[]
 }
+
+/** How Docker writes that something did not happen. */
+const NEVER = '0001-'
 
 export async function containerNamed(docker: Docker, name: string): Promise<ContainerFound | null> {
   try {
@@ -30,6 +35,7 @@ export async function containerNamed(docker: Docker, name: string): Promise<Cont
     return {
       id: found.Id,
       running: found.State.Running === true,
+      ran: !(found.State.StartedAt ?? NEVER).startsWith(NEVER),
       image: found.Config.Image,
       user: found.Config.User ?? '',
       labels: found.Config.Labels ?? {},
