@@ -10,6 +10,20 @@ import { Wrong } from './session.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
+/** What terraform sets for a plugin that it starts. */
+export interface Handshake {
+  readonly cookie: string
+  readonly protocols: readonly string[]
+  /** In PEM; null where encryption is switched off. */
+  readonly clientCertificate: string | null
+}
+
+export const handshakeFromEnvironment = (env: Variables = process.env): Handshake => ({
+  cookie: env['TF_PLUGIN_MAGIC_COOKIE'] ?? '',
+  protocols: (env['PLUGIN_PROTOCOL_VERSIONS'] ?? '').split(','),
+  clientCertificate: env['PLUGIN_CLIENT_CERT'] || null,
+})
+
 const PREFIXES = ['BOTHY', 'CODER'] as const
 const DEFAULT_URL = 'https://mydeployment.coder.com'
 

@@ -5,7 +5,7 @@ import { SCHEMA_RESPONSE } from './schema/message.ts'
 import { problem } from './schema/rules.ts'
 import { openSession, type Build, type Session } from './session.ts'
 import { diagnosticMessage, pathMessage } from './wire/diagnostics.ts'
-import { serveGrpc, type GrpcServer, type Method } from './wire/grpc.ts'
+import { serveGrpc, type GrpcServer, type Method, type Tls } from './wire/grpc.ts'
 import * as wire from './wire/tfplugin6.ts'
 import { decodeValue, encodeValue, parseValue, type Value } from './wire/values.ts'
 
@@ -107,13 +107,35 @@ const METHODS: Readonly<Record<string, Call>> = {
 
 const BY_PATH: ReadonlyMap<string, Call> = new Map(Object.entries(METHODS).map(([name, call]) => [`/${wire.SERVICE}/${name}`, call]))
 
+/** What a provider that terraform launched has beside the provider itself. */
+export interface Plugin {
+  readonly methods: ReadonlyMap<string, Method<unknown>>
+  readonly held: ReadonlySet<string>
+  readonly tls?: Tls
+  readonly connected: () => void
+  readonly gone: () => void
+}
+
+export interface ServeOptions {
+  readonly clock: Clock
+  readonly plugin?: Plugin
+}
+
 /** Serves one build on a socket of its own; the file is 0600 and goes when the server is closed. */
-export function serveProvider(host: Host, socketPath: string, { clock }: { readonly clock: Clock }): Promise<GrpcServer> {
+export function serveProvider(host: Host, socketPath: string, { clock, plugin }: ServeOptions): Promise<GrpcServer> {
   const build: Build = { clock, held: new Set() }
   return serveGrpc({
     socketPath,
-    methods: BY_PATH,
-    opened: () => openSession(host, build),
-    closed: (session) => session.stopping.abort(),
+    methods: plugin ? new Map([...BY_PATH, ...plugin.methods]) : BY_PATH,
+    opened() {
+      plugin?.connected()
+      return openSession(host, build)
+    },
+    closed(session) {
+      session.stopping.abort()
+      plugin?.gone()
+    },
+    ...(plugin ? { held: plugin.held } : {}),
+    ...(plugin?.tls ? { tls: plugin.tls } : {}),
   })
 }

@@ -25,6 +25,16 @@ export const PROGRAM: readonly CommandSpec[] = [
     load: () => import('../completion.ts'),
   },
   {
+    name: 'provider',
+    arguments: '<action>',
+    group: 'This program:',
+    summary: 'the Terraform provider by itself: schema, or install',
+    more: 'schema prints every type as terraform providers schema -json does. install writes the provider as packages that terraform and tofu install without a registry, and prints the configuration that makes them look there. Templates that a control plane builds need neither: it serves the provider itself.\nA provider that is run by hand takes whose workspace it is from BOTHY_… and CODER_… variables, and makes no machines.',
+    options: [{ flags: '--dir <folder>', help: 'where to install (default ~/.local/share/bothy/terraform)' }],
+    examples: ['provider install', 'provider install --dir ./mirror >terraformrc', 'provider schema >schema.json'],
+    load: () => import('../provider.ts'),
+  },
+  {
     name: 'version',
     arguments: '',
     group: 'This program:',

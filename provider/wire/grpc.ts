@@ -1,5 +1,14 @@
 import { chmod, rm } from 'node:fs/promises'
-import { constants, createServer, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import {
+  constants,
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import { messageOf } from '../../controller/kernel/errors.ts'
 
 /** Unary gRPC on a unix socket: five bytes of prefix and one message each way, the outcome in the trailers. */
@@ -8,6 +17,13 @@ export type Method<Session> = (request: Buffer, session: Session) => Promise<Uin
 
 export interface GrpcServer {
   close(): Promise<void>
+}
+
+/** Who may connect, where the socket's permissions are not enough: whoever shows a certificate that `client` signed. */
+export interface Tls {
+  readonly key: string
+  readonly certificate: string
+  readonly client: string
 }
 
 const STATUS = { ok: 0, resourceExhausted: 8, unimplemented: 12, internal: 13 } as const
@@ -32,10 +48,13 @@ export async function serveGrpc<Session>(options: {
   readonly methods: ReadonlyMap<string, Method<Session>>
   readonly opened: () => Session
   readonly closed: (session: Session) => void
+  /** Streams that are answered and then stay open, with nothing in them. */
+  readonly held?: ReadonlySet<string>
+  readonly tls?: Tls
 }): Promise<GrpcServer> {
   const sessions = new Map<ServerHttp2Session, Session>()
   const running = new Set<Promise<void>>()
-  const server = createServer({ settings: { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: 1000 } })
+  const server = serverWith(options.tls)
   server.on('session', (connection) => {
     // Without a listener an error of one connection would end the process.
     connection.on('error', () => {})
@@ -51,6 +70,7 @@ export async function serveGrpc<Session>(options: {
     stream.on('error', () => {})
     const session = stream.session && sessions.get(stream.session as ServerHttp2Session)
     if (session === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
+    if (options.held?.has(String(headers[':path']))) return hold(stream)
     const call = answer(stream, headers, options.methods, session)
     running.add(call)
     void call.finally(() => running.delete(call))
@@ -76,6 +96,25 @@ export async function serveGrpc<Session>(options: {
       await rm(options.socketPath, { force: true })
     },
   }
+}
+
+const SETTINGS = { initialWindowSize: WINDOW_BYTES, maxConcurrentStreams: 1000 }
+
+const serverWith = (tls: Tls | undefined): Http2Server | Http2SecureServer =>
+  tls
+    ? createSecureServer({
+        settings: SETTINGS,
+        key: tls.key,
+        cert: tls.certificate,
+        ca: tls.client,
+        requestCert: true,
+        rejectUnauthorized: true,
+      })
+    : createServer({ settings: SETTINGS })
+
+function hold(stream: ServerHttp2Stream): void {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' })
+  stream.resume()
 }
 
 async function answer<Session>(

@@ -48,11 +48,12 @@ test('a token of another service; empty where there is none', async () => {
   expect(missing.state).toEqual({ id: 'gitlab', optional: true, access_token: '' })
 })
 
+async function flags(prebuild?: 'waiting' | 'claimed') {
+  const { state } = await read('coder_workspace', {}, prebuild ? { prebuild } : {})
+  return [state?.['is_prebuild'], state?.['prebuild_count'], state?.['is_prebuild_claim']]
+}
+
 test('a workspace that waits, and the build that gives it to somebody', async () => {
-  const flags = async (prebuild?: 'waiting' | 'claimed') => {
-    const { state } = await read('coder_workspace', {}, prebuild ? { prebuild } : {})
-    return [state?.['is_prebuild'], state?.['prebuild_count'], state?.['is_prebuild_claim']]
-  }
   expect([await flags(), await flags('waiting'), await flags('claimed')]).toEqual([
     [false, 0, false],
     [true, 1, false],
