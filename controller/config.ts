@@ -2,6 +2,7 @@ import { availableParallelism, homedir, hostname, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { Misconfigured } from './kernel/errors.ts'
 import type { Level } from './kernel/log.ts'
+import { checkProviderPatterns, type SourceRules } from './kernel/source-rules.ts'
 
 export const VERSION = '0.1.0'
 
@@ -35,6 +36,15 @@ export interface Config {
   readonly insecure: boolean
   /** Where agents and people reach this control plane; null: its own loopback address. */
   readonly accessUrl: string | null
+  /** Where apps of workspaces are: always another origin than the API's. */
+  readonly apps: {
+    /** null: the one after the API's. */
+    readonly port: number | null
+    /** `.apps.example.com`: each app may have a host of its own under it. */
+    readonly suffix: string | null
+    /** Where people reach them; null: the host of the API, with their port. */
+    readonly url: string | null
+  }
   readonly databaseUrl: string | null
   readonly key: string | null
   readonly user: string
@@ -48,6 +58,7 @@ export interface Config {
     readonly terraform: string | null
     readonly isolation: 'required' | 'preferred' | 'none'
     readonly passEnvironment: readonly string[]
+    readonly sources: SourceRules
     /** Started by `bothy up`: it ends when its parent does. */
     readonly isChild: boolean
   }
@@ -83,6 +94,11 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     tls: tlsFiles(env),
     insecure: flags.insecure ?? flag(env, 'BOTHY_INSECURE'),
     accessUrl: url(env, 'BOTHY_ACCESS_URL', ['http:', 'https:']),
+    apps: Object.freeze({
+      port: env['BOTHY_APPS_PORT'] ? whole(env, 'BOTHY_APPS_PORT', 0, 0, 65_535) : null,
+      suffix: wildcard(env, 'BOTHY_APPS_HOST'),
+      url: url(env, 'BOTHY_APPS_URL', ['http:', 'https:']),
+    }),
     databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     key: env['BOTHY_KEY'] || null,
     user: env['BOTHY_USER'] || userName(),
@@ -95,6 +111,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
       terraform: env['BOTHY_TERRAFORM'] || null,
       isolation: oneOf(env, 'BOTHY_ISOLATION', ['required', 'preferred', 'none'], 'preferred'),
       passEnvironment: names(env, 'BOTHY_PASS_ENVIRONMENT'),
+      sources: sources(env),
       isChild: env[CHILD_MARK] === '1',
     }),
     containers: Object.freeze({
@@ -168,6 +185,13 @@ function url(env: Environment, name: string, protocols: readonly string[]): stri
   return text.replace(/\/$/, '')
 }
 
+function wildcard(env: Environment, name: string): string | null {
+  const text = (env[name] ?? '').toLowerCase()
+  if (text === '') return null
+  if (!/^\*(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/.test(text)) throw wrong(name, text, 'must be a name like *.apps.example.com')
+  return text.slice(1)
+}
+
 function tlsFiles(env: Environment): Config['tls'] {
   const cert = env['BOTHY_TLS_CERT']
   const key = env['BOTHY_TLS_KEY']
@@ -201,6 +225,27 @@ function names(env: Environment, name: string): string[] {
   const bad = found.find((each) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(each) || /^(BOTHY_|TF_CLI_|DATABASE_URL$)/.test(each))
   if (bad !== undefined) throw wrong(name, bad, 'must be names of environment variables, none of them of Bothy itself')
   return found
+}
+
+/** Where terraform may fetch providers and modules from. */
+function sources(env: Environment): SourceRules {
+  const mirror = env['BOTHY_PROVIDER_MIRROR'] || null
+  if (mirror !== null && !isAbsolute(mirror) && !(URL.canParse(mirror) && new URL(mirror).protocol === 'https:'))
+    throw new Misconfigured('BOTHY_PROVIDER_MIRROR must be the absolute path of a folder, or a url that begins with https://')
+  const providers = patterns(env, 'BOTHY_PROVIDERS')
+  checkProviderPatterns('BOTHY_PROVIDERS', providers ?? [])
+  return Object.freeze({
+    providers,
+    modules: patterns(env, 'BOTHY_MODULES'),
+    mirror,
+    direct: env['BOTHY_PROVIDER_DIRECT'] ? flag(env, 'BOTHY_PROVIDER_DIRECT') : mirror === null,
+  })
+}
+
+/** null: not set, so anything; `none` is a list of nothing. */
+function patterns(env: Environment, name: string): readonly string[] | null {
+  const found = listed(env[name])
+  return found.length === 0 ? null : found.filter((each) => each !== 'none')
 }
 
 function pairs(env: Environment, name: string): Readonly<Record<string, string>> {

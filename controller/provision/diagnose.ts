@@ -25,12 +25,12 @@ export function diagnose(failures: readonly Failure[], usual: Reason, otherwise:
 /** Without `init` only our own providers and terraform's built-in one are there. */
 function missingPart({ summary, detail, text }: Failure): string | null {
   if (/^Module (not installed|source has changed)/.test(summary)) {
-    return `${text.split(' (')[0] ?? summary}: modules are not available here yet; put their resources in the template itself`
+    return `${text.split(' (')[0] ?? summary}: this module was not there when the template was imported; import it again`
   }
   if (!/lock file|Required plugins are not installed|Missing required provider|Failed to query available provider/i.test(summary))
     return null
   const names = [...new Set([...detail.matchAll(/\bregistry\.[\w.-]+\/[\w.-]+\/[\w.-]+/g)].map(([address]) => shortOf(address)))]
-  return `the template needs ${names.length > 0 ? `the provider ${names.join(', ')}` : 'a provider'}, which is not available here: bothy/bothy, coder/coder and terraform's own terraform_data are`
+  return `the template needs ${names.length > 0 ? `the provider ${names.join(', ')}` : 'a provider'}, which was not fetched with it: name each provider with its source in required_providers`
 }
 
 /** `registry.terraform.io/hashicorp/aws` is `hashicorp/aws` to everybody. */

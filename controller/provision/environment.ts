@@ -44,3 +44,9 @@ export const passedOf = (
   environment: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<string, string>> =>
   Object.fromEntries(names.filter(mayPass).flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])))
+
+const WAYS_OUT = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'] as const
+
+/** How this machine reaches the world: for fetching providers and modules, which runs no code of a template. No credentials of clouds. */
+export const waysOut = (environment: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
+  passedOf(WAYS_OUT, environment)

@@ -1,9 +1,11 @@
 import { constants, writeFileSync } from 'node:fs'
-import { chown, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, open, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { contentOf, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
+import { CLI_CONFIG } from './cli-config.ts'
+import { MODULES, type Manifest } from './prepared-files.ts'
 import { TREE } from './sandbox.ts'
 import { keepsResources } from './state.ts'
 
@@ -12,7 +14,8 @@ import { keepsResources } from './state.ts'
  *
  *   <state>/builds/<job id>/        0700, of the user that terraform runs as
  *     tree/                         the template's files, our override, terraform.tfstate
- *     data/                         terraform's own data: outside the tree, so that no template can bring it along
+ *     data/                         terraform's own data: outside the tree, so that no template can bring it along;
+ *                                   what was fetched is only linked to from there
  *     home/  terraformrc  p.sock
  */
 export interface WorkFolder {
@@ -20,6 +23,16 @@ export interface WorkFolder {
   /** Where the provider is served. Outside the folder when that path would be too long for a socket. */
   readonly socket: string
   readonly socketOutside: boolean
+  /** null: nothing but what every build has. */
+  readonly shared: SharedPlace | null
+}
+
+/** Providers and modules that were fetched before, and where this build sees them. */
+export interface SharedPlace {
+  readonly outside: string
+  readonly inside: string
+  readonly manifest: Manifest
+  readonly network: boolean
 }
 
 export interface Contents {
@@ -29,6 +42,12 @@ export interface Contents {
   /** What terraform recorded when it was told, once, that state is kept locally. */
   readonly backendRecord: string
   readonly user: number | null
+  /** Left out: nothing that was fetched. */
+  readonly shared?: SharedPlace | null
+  /** Terraform's lock file, where the template ships none. */
+  readonly lock?: string | null
+  readonly override?: string
+  readonly cliConfig?: string
 }
 
 export const buildsFolder = (stateDir: string): string => join(stateDir, 'builds')
@@ -37,9 +56,9 @@ export const folderOf = (stateDir: string, jobId: string): string => join(builds
 /** Overrides are merged in order of their names, the last wins: this one must be the last. */
 export const OVERRIDE_NAME = 'zz_override.tf'
 export const OVERRIDE = 'terraform {\n  backend "local" {}\n}\n'
-/** A real file, or terraform warns into every log: no checks of versions, and nothing of the user's own configuration. */
-export const CLI_CONFIG = 'disable_checkpoint = true\n'
 
+/** Names that terraform itself gives to files beside a template's. */
+export const TREE_FILES = { lock: '.terraform.lock.hcl' } as const
 const STATE_FILE = 'terraform.tfstate'
 /** Written by terraform when it could not write the other one: then it is the newer. */
 const ERRORED_STATE_FILE = 'errored.tfstate'
@@ -61,17 +80,33 @@ export async function makeFolder(path: string, contents: Contents): Promise<Work
   }
   await Promise.all([TREE, 'data', 'home'].map((name) => folder(join(path, name))))
   for (const name of foldersOf(files)) await folder(join(path, TREE, name))
-  for (const each of files) await file(join(path, TREE, each.path), contentOf(each))
+  for (const each of files) {
+    // The one that counts is written below.
+    if (each.path !== TREE_FILES.lock || !contents.lock) await file(join(path, TREE, each.path), contentOf(each))
+  }
   await Promise.all([
-    file(join(path, TREE, OVERRIDE_NAME), OVERRIDE),
+    file(join(path, TREE, OVERRIDE_NAME), contents.override ?? OVERRIDE),
     file(join(path, 'data', STATE_FILE), contents.backendRecord),
-    file(join(path, 'terraformrc'), CLI_CONFIG),
+    file(join(path, 'terraformrc'), contents.cliConfig ?? CLI_CONFIG),
     ...(contents.state ? [file(join(path, TREE, STATE_FILE), contents.state)] : []),
+    ...(contents.lock ? [file(join(path, TREE, TREE_FILES.lock), contents.lock)] : []),
   ])
+  const shared = contents.shared ?? null
+  if (shared) {
+    await symlink(join(shared.inside, 'providers'), join(path, 'data', 'providers'))
+    await folder(join(path, 'data', 'modules'))
+    await file(join(path, 'data', 'modules', 'modules.json'), JSON.stringify({ Modules: modulesAt(shared) }))
+  }
   const { user } = contents
   if (user !== null) await Promise.all(made.map((name) => chown(name, user, user)))
-  return { path, ...(await socketIn(path)) }
+  return { path, ...(await socketIn(path)), shared }
 }
+
+const modulesAt = ({ manifest, inside }: SharedPlace): Manifest['modules'] =>
+  manifest.modules.map((each) => ({
+    ...each,
+    Dir: each.Dir.startsWith(MODULES) ? join(inside, 'modules', each.Dir.slice(MODULES.length)) : each.Dir,
+  }))
 
 /** What an earlier try of the same job left is in nobody's way. */
 async function makeEmpty(path: string): Promise<void> {

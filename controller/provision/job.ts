@@ -11,7 +11,8 @@ import { filesOf, synthesisedOf } from '../store/versions.ts'
 import { folderOf, makeFolder, type WorkFolder } from './folder.ts'
 import type { Journal } from './journal.ts'
 import type { StopReason, TerraformTools } from './run-terraform.ts'
-import { readTemplate, secretVariables } from './template-blocks.ts'
+import type { Shelf } from './shelf.ts'
+import { readTemplate, secretVariables, type Read } from './template-blocks.ts'
 
 /** For whom the machines of one build are made; the token of an agent never appears in a plan or in argv. */
 export interface MachineOwner {
@@ -33,6 +34,7 @@ export interface Tools extends TerraformTools {
   readonly stateDir: string
   readonly host: string
   readonly backendRecord: string
+  readonly shelf: Shelf
   readonly accessUrl: () => string
   readonly machinesFor: MachinesFor
 }
@@ -78,17 +80,31 @@ export async function templateOf({ db }: Tools, job: Job): Promise<Template> {
 /** Everything ready for terraform. */
 export async function prepareFolder(tools: Tools, work: Work, template: Template, state: Buffer | null): Promise<WorkFolder> {
   const { job } = work.claim
-  concealVariables(template.files, job.input?.variables ?? {}, work.journal)
-  return makeFolder(folderOf(tools.stateDir, job.id), {
+  const read = readTemplate(template.files)
+  concealVariables(read, job.input?.variables ?? {}, work.journal)
+  const say = (text: string): void => work.journal.write('info', text)
+  const fetched = await tools.shelf.sharedFor({ digest: job.digest, template, read, state, stop: work.stop, say })
+  const path = folderOf(tools.stateDir, job.id)
+  return makeFolder(path, {
     ...template,
     state,
     backendRecord: tools.backendRecord,
     user: tools.sandbox.userOf(job.id),
+    lock: fetched?.manifest.lock ?? null,
+    shared: fetched && {
+      outside: fetched.folder,
+      inside: tools.sandbox.seenAt({ outside: fetched.folder, inside: SHARED_INSIDE }),
+      manifest: fetched.manifest,
+      network: fetched.network,
+    },
   })
 }
 
-function concealVariables(files: readonly TemplateFile[], variables: Readonly<Record<string, string>>, journal: Journal): void {
-  for (const name of secretVariables(readTemplate(files))) {
+/** Where every build sees what was fetched for its version. */
+const SHARED_INSIDE = '/prepared'
+
+function concealVariables(read: Read, variables: Readonly<Record<string, string>>, journal: Journal): void {
+  for (const name of secretVariables(read)) {
     const value = variables[name]
     if (value !== undefined) journal.conceal(value)
   }

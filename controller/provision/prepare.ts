@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { within, type Clock } from '../kernel/clock.ts'
 import { messageOf, Misconfigured } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
+import { CLI_CONFIG } from './cli-config.ts'
 import { environmentOf } from './environment.ts'
-import { buildsFolder, CLI_CONFIG, OVERRIDE, OVERRIDE_NAME } from './folder.ts'
+import { buildsFolder, OVERRIDE, OVERRIDE_NAME } from './folder.ts'
 import { bubblewrap, noSandbox, TREE, type Sandbox } from './sandbox.ts'
 import { findTerraform, startTerraform, type Terraform } from './terraform.ts'
 
@@ -20,6 +21,8 @@ interface Wanted {
   readonly searchPath: string
   readonly isolation: 'required' | 'preferred' | 'none'
   readonly stateDir: string
+  /** A file of authorities to trust, in place of the system's. */
+  readonly certificates?: string | null
   readonly clock: Clock
   readonly log: Log
 }
@@ -30,7 +33,7 @@ const PROBE_JOB = 'probe'
 /** Finds terraform and runs it once, in the very sandbox that builds get: whether that works cannot be known otherwise. */
 export async function prepareTerraform(wanted: Wanted): Promise<Prepared> {
   const terraform = await findTerraform(wanted.chosen, wanted.searchPath)
-  const sandbox = wanted.isolation === 'none' ? noSandbox('') : await bubblewrap(terraform, wanted.searchPath)
+  const sandbox = wanted.isolation === 'none' ? noSandbox('') : await bubblewrap(terraform, wanted.searchPath, wanted.certificates ?? null)
   const tried = typeof sandbox === 'string' ? sandbox : await tryOut(wanted, terraform, sandbox)
   if (typeof tried !== 'string') return tried
   if (wanted.isolation === 'required') {

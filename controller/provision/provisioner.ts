@@ -3,19 +3,22 @@ import type { Clock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
+import { ANY_SOURCE, type SourceRules } from '../kernel/source-rules.ts'
 import type { Db } from '../store/pool.ts'
 import { heartbeatProvisioner, withdrawProvisioner } from '../store/provisioners.ts'
 import { reapJobs } from '../store/reap-jobs.ts'
 import type { Claim } from '../store/records.ts'
 import type { Sealer } from '../store/sealed.ts'
 import { createClassifier, type Classifier } from './classify.ts'
-import { passedOf } from './environment.ts'
+import { passedOf, waysOut } from './environment.ts'
 import { createJobs } from './jobs.ts'
 import type { Hold } from './hold.ts'
 import type { MachinesFor, Tools } from './job.ts'
 import { prepareTerraform } from './prepare.ts'
 import { every } from './rhythm.ts'
 import { runJob } from './run-job.ts'
+import { createShelf } from './shelf.ts'
+import { CERTIFICATES_INSIDE } from './world.ts'
 
 export interface ProvisionerConfig {
   /** Of this run: two that run at once never share one. */
@@ -37,6 +40,8 @@ export interface ProvisionerConfig {
   /** Where the variables of those names are looked up; nothing else of it is used. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly limits?: Partial<Limits>
+  /** Where providers and modules may come from. Left out: wherever terraform can fetch them. */
+  readonly sources?: SourceRules
 }
 
 export interface Limits {
@@ -76,6 +81,7 @@ export interface Provisioner {
 }
 
 const HEARTBEAT_MS = 60_000
+const SWEEP_MS = 10 * 60_000
 /** Long enough for the signals to be sent, and for most to end. */
 const CLOSE_MS = 500
 
@@ -134,6 +140,7 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
         every(clock, HEARTBEAT_MS, over.signal, log, heartbeat),
         every(clock, limits.lookMs, over.signal, log, () => jobs.claimMore()),
         every(clock, limits.lookMs, over.signal, log, () => lookAround(options, classifier, jobs.running)),
+        every(clock, SWEEP_MS, over.signal, log, () => ready.shelf.sweep()),
       )
     },
     async drain() {
@@ -149,9 +156,21 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
 
 async function toolsOf({ db, sealer, clock, log, config, machinesFor }: ProvisionerOptions, graceMs: number): Promise<Tools> {
   const { stateDir, accessUrl, isolation, searchPath } = config
-  const prepared = await prepareTerraform({ chosen: config.terraform, searchPath, isolation, stateDir, clock, log })
-  const passed = passedOf(config.passEnvironment, config.environment)
-  return { ...prepared, db, sealer, clock, log, machinesFor, stateDir, accessUrl, graceMs, passed, host: hostname() }
+  const certificates = config.environment['SSL_CERT_FILE'] || null
+  const prepared = await prepareTerraform({ chosen: config.terraform, searchPath, isolation, stateDir, certificates, clock, log })
+  const trust =
+    certificates === null ? {} : { SSL_CERT_FILE: prepared.sandbox.seenAt({ outside: certificates, inside: CERTIFICATES_INSIDE }) }
+  const shelf = createShelf({
+    ...prepared,
+    db,
+    clock,
+    log,
+    stateDir,
+    rules: config.sources ?? ANY_SOURCE,
+    ways: { ...waysOut(config.environment), ...trust },
+  })
+  const passed = { ...passedOf(config.passEnvironment, config.environment), ...trust }
+  return { ...prepared, shelf, db, sealer, clock, log, machinesFor, stateDir, accessUrl, graceMs, passed, host: hostname() }
 }
 
 /** Never rejects: a job that cannot be told of is left to its lease. */

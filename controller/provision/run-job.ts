@@ -32,7 +32,8 @@ export async function runJob(tools: Tools, claim: Claim, hold: Hold, worked: () 
   } catch (error) {
     if (error instanceof Transient) return await givenBack(tools, claim, error)
     if (!(error instanceof Stalled)) log.error('a job failed in a way nobody expected', { error })
-    ending = { ...failed(work, reasonOf(error), messageOf(error)), state: await stateSaved(tools, claim) }
+    const phase = reasonOf(error) === 'BuildCanceled' ? 'Canceled' : 'Failed'
+    ending = { ...failed(work, reasonOf(error), messageOf(error)), phase, state: await stateSaved(tools, claim) }
   }
   if (ending.error !== null && !journal.hasSaid(ending.error)) journal.write('error', ending.error)
   await journal.close()

@@ -67,6 +67,7 @@ async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: Terraf
   const place = sandbox.placeOf(run.folder.path)
   const inside = run.folder.socketOutside ? '/provider.sock' : `${place.folder}/p.sock`
   const isolated = place.folder !== run.folder.path
+  const { shared } = run.folder
   const running = startTerraform(
     sandbox.launch({
       jobId: run.jobId,
@@ -75,6 +76,8 @@ async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: Terraf
       socket: isolated && run.folder.socketOutside ? { outside: run.folder.socket, inside } : null,
       args: run.args,
       env: environmentOf({ place, socket: isolated ? inside : run.folder.socket, variables: run.variables, passed }),
+      shown: shared ? [shared] : [],
+      network: shared?.network ? 'providers' : 'none',
     }),
     run.onLine,
   )

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { sha256 } from '../kernel/names.ts'
 import { findProgram, type Launch, type Terraform } from './terraform.ts'
+import { worldOf, type World } from './world.ts'
 
 /** Where a build's folder lies for terraform: always the same place in a sandbox, so that no path differs from build to build. */
 export interface Place {
@@ -15,15 +16,29 @@ export interface Wanted {
   /** The build's folder as this machine sees it; all that can be written inside. */
   readonly folder: string
   /** The provider's socket, where it does not lie in the folder. */
-  readonly socket: { readonly outside: string; readonly inside: string } | null
+  readonly socket: Shown | null
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Folders and files that can be read besides. */
+  readonly shown?: readonly Shown[]
+  /** Left out: none at all. */
+  readonly network?: Network
 }
+
+export interface Shown {
+  readonly outside: string
+  readonly inside: string
+}
+
+/** `providers`: what a provider needs to talk to the world. `modules`: git besides, which fetches modules. */
+export type Network = 'none' | 'providers' | 'modules'
 
 export interface Sandbox {
   /** What the provisioner's row and its log say. */
   readonly description: string
   placeOf(folder: string): Place
+  /** Where something that is shown lies for terraform. */
+  seenAt(shown: Shown): string
   /** The user that terraform becomes; null: it stays ours. */
   userOf(jobId: string): number | null
   launch(wanted: Wanted): Launch
@@ -35,6 +50,7 @@ export const TREE = 'tree'
 export const noSandbox = (why: string): Sandbox => ({
   description: why ? `none (${why})` : 'none',
   placeOf: (folder) => ({ folder, providerPid: process.pid }),
+  seenAt: ({ outside }) => outside,
   userOf: () => null,
   launch: ({ terraform, args, env, folder }) => ({
     program: terraform.path,
@@ -52,17 +68,24 @@ interface Tools {
   readonly prlimit: string | null
   /** Shared libraries of what runs inside. */
   readonly libraries: readonly string[]
+  readonly world: World
 }
 
 /** A message where a tool is missing. Whether the sandbox really works is found out by running terraform in it. */
-export async function bubblewrap(terraform: Terraform, searchPath: string): Promise<Sandbox | string> {
+export async function bubblewrap(terraform: Terraform, searchPath: string, certificates: string | null = null): Promise<Sandbox | string> {
   const [bwrap, setpriv, prlimit] = await Promise.all(['bwrap', 'setpriv', 'prlimit'].map((name) => findProgram(name, searchPath)))
   const root = process.getuid?.() === 0
   if (!bwrap) return 'bubblewrap is not installed'
   if (root && !setpriv) return 'setpriv is not installed'
   const inside = [terraform.path, ...(root && setpriv ? [setpriv] : [])]
   const libraries = (await Promise.all(inside.map(librariesOf))).flat()
-  return sandboxOf({ bwrap, setpriv: root ? (setpriv ?? null) : null, prlimit: prlimit ?? null, libraries: [...new Set(libraries)] })
+  return sandboxOf({
+    bwrap,
+    setpriv: root ? (setpriv ?? null) : null,
+    prlimit: prlimit ?? null,
+    libraries: [...new Set(libraries)],
+    world: await worldOf(certificates, await librariesOf(process.execPath)),
+  })
 }
 
 const INSIDE = '/build'
@@ -72,6 +95,7 @@ const USERS = { first: 61_184, count: 4336 } as const
 const sandboxOf = (tools: Tools): Sandbox => ({
   description: tools.setpriv ? 'bubblewrap, own user' : 'bubblewrap',
   placeOf: () => ({ folder: INSIDE, providerPid: 1 }),
+  seenAt: ({ inside }) => inside,
   userOf: (jobId) => (tools.setpriv ? USERS.first + (Number.parseInt(sha256(jobId).slice(0, 8), 16) % USERS.count) : null),
   launch(wanted) {
     const user = this.userOf(wanted.jobId)
@@ -80,6 +104,8 @@ const sandboxOf = (tools: Tools): Sandbox => ({
     return { program, args, env: wanted.env, cwd: '/', wrapped: true }
   },
 })
+
+const isAlone = ({ network = 'none' }: Wanted): boolean => network === 'none'
 
 const GIBIBYTE = 1024 ** 3
 
@@ -98,7 +124,7 @@ const limits = (tools: Tools, ownUser: boolean): string[] =>
     : []
 
 /**
- * No network, nothing of this machine but the programs themselves, and terraform as the first process of its pid namespace: when
+ * No network unless a provider needs it, nothing of this machine but the programs themselves, and terraform as the first process of its pid namespace: when
  * it ends, so does whatever it left running. Not tied to the life of its parent: an interrupted terraform must be able
  * to finish saving its state.
  */
@@ -108,21 +134,26 @@ const walls = (tools: Tools, wanted: Wanted): string[] => [
   '--unshare-pid',
   '--unshare-ipc',
   '--unshare-uts',
-  '--unshare-net',
+  ...(isAlone(wanted) ? ['--unshare-net'] : tools.world.programs(wanted.network === 'modules')),
   '--as-pid-1',
   '--info-fd',
   '3',
-  ...readable(wanted.terraform.path, '/bin/terraform'),
-  ...(tools.setpriv ? readable(tools.setpriv, '/bin/setpriv') : []),
-  ...tools.libraries.flatMap((library) => readable(library, library)),
+  ...readable(tools, [
+    { outside: wanted.terraform.path, inside: '/bin/terraform' },
+    ...(tools.setpriv ? [{ outside: tools.setpriv, inside: '/bin/setpriv' }] : []),
+    ...tools.libraries.map((library) => ({ outside: library, inside: library })),
+    ...(isAlone(wanted) ? [] : tools.world.files),
+    ...(wanted.shown ?? []),
+    ...(wanted.socket ? [wanted.socket] : []),
+  ]),
   '--bind',
   wanted.folder,
   INSIDE,
-  ...(wanted.socket ? readable(wanted.socket.outside, wanted.socket.inside) : []),
   '--proc',
   '/proc',
   '--dev',
   '/dev',
+  ...(tools.setpriv ? ['--perms', '1777'] : []),
   '--size',
   String(GIBIBYTE / 4),
   '--tmpfs',
@@ -137,7 +168,19 @@ const walls = (tools: Tools, wanted: Wanted): string[] => [
 /** Root binds the folders first, because the state folder is closed to everybody else; the user is dropped before terraform begins. */
 const CAPABILITIES_TO_DROP_A_USER = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'].flatMap((capability) => ['--cap-add', capability])
 
-const readable = (outside: string, inside: string): string[] => ['--ro-bind', outside, inside]
+/** The folders on the way would be root's alone; the user that terraform becomes must pass through them. */
+function readable(tools: Tools, shown: readonly Shown[]): string[] {
+  const folders = tools.setpriv ? [...new Set(shown.flatMap(({ inside }) => parentsOf(inside)))].toSorted() : []
+  return [
+    ...folders.flatMap((folder) => ['--perms', '0755', '--dir', folder]),
+    ...shown.flatMap(({ outside, inside }) => ['--ro-bind', outside, inside]),
+  ]
+}
+
+const parentsOf = (path: string): string[] => {
+  const parts = path.split('/').slice(1, -1)
+  return parts.map((_, i) => `/${parts.slice(0, i + 1).join('/')}`)
+}
 
 const becoming = (tools: Tools, user: number | null): string[] =>
   tools.setpriv && user !== null
@@ -154,7 +197,7 @@ const becoming = (tools: Tools, user: number | null): string[] =>
     : []
 
 /** Empty for a program that is linked statically, as terraform is where it comes from its makers. */
-const librariesOf = (program: string): Promise<string[]> =>
+export const librariesOf = (program: string): Promise<string[]> =>
   new Promise((resolve) => {
     execFile('ldd', [program], { env: {}, timeout: 10_000 }, (_error, stdout) => {
       resolve([...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].flatMap((match) => match[1] ?? []))

@@ -39,10 +39,10 @@ const WRONG: readonly {
     says: ['hashicorp/aws'],
   },
   {
-    what: 'a module',
-    files: { 'main.tf': 'module "x" {\n  source = "./x"\n}\n', 'x/main.tf': '\n' },
-    reason: 'ProviderUnavailable',
-    says: ['main.tf:1:1', 'modules are not available'],
+    what: 'a mistake beside a module',
+    files: { 'main.tf': 'module "x" {\n  source = "./x"\n}\n', 'x/main.tf': 'resource "terraform_data" "a" {\n  input = \n}\n' },
+    reason: 'ImportFailed',
+    says: ['x/main.tf:2', 'Invalid expression'],
   },
   {
     what: 'a cloud block',

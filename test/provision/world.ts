@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog, type Log } from '../../controller/kernel/log.ts'
 import { newUid } from '../../controller/kernel/names.ts'
+import type { SourceRules } from '../../controller/kernel/source-rules.ts'
 import type { MachinesFor } from '../../controller/provision/job.ts'
 import { createProvisioner, type Limits, type Provisioner } from '../../controller/provision/provisioner.ts'
 import type { Db } from '../../controller/store/pool.ts'
@@ -41,7 +42,14 @@ export interface ProvisionerOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly passEnvironment?: readonly string[]
   readonly log?: Log
+  readonly sources?: SourceRules
+  readonly terraform?: string
+  /** Where it keeps its things, where that is not the world's own folder: another machine. */
+  readonly stateDir?: string
 }
+
+/** No test asks the world for anything. */
+export const NOWHERE: SourceRules = { providers: null, modules: null, mirror: null, direct: false }
 
 export const workspace = (name = 'dev'): Subject => ({ uid: newUid(), namespace: 'default', name })
 
@@ -78,9 +86,10 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
           name: 'test',
           labels: {},
           capacity: options.capacity ?? 2,
-          stateDir,
+          stateDir: options.stateDir ?? stateDir,
           accessUrl: () => 'http://127.0.0.1:1',
-          terraform: null,
+          terraform: options.terraform ?? null,
+          sources: options.sources ?? NOWHERE,
           isolation: options.isolation ?? 'preferred',
           version: '0.1.0',
           passEnvironment: options.passEnvironment ?? [],
