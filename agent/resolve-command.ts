@@ -11,7 +11,7 @@ export interface Command {
 
 /** What a call really runs. Refused in a sentence before anything starts, with the exit code a shell would give. */
 export function commandOf(
-  start: Pick<ExecStart, 'argv' | 'cwd' | 'env' | 'tty'> & Partial<ExecStart>,
+  start: Pick<ExecStart, 'argv' | 'cwd' | 'env' | 'tty'>,
   manifest: Manifest,
   base: AgentEnvironment,
 ): Command | ExecRefused {
@@ -28,10 +28,10 @@ export function commandOf(
   return { argv: [program.includes('/') ? found : program, ...args], cwd, env }
 }
 
-/** The template's folder, when it is there already; the home folder otherwise. */
+/** The template's folder, when it is there already; the home folder otherwise; where a user has none, the root, as sshd does. */
 export function workingFolder(manifest: Manifest, base: AgentEnvironment): string {
   const dir = resolve(base.home, manifest.dir.replace(/^~(?=\/|$)/, base.home).replace(/^\$HOME(?=\/|$)/, base.home))
-  return isFolder(dir) ? dir : base.home
+  return [dir, base.home].find(isFolder) ?? '/'
 }
 
 const loginShell = (base: AgentEnvironment): string[] => [base.shell, ...(LOGIN_SHELLS.has(basename(base.shell)) ? ['-l'] : [])]

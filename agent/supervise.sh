@@ -32,6 +32,8 @@ while :; do
   await
   [ -z "$ending" ] || exit 0
   case $code in 0 | 77) exit "$code" ;; esac
+  # The shell's own words: what it was to run is not there, or is made for another machine or another C library.
+  case $code in 126 | 127) echo "bothy: $1 cannot be run on this $(uname -s) $(uname -m): it needs the same processor, glibc 2.28 or newer, and libstdc++" >&2 ;; esac
   [ $(($(date +%s) - started)) -lt "$steady" ] || delay=1
   echo "bothy: the agent ended with $code and is started again in $delay s" >&2
   sleep "$delay" &

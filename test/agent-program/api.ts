@@ -46,6 +46,9 @@ export async function openAgentsApi(options: AgentsApiOptions): Promise<AgentsAp
     simulate: absent,
     status: absent,
     down: absent,
+    files: async () => {
+      throw new Error('no files here')
+    },
     portsOf: async () => null,
     hostKeys: async () => ({}),
     enter: (target, request, socket, head) => (connections ? connections.enter(target, request, socket, head) : void socket.destroy()),
