@@ -57,7 +57,7 @@ export class BothyProvider extends TerraformProvider {
 export function template(make: (stack: TerraformStack) => void): void {
   const app = new App()
   const stack = new TerraformStack(app, 'template')
-  new BothyProvider(stack, 'bothy')
+  stack.node.addDependency(new BothyProvider(stack, 'bothy'))
   make(stack)
   app.synth()
 }

@@ -52,6 +52,7 @@ export function filesOf(): ReadonlyMap<string, string> {
   const index = [
     HEADER,
     "export { App, Construct, Fn, TerraformOutput, TerraformStack, Token } from '../cdktf.ts'",
+    "export type { IResolvable } from '../cdktf.ts'",
     "export { BothyProvider, template } from '../construct-base.ts'",
     "export { Duration, Size } from '../units.ts'",
     ...lines,

@@ -8,7 +8,7 @@ import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type To
 import { listen, type Heard } from './listen.ts'
 import { runTerraform } from './run-terraform.ts'
 import { agentNameProblem } from './state.ts'
-import { asTerraform } from './synthesise.ts'
+import { asTerraform, placesOf } from './synthesise.ts'
 import { readTemplate } from './template-blocks.ts'
 import { agentsIn, factsOf } from './template-facts.ts'
 
@@ -23,16 +23,17 @@ export async function runImport(tools: Tools, work: Work): Promise<Ending> {
   const { claim, journal, stop } = work
   const template = await asTerraform(tools, work, await templateOf(tools, claim.job))
   const read = readTemplate(template.files)
+  const placed = await placesOf(tools, claim.job.digest, template.files)
   const folder = await prepareFolder(tools, work, template, null)
   const learnt: Learnt = { parameters: new Map(), presets: new Map(), tags: {} }
   try {
     const start = await planned(tools, work, folder, 'start', learnt)
-    if (!start.ok) return stop.aborted ? canceled(work) : failed(work, start.reason, journal.redacted(start.text))
+    if (!start.ok) return stop.aborted ? canceled(work) : failed(work, start.reason, placed(journal.redacted(start.text)))
     checkAgents(start.heard)
     // The same folder once more, as a stop would find it: what is not planned then does not outlive one.
     const stopped = await planned(tools, work, folder, 'stop', { parameters: new Map(), presets: new Map(), tags: {} })
     if (!stopped.ok)
-      return stop.aborted ? canceled(work) : failed(work, stopped.reason, journal.redacted(`when it is stopped: ${stopped.text}`))
+      return stop.aborted ? canceled(work) : failed(work, stopped.reason, placed(journal.redacted(`when it is stopped: ${stopped.text}`)))
     checkAgents(stopped.heard)
     const prebuilds = Object.fromEntries(
       [...learnt.presets.values()].flatMap(({ name, prebuilds: count = 0 }) => (count > 0 ? [[name, count]] : [])),
