@@ -41,6 +41,7 @@ export const version = (over: Partial<VersionRow> = {}): VersionRow => ({
   error: null,
   source: 'inline',
   parameters: [parameter()],
+  facts: null,
   presets: [{ name: 'large', default: false, description: '', parameters: { cpu: '8' } }],
   ...over,
 })

@@ -122,6 +122,7 @@ export const IMPORTED: Partial<Outcome> = {
   version: {
     ok: true,
     error: null,
+    facts: null,
     presets: [],
     parameters: [
       {

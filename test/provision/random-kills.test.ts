@@ -27,10 +27,20 @@ interface Place {
   readonly digest: string
 }
 
+/** What hangs is told with everything that is known of its claim. */
+async function endedOrTold(world: World, job: Job): Promise<Job> {
+  try {
+    return await world.ended(job, 60_000)
+  } catch (error) {
+    const [row] = await db.query('select *, lease_until - clock_timestamp() as lease_left from jobs where id = $1', [job.id])
+    throw new Error(JSON.stringify(row), { cause: error })
+  }
+}
+
 /** Like the rules: what failed is done again, until it is done. */
 async function insisted(world: World, { subject, digest }: Place, more: Partial<NewBuild>): Promise<Job> {
   for (let tries = 1; ; tries += 1) {
-    const job = await world.ended(await world.build(subject, digest, more), 40_000)
+    const job = await endedOrTold(world, await world.build(subject, digest, more))
     if (job.phase === 'Succeeded') return job
     const known = ['Interrupted', 'OrphansPossible', 'ProvisionerLost', 'BuildFailed', 'BuildCanceled']
     expect(known, `${job.errorReason}: ${job.error}`).toContain(job.errorReason)
@@ -75,7 +85,7 @@ async function kill(world: World, random: Random, over: AbortSignal): Promise<Re
   const killed = { provisioner: 0, terraform: 0 }
   let child: ChildProcess = await another({ world, url, how: 'fast' })
   while (!over.aborted) {
-    await systemClock.sleep(50 + random.next() * 1500, over)
+    await systemClock.sleep(100 + random.next() * 2000, over)
     if (random.chance(0.5)) {
       for (const pid of await terraforms()) {
         process.kill(pid, 'SIGKILL')
@@ -111,6 +121,7 @@ test(`lives of workspaces while everything is killed at random (KILLS_SEED=${see
     await Promise.all(Array.from({ length: PLACES }, live))
   } finally {
     over.abort()
+    await killing
   }
   const killed = await killing
   console.log(`${cycles} lives, ${killed['provisioner']} provisioners and ${killed['terraform']} terraforms killed`)

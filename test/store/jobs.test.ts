@@ -260,6 +260,7 @@ describe('outcomes', () => {
       ok: true,
       parameters: [],
       presets: [{ name: 'big', default: true, description: '', parameters: { size: '4' } }],
+      facts: null,
       error: null,
     }
     expect(await finishJob(db, await claimed(db), { ...succeeded, version })).toBe(true)
@@ -272,12 +273,13 @@ describe('outcomes', () => {
       source: '',
       parameters: [],
       presets: version.presets,
+      facts: null,
     })
   })
 
   test('a failed import says why, and a later one that succeeds takes it back', async () => {
     await queueImport(db, newJob('process'))
-    const version = { ok: false, parameters: [], presets: [], error: 'main.tf:3: no such thing' }
+    const version = { ok: false, parameters: [], presets: [], facts: null, error: 'main.tf:3: no such thing' }
     await finishJob(db, await claimed(db), { ...succeeded, phase: 'Failed', reason: 'ImportFailed', error: 'no', version })
     expect(await versionOf(db, 'uid-process', 'sha256:one')).toMatchObject({
       importedAt: null,
