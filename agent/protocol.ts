@@ -10,6 +10,7 @@
 
 import type { PtySize } from './protocol/frames.ts'
 
+export * from './protocol/files.ts'
 export * from './protocol/frames.ts'
 export * from './protocol/terminal.ts'
 

@@ -216,6 +216,7 @@ async function serve(
     enter: connections.enter,
     hostKeys: connections.hostKeys,
     portsOf: connections.portsOf,
+    files: connections.files,
     connect: { path: CONNECT_PATH, upgrade: connections.upgrade },
   })
 }

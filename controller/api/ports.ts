@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Kind } from '../../crds/kinds.ts'
 import type { Cluster } from '../cluster/port.ts'
+import type { Files } from '../connect/files.ts'
 import type { Enter } from '../connect/sessions.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
@@ -45,6 +46,7 @@ export interface ApiPorts extends DoorPorts {
   /** Misconfigured where there is none for that platform; its message says how to get it. */
   readonly agentProgram: (platform: { readonly os: string; readonly arch: string }) => Promise<PackedProgram>
   readonly enter: Enter
+  readonly files: Files['serve']
   /** Of each agent of a workspace, by its name: its public host key. */
   readonly hostKeys: (workspaceUid: string) => Promise<Readonly<Record<string, string>>>
   /** What listens in the workspace of an agent; null: it cannot be asked now. */

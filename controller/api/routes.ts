@@ -4,6 +4,7 @@ import { Refused } from '../kernel/errors.ts'
 import { listAgents } from './agents.ts'
 import { answerJson } from './answer.ts'
 import { coreVersions, groups, resourcesOf } from './discovery.ts'
+import { FILES } from './files.ts'
 import { streamLog } from './log-stream.ts'
 import type { Handler, ResourceHandler, Target } from './ports.ts'
 import { createProgramRoute, isProgramPath } from './programs.ts'
@@ -43,6 +44,7 @@ const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
   './why': { GET: why },
   './log': { GET: streamLog },
   './agents': { GET: listAgents },
+  './files': FILES,
   './simulate': { GET: simulate },
   './timings': { GET: timings },
   './ssh': { GET: hostKeys },
@@ -79,6 +81,7 @@ const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
   './why': ({ kind }) => ['Workspace', 'Template', 'WorkspaceRequest'].includes(kind.kind),
   './log': ({ kind }) => kind.kind === 'Workspace',
   './agents': ({ kind }) => kind.kind === 'Workspace',
+  './files': ({ kind }) => kind.kind === 'Workspace',
   './simulate': ({ kind }) => kind.kind === 'Workspace',
   './timings': ({ kind }) => kind.kind === 'Workspace',
   './ssh': ({ kind }) => kind.kind === 'Workspace',

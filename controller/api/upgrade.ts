@@ -57,7 +57,7 @@ async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex,
 }
 
 /** Nobody answers there, so nobody is waited for. */
-function refuseStopped({ metadata, status }: Resource): void {
+export function refuseStopped({ metadata, status }: Resource): void {
   const power = isJsonObject(status) ? own(status, 'power') : null
   if (!isJsonObject(power) || own(power, 'effective') !== 'Stopped') return
   const how = own(power, 'reason') === 'NotBuilt' ? 'was not built yet' : 'is stopped'

@@ -1,36 +1,32 @@
-import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { PortSeen } from '../../agent/protocol.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { messageOf, Refused } from '../kernel/errors.ts'
+import { messageOf, type Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import { replicaGone } from '../store/agent-links.ts'
 import { agentDisconnected, agentSeen, agentsOf } from '../store/agents.ts'
 import type { Db } from '../store/pool.ts'
-import type { AgentRow, Subject } from '../store/records.ts'
-import { listeningPorts } from './agent-ports.ts'
+import type { Subject } from '../store/records.ts'
 import { arrive, type Arrival } from './arrive.ts'
 import type { HostKey } from './host-key.ts'
 import { answerPlainly } from './http-answer.ts'
+import { createFiles, type Files } from './files.ts'
 import { createLink, type Link } from './link.ts'
+import { createReach, type Reach } from './reach.ts'
 import { createSessions, type Enter } from './sessions.ts'
 import { talk, type Talk } from './talk.ts'
 
 /** Every agent that is connected to this replica, and how to reach one. */
-export interface Connections {
+export interface Connections extends Reach {
   /** An agent dials in: `CONNECT_PATH` with an upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** A person enters a workspace: a connection that is bridged to one of the agent's services. */
   readonly enter: Enter
-  openStream(agentId: string, path: string, headers?: OutgoingHttpHeaders): Promise<ClientHttp2Stream>
+  /** One operation on files of a workspace, over plain HTTP. */
+  readonly files: Files['serve']
   /** Of each agent of a workspace, by its name: the line that known_hosts has of it. */
   hostKeys(workspaceUid: string): Promise<Readonly<Record<string, string>>>
-  /** The agent of a workspace that somebody means; waits a moment for one that is just coming back. */
-  agentOf(workspaceUid: string, name: string | null): Promise<AgentRow>
-  /** What listens in the workspace of an agent; null: it cannot be asked now. */
-  portsOf(agentId: string): Promise<readonly PortSeen[] | null>
   /** Its token was revoked: the connection ends now. */
   cut(agentId: string): void
   /** Who may enter what has changed: sessions of people that may go on no longer end now. */
@@ -63,8 +59,6 @@ interface Held {
 
 const SEEN_EVERY_MS = 15_000
 const POLITE_MS = 300
-const COMING_BACK_MS = 5000
-const COMING_BACK_LOOK_MS = 50
 /** Upgrades that are being looked up at a time; the rest are told to come again. */
 const ARRIVING_MAX = 256
 
@@ -97,36 +91,33 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
       .catch((error: unknown) => log.warn('the state of an agent could not be kept', { error: messageOf(error) }))
   }
 
-  const openStream: Connections['openStream'] = async (agentId, path, headers) => {
-    const found = held.get(agentId)
-    if (!found) throw new Refused('ServiceUnavailable', 'The agent of the workspace is not connected.', { retryAfterSeconds: 1 })
-    return found.link.open(path, headers)
-  }
-
-  const agentOf: Connections['agentOf'] = async (workspaceUid, name) => {
-    const agent = chosen(await agentsOf(db, workspaceUid), name)
-    const limitAt = clock.elapsedMs() + COMING_BACK_MS
-    while (!held.get(agent.id)?.talk.runId && clock.elapsedMs() < limitAt && !closing.signal.aborted) {
-      await clock.sleep(COMING_BACK_LOOK_MS, closing.signal)
-    }
-    return agent
-  }
-  const sessions = createSessions({ db, clock, log, metrics, agentOf, openStream, barred: ports.barred })
+  const { openStream, agentOf, portsOf } = createReach({
+    db,
+    clock,
+    replica,
+    linkOf: (agentId) => held.get(agentId)?.link,
+    isThere: (agentId) => Boolean(held.get(agentId)?.talk.runId),
+    closing: closing.signal,
+  })
+  const entering = { db, clock, log, metrics, agentOf, openStream, barred: ports.barred }
+  const sessions = createSessions(entering)
+  const files = createFiles(entering)
 
   return {
     upgrade,
     enter: sessions.enter,
     openStream,
     agentOf,
-    portsOf: async (agentId) => {
-      const link = held.get(agentId)?.link
-      return link ? listeningPorts(link, clock) : null
-    },
+    portsOf,
     hostKeys: async (workspaceUid) => {
       const agents = (await agentsOf(db, workspaceUid)).filter(({ confirmed }) => confirmed)
       return Object.fromEntries(agents.map(({ name }) => [name, ports.hostKey(workspaceUid, name).publicKey]))
     },
-    review: sessions.review,
+    files: files.serve,
+    review() {
+      sessions.review()
+      files.review()
+    },
     cut: (agentId) => held.get(agentId)?.link.cut('the agent is no longer let in'),
     get connected() {
       return held.size
@@ -134,6 +125,7 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
     async close() {
       closing.abort()
       sessions.close()
+      files.close()
       const links = [...held.values()]
       // Reports are followed for ever; whatever else is open may end.
       const busy = links.filter(({ link }) => link.streams > 1)
@@ -166,17 +158,6 @@ async function holdLink(ports: ConnectPorts, held: Map<string, Held>, arrival: A
   const mine: Held = { link, talk: conversation, replaced: false, over: ended.catch(() => {}) }
   held.set(agent.id, mine)
   await ended
-}
-
-function chosen(agents: readonly AgentRow[], name: string | null): AgentRow {
-  const confirmed = agents.filter((agent) => agent.confirmed)
-  const there = confirmed.length > 0 ? confirmed : agents
-  const names = there.map((agent) => agent.name).join(', ')
-  if (there.length === 0) throw new Refused('Conflict', 'The workspace has no agent now: it is not running.')
-  const found = name === null ? there[0] : there.find((agent) => agent.name === name)
-  if (!found) throw new Refused('NotFound', `The workspace has no agent ${name}; it has ${names}.`)
-  if (name === null && there.length > 1) throw new Refused('BadRequest', `The workspace has several agents, ${names}: name one.`)
-  return found
 }
 
 /** Being connected is written down in one statement for all, well within the time after which silence counts. */

@@ -17,9 +17,14 @@ import { Transient } from '../kernel/errors.ts'
 import { messageDuplex } from '../kernel/message-duplex.ts'
 import { keepAlive } from '../kernel/session-pings.ts'
 
+export interface StreamOptions {
+  /** `wantTrailers` asks for what is to follow the last byte. */
+  readonly waitForTrailers?: boolean
+}
+
 /** The h2 session over one agent's connection. We are its client. */
 export interface Link {
-  open(path: string, headers?: OutgoingHttpHeaders): ClientHttp2Stream
+  open(path: string, headers?: OutgoingHttpHeaders, options?: StreamOptions): ClientHttp2Stream
   /** Ends it at once; every stream on it fails. */
   cut(why: string): void
   /** No new streams; those that are open may end. */
@@ -76,10 +81,10 @@ export function createLink(connection: Duplex, clock: Clock): Link {
     get streams() {
       return streams
     },
-    open(path, headers = {}) {
+    open(path, headers = {}, options = {}) {
       if (session.closed || session.destroyed) throw new Transient('the agent is no longer connected')
       if (streams >= STREAMS_MAX) throw new Transient(`the agent serves ${STREAMS_MAX} calls already`)
-      const stream = session.request({ ':method': 'POST', ':path': path, ...headers }, { endStream: false })
+      const stream = session.request({ ':method': 'POST', ':path': path, ...headers }, { endStream: false, ...options })
       streams += 1
       stream.on('error', () => {})
       stream.on('close', () => {

@@ -17,6 +17,7 @@ import { answeredWell } from './agent-answer.ts'
 import { bridgeApart, bridgeTogether, CLOSE, cutOff, webSocketApart, type Bridged } from './bridge.ts'
 import { BRIDGED, type BridgedName, type BridgedService } from './bridged-services.ts'
 import { answerStatus } from './http-answer.ts'
+import type { StreamOptions } from './link.ts'
 
 export interface EnterTarget {
   /** The workspace. */
@@ -37,7 +38,7 @@ export interface SessionPorts {
   readonly log: Log
   readonly metrics: Metrics
   readonly agentOf: (workspaceUid: string, name: string | null) => Promise<AgentRow>
-  readonly openStream: (agentId: string, path: string, headers?: OutgoingHttpHeaders) => Promise<ClientHttp2Stream>
+  readonly openStream: (agentId: string, path: string, headers?: OutgoingHttpHeaders, options?: StreamOptions) => Promise<ClientHttp2Stream>
   /** Why nobody may enter this workspace now; null: people may. */
   readonly barred: (workspace: Subject) => Refused | null
 }

@@ -58,6 +58,9 @@ const portsOf = (): ApiPorts => ({
   status: async () => ({ workspaces: 1 }),
   down: async (user) => ({ asked: user }),
   agentProgram: async () => Promise.reject(new Misconfigured('there is no agent for this test')),
+  files: async () => {
+    throw new Error('no files here')
+  },
   portsOf: async () => [{ port: 8080, process: 'web' }],
   hostKeys: async () => ({ main: 'ssh-ed25519 AAAA' }),
   enter: (target, _request, socket) => {

@@ -42,6 +42,9 @@ export async function withControlPlane(): Promise<ControlPlane> {
     status: refuse,
     down: refuse,
     agentProgram: refuse,
+    files: async () => {
+      throw new Error('no files here')
+    },
     portsOf: async () => null,
     hostKeys: async () => ({ main: 'ssh-ed25519 AAAA' }),
     enter: (_target, _request, socket) => socket.destroy(),

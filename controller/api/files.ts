@@ -1,0 +1,22 @@
+import { filesQuery, type FilesQuery } from '../connect/files-query.ts'
+import type { Call, ResourceHandler, Target } from './ports.ts'
+import { existing } from './resources.ts'
+import { refuseStopped } from './upgrade.ts'
+
+/**
+ * `…/workspaces/NAME/files?op=…&path=…[&root=/][&agent=…]`: GET stat, list, read, watch, pack; PUT write, unpack;
+ * POST mkdir, remove, move. Paths are of the home folder unless a root is named.
+ */
+const serveFiles =
+  (method: FilesQuery['method']): ResourceHandler =>
+  async (call: Call, target: Target) => {
+    const asked = filesQuery(method, call.query)
+    const workspace = await existing(call, target)
+    refuseStopped(workspace)
+    const { uid, name } = workspace.metadata
+    const subject = { uid, namespace: target.namespace ?? '', name }
+    const what = { subject, agentName: call.query.get('agent'), actor: call.ports.user, asked }
+    await call.ports.files(what, call.request, call.response)
+  }
+
+export const FILES = { GET: serveFiles('GET'), PUT: serveFiles('PUT'), POST: serveFiles('POST') }
