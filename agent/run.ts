@@ -44,7 +44,13 @@ const aborted = (signal: AbortSignal): Promise<number> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(0), { once: true }))
 
 /** Resolves only when the control plane refuses this agent for good. */
-async function keepLinked(agent: Agent, environment: AgentEnvironment, clock: Clock, over: AbortSignal): Promise<number> {
+export async function keepLinked(
+  agent: Pick<Agent, 'serve'>,
+  environment: AgentEnvironment,
+  clock: Clock,
+  over: AbortSignal,
+  tell: (line: string) => void = say,
+): Promise<number> {
   let failures = 0
   let told = ''
   while (!over.aborted) {
@@ -63,10 +69,10 @@ async function keepLinked(agent: Agent, environment: AgentEnvironment, clock: Cl
       failures += 1
       const message = messageOf(error)
       if (error instanceof LinkRefused) {
-        say(`the control plane at ${url} refused this agent: ${message}`)
+        tell(`the control plane at ${url} refused this agent: ${message}`)
         return EXIT_REFUSED
       }
-      if (message !== told) say(`cannot reach the control plane${url ? ` at ${url}` : ''}: ${message}`)
+      if (message !== told) tell(`cannot reach the control plane${url ? ` at ${url}` : ''}: ${message}`)
       told = message
     }
     const mostMs = isLoopback(url) ? LOCAL_BACKOFF_MS : REMOTE_BACKOFF_MS

@@ -7,6 +7,7 @@ import type { Asked, Bench } from './harness/bench.ts'
 import { judge, type Judged } from './harness/line.ts'
 import { leaveAll } from './harness/place.ts'
 import { tableOf } from './harness/table.ts'
+import { links } from './links.ts'
 import { settled } from './settled.ts'
 import { shutdown } from './shutdown.ts'
 import { up } from './up.ts'
@@ -14,7 +15,7 @@ import { version } from './version.ts'
 
 /** Every number we claim, beside its floor or its rival in the same run. It measures and says; it never judges a build. */
 
-const BENCHES: readonly Bench[] = [create, up, builds, settled, shutdown, exec, version]
+const BENCHES: readonly Bench[] = [create, up, builds, settled, shutdown, exec, links, version]
 
 const USAGE = `usage: npm run bench [-- NAME … --quick --many -o json]
 
