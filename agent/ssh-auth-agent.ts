@@ -1,5 +1,5 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type Server, type Socket } from 'node:net'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { joinSocket, type Transport } from './ssh-flow.ts'
@@ -7,59 +7,43 @@ import { endOutput, openAgentChannel, type Connection } from './ssh-library.ts'
 
 /** The person's keys, as a socket in the workspace that leads back to them. One for a connection, gone with it. */
 export interface AuthAgent {
-  /** Where the socket is. */
-  open(): Promise<string>
+  /** Where the socket is. At once: what is asked next, a command as a rule, is not held back until this is answered. */
+  open(): string
   close(): void
 }
 
 const CONNECTIONS_MAX = 32
 
 export function createAuthAgent(connection: Connection, transport: Transport): AuthAgent {
-  let opening: Promise<string> | null = null
-  let server: Server | null = null
   let folder: string | null = null
-  let closed = false
+  let path = ''
   const lead = (socket: Socket) => {
     socket.on('error', () => {})
+    if (!transport.alive) return void socket.destroy()
     openAgentChannel(connection, (channel) => {
       if (!channel) return void socket.destroy()
       if (socket.destroyed) return void channel.destroy()
-      joinSocket(
-        transport,
-        channel,
-        socket,
-        () => endOutput(channel),
-        () => {},
-      )
+      const quietly = () => {}
+      joinSocket(transport, channel, socket, () => endOutput(channel), quietly)
       socket.resume()
     })
   }
-  const begin = async () => {
-    folder = await mkdtemp(join(tmpdir(), 'bothy-ssh-'))
-    const path = join(folder, 'agent.sock')
-    server = await listening(path, lead)
-    await chmod(path, 0o600)
-    if (closed) cleanUp()
-    return path
-  }
-  const cleanUp = () => {
-    server?.close()
-    if (folder) void rm(folder, { recursive: true, force: true }).catch(() => {})
-  }
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, lead)
+  server.maxConnections = CONNECTIONS_MAX
+  server.on('error', () => {})
+  server.on('listening', () => chmodSync(path, 0o600))
   return {
-    open: () => (opening ??= begin()),
+    open() {
+      if (folder !== null) return path
+      folder = mkdtempSync(join(tmpdir(), 'bothy-ssh-'))
+      path = join(folder, 'agent.sock')
+      server.listen(path)
+      return path
+    },
     close() {
-      closed = true
-      cleanUp()
+      if (folder === null) return
+      server.close()
+      rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-function listening(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, onConnection)
-  server.maxConnections = CONNECTIONS_MAX
-  return new Promise((resolve, reject) => {
-    server.on('error', reject)
-    server.listen(path, () => resolve(server))
-  })
 }

@@ -64,11 +64,12 @@ export function serveSession(session: SessionEvents, ports: SessionPorts): void 
     accept?.()
   })
   session.on('auth-agent', (accept, reject) => {
-    const found = (path: string) => {
-      env['SSH_AUTH_SOCK'] = path
-      if (ports.transport.alive) accept?.()
+    try {
+      env['SSH_AUTH_SOCK'] = ports.authAgent.open()
+      accept?.()
+    } catch {
+      reject?.()
     }
-    ports.authAgent.open().then(found, () => void (ports.transport.alive && reject?.()))
   })
   const run = async (channel: ServerChannel, command: string | null) => {
     channel.on('error', () => {})

@@ -24,10 +24,12 @@ const TASKS = {
   generate: [
     ['node', 'crds/generate.ts'],
     ['node', 'provider/generate-constructs.ts'],
+    ['node', 'provider/generate-docs.ts'],
   ],
   verify: [
     ['node', 'crds/generate.ts', '--check'],
     ['node', 'provider/generate-constructs.ts', '--check'],
+    ['node', 'provider/generate-docs.ts', '--check'],
   ],
   soak: [['vitest', 'run', '--mode', 'soak']],
 }
@@ -70,10 +72,11 @@ function buildFasterCrypto() {
   const headers = join(dirname(pinnedNode()), '..')
   if (!existsSync(addon) || !existsSync(join(headers, 'include', 'node', 'node.h'))) return
   // npm has the builder with it, and puts it on PATH for what it executes; it downloads nothing.
-  const build = spawnSync('npm', ['exec', '--offline', '-c', `node-gyp rebuild --nodedir="${headers}"`], {
+  // In the environment, where it goes before what a person's own npm is set up with; as an argument it would not.
+  const build = spawnSync('npm', ['exec', '--offline', '-c', 'node-gyp rebuild'], {
     cwd: addon,
     encoding: 'utf8',
-    env: environment(),
+    env: { ...environment(), npm_config_nodedir: headers },
   })
   if (build.status !== 0)
     stderr.write('bothy: no C++ compiler, so ssh ciphers run in JavaScript: everything works, large transfers are slower\n')
