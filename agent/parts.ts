@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Clock } from '../controller/kernel/clock.ts'
+import { createAppHealth } from './app-health.ts'
 import { createCalls } from './calls.ts'
 import type { AgentEnvironment } from './environment.ts'
 import { serveEvents } from './events-service.ts'
@@ -54,6 +55,7 @@ export function createParts({ environment, clock, say, linked }: PartsPorts): Pa
   const calls = createCalls({ ...common, linked, onStarted: stats.watch })
   const terminals = createTerminals({ ...common, linked, onStarted: stats.watch })
   const scripts = createScriptRuns({ ...common, lifecycle, reports })
+  const appHealth = createAppHealth(reports, clock)
   const ssh = createSshService({ ...common, lifecycle, stats, say })
 
   const signal = async (stream: ServerHttp2Stream) => {
@@ -85,6 +87,7 @@ export function createParts({ environment, clock, say, linked }: PartsPorts): Pa
     },
     told(next, complete) {
       manifest = next
+      appHealth.watch(next.apps)
       if (complete) scripts.start()
     },
     linkedAgain() {

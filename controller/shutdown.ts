@@ -24,6 +24,7 @@ export const SHUTDOWN_ORDER = [
   ['source', 500],
   ['work', 1000],
   ['http', 500],
+  ['apps', 200],
   ['agents', 500],
   ['provisioner', 35 * 60_000],
   ['watches', 100],

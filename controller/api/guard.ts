@@ -1,7 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Refused } from '../kernel/errors.ts'
-import type { Listen } from './ports.ts'
+import { PASS_BEGINS, type Passes } from '../store/passes.ts'
+import type { Caller, DoorPorts, Listen } from './ports.ts'
+import { notReady } from './system.ts'
 
 /**
  * Who may talk to this server at all. A page on the internet can make a browser ask a server on loopback, even under a name
@@ -45,10 +47,16 @@ const isSameOrigin = (origin: string, host: string): boolean => URL.canParse(ori
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Compared in constant time, whatever was sent. */
-export function refuseWithoutToken(request: IncomingMessage, token: string): void {
+/** Who asks. Compared in constant time, whatever was sent. `passes` null: those cannot be read yet. */
+export function callerOf(request: IncomingMessage, { token, user }: Pick<DoorPorts, 'token' | 'user'>, passes: Passes | null): Caller {
   const sent = /^Bearer (?<token>\S{1,4096})$/i.exec(request.headers.authorization ?? '')?.groups?.['token']
-  if (sent !== undefined && timingSafeEqual(digest(sent), digest(token))) return
+  if (sent !== undefined && timingSafeEqual(digest(sent), digest(token))) return { user, session: null }
+  if (sent?.startsWith(PASS_BEGINS)) {
+    if (!passes) throw notReady()
+    const session = passes.read('Page', sent)
+    if (session) return { user: session.user, session }
+    throw new Refused('Unauthorized', 'the session is over: sign in again')
+  }
   throw new Refused(
     'Unauthorized',
     sent === undefined ? 'no token was given: send Authorization: Bearer …' : 'the token is not the one of this control plane',

@@ -7,12 +7,35 @@ import type { Enter } from '../connect/sessions.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
+import type { Pass, Passes } from '../store/passes.ts'
 import type { Db } from '../store/pool.ts'
+import type { Subject } from '../store/records.ts'
 
 export interface Check {
   readonly name: string
   /** null when ready, otherwise what is not. */
   look(): Promise<string | null>
+}
+
+/** What a browser is let in with, and where it is led to. */
+export interface BrowserPorts {
+  readonly passes: Passes
+  readonly openApp: (wish: {
+    readonly subject: Subject
+    readonly agent: string | null
+    readonly what: { readonly app: string } | { readonly port: number }
+    readonly rest: string
+    readonly user: string
+    readonly by: string
+  }) => Promise<unknown>
+  /** Of the page. */
+  readonly pageUrl: string
+}
+
+/** Who asks: whoever has the token, or the page of somebody who signed in, which may less. */
+export interface Caller {
+  readonly user: string
+  readonly session: Pass | null
 }
 
 /** What the API needs to answer at all: it does before there is a database, so that nobody takes a long migration for a crash. */
@@ -47,6 +70,8 @@ export interface ApiPorts extends DoorPorts {
   readonly agentProgram: (platform: { readonly os: string; readonly arch: string }) => Promise<PackedProgram>
   readonly enter: Enter
   readonly files: Files['serve']
+  /** Absent: this control plane serves no page. */
+  readonly browser?: BrowserPorts
   /** Of each agent of a workspace, by its name: its public host key. */
   readonly hostKeys: (workspaceUid: string) => Promise<Readonly<Record<string, string>>>
   /** What listens in the workspace of an agent; null: it cannot be asked now. */
@@ -77,6 +102,7 @@ export interface Target {
 /** A call that came before everything was open. */
 export interface EarlyCall {
   readonly ports: DoorPorts
+  readonly caller: Caller
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly method: string

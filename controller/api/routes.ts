@@ -10,15 +10,17 @@ import type { Handler, ResourceHandler, Target } from './ports.ts'
 import { createProgramRoute, isProgramPath } from './programs.ts'
 import { targetOf } from './resource-path.ts'
 import { create, get, listOrWatch, notFound, patch, patchStatus, put, remove } from './resources.ts'
+import { isOfThePage } from './page.ts'
+import { beginSession, endSession, makeTicket, openApp, SESSION_PATH } from './session.ts'
 import { down, healthz, metrics, readyz, status, version } from './system.ts'
 import { timings } from './timings.ts'
 
 /** Everything that can be asked, as a table. */
 
 /** For those who watch over the process and have no token; they say nothing about what is declared. */
-const OPEN: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
+const OPEN: ReadonlySet<string> = new Set(['/healthz', '/readyz', SESSION_PATH])
 
-export const needsToken = (path: string): boolean => !OPEN.has(path) && !isProgramPath(path)
+export const needsToken = (path: string): boolean => !OPEN.has(path) && !isOfThePage(path) && !isProgramPath(path)
 
 type Routes<H> = Readonly<Record<string, Readonly<Record<string, H>>>>
 
@@ -32,6 +34,8 @@ const PLAIN: Routes<Handler> = {
   '/apis': { GET: groups },
   [`/apis/${API_VERSION}`]: { GET: resourcesOf(API_VERSION) },
   '/apis/events.k8s.io/v1': { GET: resourcesOf('events.k8s.io/v1') },
+  [SESSION_PATH]: { POST: beginSession, DELETE: endSession },
+  '/bothy/v1/tickets': { POST: makeTicket },
   '/bothy/v1/status': { GET: status },
   '/bothy/v1/down': { POST: down },
 }
@@ -42,6 +46,7 @@ const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
   '.': { GET: get, PUT: put, PATCH: patch, DELETE: remove },
   './status': { GET: get, PATCH: patchStatus },
   './why': { GET: why },
+  './open': { POST: openApp },
   './log': { GET: streamLog },
   './agents': { GET: listAgents },
   './files': FILES,
@@ -80,6 +85,7 @@ const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
   './status': ({ kind }) => kind.hasStatus,
   './why': ({ kind }) => ['Workspace', 'Template', 'WorkspaceRequest'].includes(kind.kind),
   './log': ({ kind }) => kind.kind === 'Workspace',
+  './open': ({ kind }) => kind.kind === 'Workspace',
   './agents': ({ kind }) => kind.kind === 'Workspace',
   './files': ({ kind }) => kind.kind === 'Workspace',
   './simulate': ({ kind }) => kind.kind === 'Workspace',

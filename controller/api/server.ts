@@ -7,9 +7,12 @@ import { isRefused, messageOf, Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { answerRefused, refusedBy } from './answer.ts'
-import { refuseOpenAddress, refuseStrangers, refuseWithoutToken } from './guard.ts'
+import { refuseOpenAddress, callerOf, refuseStrangers } from './guard.ts'
+import type { Passes } from '../store/passes.ts'
 import type { ApiPorts, DoorPorts, EarlyCall, Listen } from './ports.ts'
+import { answerPage, isOfThePage } from './page.ts'
 import { createRouter, needsToken, routeOf } from './routes.ts'
+import { refuseBeyondPage } from './session.ts'
 import { answerEarly } from './system.ts'
 import { createUpgrades } from './upgrade.ts'
 
@@ -50,9 +53,10 @@ export async function openApi(door: DoorPorts, listen: Listen): Promise<Api> {
   const route = createRouter(watches)
   let ports: ApiPorts | null = null
   const answer = (call: EarlyCall) => (ports ? route({ ...call, ports }) : answerEarly(call))
+  const passes = () => ports?.browser?.passes ?? null
   server.on('request', (request, response) => {
     answering.add(response)
-    void serve(door, hosts, answer, closing.signal, request, response)
+    void serve({ door, hosts, answer, passes, closing: closing.signal }, request, response)
   })
   const upgrades = createUpgrades(door, () => ports, hosts)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrades.handle(request, socket, head))
@@ -136,14 +140,16 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(`HTTP/1.1 ${status ?? '400 Bad Request'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
 }
 
-async function serve(
-  ports: DoorPorts,
-  hosts: readonly string[],
-  answer: (call: EarlyCall) => Promise<void>,
-  closing: AbortSignal,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+interface Serving {
+  readonly door: DoorPorts
+  readonly hosts: readonly string[]
+  readonly answer: (call: EarlyCall) => Promise<void>
+  readonly passes: () => Passes | null
+  readonly closing: AbortSignal
+}
+
+async function serve(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { door: ports, hosts, answer, closing } = serving
   const { clock } = ports
   const startedAt = clock.elapsedMs()
   const asked = request.headers['x-request-id']
@@ -156,8 +162,12 @@ async function serve(
   const { path, query } = addressOf(request)
   try {
     refuseStrangers(request, hosts)
-    if (needsToken(path)) refuseWithoutToken(request, ports.token)
-    await answer({ ports, request, response, method: request.method ?? '', path, query, log, signal: gone })
+    const method = request.method ?? ''
+    const needed = needsToken(path)
+    const caller = needed ? callerOf(request, ports, serving.passes()) : { user: '', session: null }
+    if (caller.session) refuseBeyondPage(method, path)
+    if (isOfThePage(path)) await answerPage(request, response, path)
+    else await answer({ ports, caller, request, response, method, path, query, log, signal: gone })
   } catch (error) {
     answerError(request, response, log, requestId, error)
   }

@@ -74,6 +74,8 @@ export function askedOf(
     maxHeaderSize: HEADER_BYTES_MAX,
   }
   const asked = ask(options)
+  // It may be given up before anybody listens: unheard, that would end this process.
+  asked.on('error', () => {})
   asked.setTimeout(limits.answerMs, () => asked.destroy(new TooSlow('the app was silent for too long')))
   // What it does once it has begun to answer is between the two: streams of events are silent for long.
   asked.on('response', () => asked.setTimeout(0))

@@ -75,9 +75,23 @@ async function dialled({ connections, clock }: Pick<AppsPorts, 'connections' | '
 
 const nothing = () => {}
 
-/** Node's client asks a connection for what only sockets know. */
+/** More than the handful that a connection of its own would have: link, client and pipes all listen. */
+const LISTENERS_MAX = 32
+
+/**
+ * Node's client asks a connection for what only sockets know. It also writes text and bytes in one go, of which an h2 stream
+ * (seen in Node 24.21) sends the memory where the text had been: it is given bytes only.
+ */
 function asSocket(stream: ClientHttp2Stream): Duplex {
   // Whoever says that no more comes has closed the connection: over HTTP there is nothing to send to it any more.
   stream.once('end', () => setImmediate(() => stream.destroy()))
-  return Object.assign(stream, { setKeepAlive: nothing, setNoDelay: nothing, ref: nothing, unref: nothing })
+  stream.setMaxListeners(LISTENERS_MAX)
+  const write = stream.write.bind(stream)
+  const writeBytes = (chunk: Uint8Array | string, encoding?: BufferEncoding | Done, done?: Done): boolean => {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, typeof encoding === 'string' ? encoding : 'utf8') : chunk
+    return write(bytes, typeof encoding === 'function' ? encoding : done)
+  }
+  return Object.assign(stream, { write: writeBytes, setKeepAlive: nothing, setNoDelay: nothing, ref: nothing, unref: nothing })
 }
+
+type Done = (error?: Error | null) => void
