@@ -98,6 +98,7 @@ export function createParts({ environment, clock, say, linked }: PartsPorts): Pa
     },
     stop: scripts.stop,
     async endAll(graceMs) {
+      appHealth.end()
       await Promise.all([scripts, calls, terminals, ssh].map((part) => part.endAll(graceMs)))
     },
   }
