@@ -36,7 +36,7 @@ export const LABEL = {
 
 const PROGRAM = '/opt/bothy'
 const DOOR = '/run/bothy'
-const TOKEN = '/run/bothy-agent/token'
+export const TOKEN = '/run/bothy-agent/token'
 export const SOCKET_URL = `unix://${DOOR}/agent.sock`
 
 const PIDS_MAX = 8192
@@ -78,7 +78,7 @@ export function inputsOf(wanted: ContainerWanted, { url }: Pick<Inside, 'url'>):
 const sorted = (map: Readonly<Record<string, string>>) => Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 /** The command beside the agent has nothing of the agent's, and gets a TERM when the agent has ended. */
-const BESIDE = `hidden='-u BOTHY_AGENT_ID -u BOTHY_AGENT_TOKEN_FILE -u BOTHY_URL -u BOTHY_MACHINE'
+export const BESIDE = `hidden='-u BOTHY_AGENT_ID -u BOTHY_AGENT_TOKEN_FILE -u BOTHY_URL -u BOTHY_MACHINE'
 env $hidden "$@" &
 beside=$!
 ${PROGRAM}/bothy-agent &

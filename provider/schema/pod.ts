@@ -1,7 +1,7 @@
 import { isObject, type Value } from '../wire/values.ts'
 import { computed, filled, optional, required, type Block, type Entry, type Nested } from './model.ts'
 import { MACHINE_NAME, MACHINE_NAME_DEFAULT } from './process.ts'
-import { atMost, between, matching, namesOfVariables, notEmpty, oneOf, repeated, whole } from './rules.ts'
+import { atMost, between, given, matching, namesOfVariables, notEmpty, oneOf, problem, repeated, whole } from './rules.ts'
 
 const QUANTITY = matching('^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$', 'a quantity like 500m or 2Gi')
 const LABEL_NAME = matching('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$', 'a name of Kubernetes: lower-case letters, digits and hyphens')
@@ -101,7 +101,12 @@ const POD: Block = {
     node: computed('string', 'The node it runs on.'),
   },
   blocks: { storage: STORAGE, toleration: TOLERATION, security_context: SECURITY },
-  check: (config, path) => repeated(config, path, 'storage', 'mount'),
+  check: (config, path) => [
+    ...repeated(config, path, 'storage', 'mount'),
+    ...(given(config, 'args') && !given(config, 'command')
+      ? [problem([...path, 'args'], 'Arguments without a command', 'The entrypoint of an image does not run: say in "command" what does.')]
+      : []),
+  ],
 }
 
 export const POD_ENTRY: Entry = { name: 'pod', kind: 'resource', prefixes: 'own', block: POD }

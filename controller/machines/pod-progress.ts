@@ -1,0 +1,68 @@
+import { MAIN, type KubeObject } from './pod-manifest.ts'
+
+/** How far a pod is, from its status and what the cluster says about it. Pure. */
+
+export interface PodEvent {
+  readonly uid: string
+  readonly type: string
+  readonly reason: string
+  readonly message: string
+}
+
+export type PodProgress =
+  | { readonly is: 'running' }
+  | { readonly is: 'waiting'; readonly why: string }
+  /** Waiting longer does not help: somebody has to change something. */
+  | { readonly is: 'stuck'; readonly reason: string; readonly message: string }
+
+interface ContainerStatus {
+  readonly name: string
+  readonly state?: {
+    readonly running?: object
+    readonly waiting?: { readonly reason?: string; readonly message?: string }
+    readonly terminated?: { readonly reason?: string; readonly message?: string; readonly exitCode?: number }
+  }
+}
+
+const HOPELESS: ReadonlySet<string> = new Set([
+  'ImagePullBackOff',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+  'CrashLoopBackOff',
+])
+
+export function progressOf(pod: KubeObject, events: readonly PodEvent[]): PodProgress {
+  const status = pod.status ?? {}
+  const containers = [...statusesIn(status['initContainerStatuses']), ...statusesIn(status['containerStatuses'])]
+  for (const { name, state } of containers) {
+    const reason = state?.waiting?.reason ?? ''
+    if (HOPELESS.has(reason)) return { is: 'stuck', reason, message: `container ${name}: ${state?.waiting?.message ?? reason}` }
+  }
+  if (status['phase'] === 'Failed' || status['phase'] === 'Succeeded')
+    return {
+      is: 'stuck',
+      reason: textOf(status['reason']) || 'PodEnded',
+      message: textOf(status['message']) || `the pod has ended: ${status['phase']}`,
+    }
+  const main = containers.find(({ name }) => name === MAIN)
+  if (status['phase'] === 'Running' && main?.state?.running) return { is: 'running' }
+  const unplaced = unscheduled(status, events)
+  if (unplaced) return unplaced
+  return { is: 'waiting', why: main?.state?.waiting?.reason ?? (textOf(status['phase']) || 'Pending') }
+}
+
+/** A cluster that grows says so, and is waited for. */
+function unscheduled(status: Readonly<Record<string, unknown>>, events: readonly PodEvent[]): PodProgress | null {
+  const conditions = Array.isArray(status['conditions']) ? (status['conditions'] as readonly Readonly<Record<string, unknown>>[]) : []
+  const scheduled = conditions.find(({ type }) => type === 'PodScheduled')
+  if (scheduled?.['status'] === 'True') return null
+  if (events.some(({ reason }) => reason === 'TriggeredScaleUp')) return null
+  const failed = events.findLast(({ reason }) => reason === 'FailedScheduling')
+  return failed ? { is: 'stuck', reason: 'FailedScheduling', message: failed.message } : null
+}
+
+const statusesIn = (value: unknown): readonly ContainerStatus[] => (Array.isArray(value) ? (value as readonly ContainerStatus[]) : [])
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
