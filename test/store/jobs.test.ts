@@ -33,7 +33,7 @@ import { claimed, newBuild, newJob, queued } from './samples.ts'
 const { db } = await withDatabase()
 
 beforeEach(async () => {
-  await db.query('truncate jobs, plans, job_logs, states, versions, provisioners, agents')
+  await db.query('truncate jobs, states, versions, provisioners, agents cascade')
 })
 
 const succeeded: Outcome = { phase: 'Succeeded', reason: null, error: null, state: null, agents: null, result: {} }
