@@ -44,6 +44,7 @@ export const REASONS = [
   'Interrupted',
   'InvalidObject',
   'InvalidYaml',
+  'LimitExceeded',
   'MachineLost',
   'NoDeadline',
   'NoProvisioner',

@@ -105,7 +105,7 @@ async function init(tools: Fetching, wanted: Wanted, how: Making, { making, work
   const place = sandbox.placeOf(work)
   wanted.say('Fetching providers and modules, once for this version of the template')
   const running = startTerraform(
-    sandbox.launch({
+    await sandbox.launch({
       jobId: how.name,
       terraform,
       folder: work,
@@ -130,6 +130,8 @@ async function init(tools: Fetching, wanted: Wanted, how: Making, { making, work
   } finally {
     wanted.stop.removeEventListener('abort', kill)
     running.kill()
+    await running.ended
+    await sandbox.over(how.name)
   }
 }
 

@@ -34,6 +34,9 @@ const BATCH_MS = 250
 const WAITING_ROWS_MAX = 5000
 const ERRORS_MAX = 1000
 const TEXT_CHARACTERS_MAX = 16 * 1024
+/** Of one log: what a template prints without end fills no disk. Errors have room of their own, for they say why. */
+const LOG_CHARACTERS_MAX = 16 * 1024 * 1024
+const ERROR_CHARACTERS = 256 * 1024
 /** Shorter values are words that a log would lose everywhere. */
 const SECRET_CHARACTERS_MIN = 6
 
@@ -44,6 +47,7 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
   const took: Record<string, number> = {}
   let current: { readonly stage: Stage; readonly since: number } = { stage: 'Preparing', since: clock.elapsedMs() }
   let dropped = 0
+  const hasRoom = roomOfOneLog()
   let timer: Cancel | null = null
   let writing = Promise.resolve()
 
@@ -83,11 +87,11 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
     hasSaid: (error) => errors.join('\n').includes(error),
     stage: enter,
     write(level, text) {
-      if (waiting.length >= WAITING_ROWS_MAX) {
+      const clean = redacted(text)
+      if (waiting.length >= WAITING_ROWS_MAX || !hasRoom(level, clean)) {
         dropped += 1
         return
       }
-      const clean = redacted(text)
       if (level === 'error' && errors.length < ERRORS_MAX) errors.push(clean)
       waiting.push({ at: clock.now(), stage: current.stage, level, text: clean })
       if (waiting.length >= BATCH_ROWS) void flush()
@@ -105,5 +109,13 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
         waiting.push({ at: clock.now(), stage: current.stage, level: 'warn', text: `${dropped} lines of this log are missing` })
       await flush()
     },
+  }
+}
+
+function roomOfOneLog(): (level: LogRow['level'], text: string) => boolean {
+  let written = 0
+  return (level, text) => {
+    written += text.length
+    return written <= LOG_CHARACTERS_MAX + (level === 'error' ? ERROR_CHARACTERS : 0)
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { within, type Clock } from '../kernel/clock.ts'
 import { messageOf, Misconfigured } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
+import type { BuildLimits } from './build-limits.ts'
 import { CLI_CONFIG } from './cli-config.ts'
 import { environmentOf } from './environment.ts'
 import { buildsFolder, OVERRIDE, OVERRIDE_NAME } from './folder.ts'
@@ -23,6 +24,7 @@ interface Wanted {
   readonly stateDir: string
   /** A file of authorities to trust, in place of the system's. */
   readonly certificates?: string | null
+  readonly limits?: BuildLimits
   readonly clock: Clock
   readonly log: Log
 }
@@ -33,7 +35,7 @@ const PROBE_JOB = 'probe'
 /** Finds terraform and runs it once, in the very sandbox that builds get: whether that works cannot be known otherwise. */
 export async function prepareTerraform(wanted: Wanted): Promise<Prepared> {
   const terraform = await findTerraform(wanted.chosen, wanted.searchPath)
-  const sandbox = wanted.isolation === 'none' ? noSandbox('') : await bubblewrap(terraform, wanted.searchPath, wanted.certificates ?? null)
+  const sandbox = wanted.isolation === 'none' ? noSandbox('') : await bubblewrap(terraform, wanted.searchPath, wanted)
   const tried = typeof sandbox === 'string' ? sandbox : await tryOut(wanted, terraform, sandbox)
   if (typeof tried !== 'string') return tried
   if (wanted.isolation === 'required') {
@@ -60,7 +62,7 @@ async function tryOut({ stateDir, clock }: Wanted, terraform: Terraform, sandbox
     if (user !== null) await Promise.all(made.map((name) => chown(join(folder, name), user, user)))
     const output: string[] = []
     const running = startTerraform(
-      sandbox.launch({
+      await sandbox.launch({
         jobId: PROBE_JOB,
         terraform,
         folder,
@@ -76,6 +78,7 @@ async function tryOut({ stateDir, clock }: Wanted, terraform: Terraform, sandbox
   } catch (error) {
     return messageOf(error)
   } finally {
+    await sandbox.over(PROBE_JOB)
     await rm(folder, { recursive: true, force: true })
   }
 }

@@ -9,6 +9,7 @@ import { heartbeatProvisioner, withdrawProvisioner } from '../store/provisioners
 import { reapJobs } from '../store/reap-jobs.ts'
 import type { Claim } from '../store/records.ts'
 import type { Sealer } from '../store/sealed.ts'
+import { BUILD_LIMITS, type BuildLimits } from './build-limits.ts'
 import { createClassifier, type Classifier } from './classify.ts'
 import { passedOf, waysOut } from './environment.ts'
 import { createJobs } from './jobs.ts'
@@ -40,6 +41,8 @@ export interface ProvisionerConfig {
   /** Where the variables of those names are looked up; nothing else of it is used. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly limits?: Partial<Limits>
+  /** What one build may use. */
+  readonly buildLimits?: Partial<BuildLimits>
   /** Where providers and modules may come from. Left out: wherever terraform can fetch them. */
   readonly sources?: SourceRules
 }
@@ -156,8 +159,18 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
 
 async function toolsOf({ db, sealer, clock, log, config, machinesFor }: ProvisionerOptions, graceMs: number): Promise<Tools> {
   const { stateDir, accessUrl, isolation, searchPath } = config
+  const buildLimits = { ...BUILD_LIMITS, ...config.buildLimits }
   const certificates = config.environment['SSL_CERT_FILE'] || null
-  const prepared = await prepareTerraform({ chosen: config.terraform, searchPath, isolation, stateDir, certificates, clock, log })
+  const prepared = await prepareTerraform({
+    chosen: config.terraform,
+    searchPath,
+    isolation,
+    stateDir,
+    certificates,
+    limits: buildLimits,
+    clock,
+    log,
+  })
   const trust =
     certificates === null ? {} : { SSL_CERT_FILE: prepared.sandbox.seenAt({ outside: certificates, inside: CERTIFICATES_INSIDE }) }
   const shelf = createShelf({
@@ -170,7 +183,7 @@ async function toolsOf({ db, sealer, clock, log, config, machinesFor }: Provisio
     ways: { ...waysOut(config.environment), ...trust },
   })
   const passed = { ...passedOf(config.passEnvironment, config.environment), ...trust }
-  return { ...prepared, shelf, db, sealer, clock, log, machinesFor, stateDir, accessUrl, graceMs, passed, host: hostname() }
+  return { ...prepared, shelf, db, sealer, clock, log, machinesFor, stateDir, accessUrl, graceMs, buildLimits, passed, host: hostname() }
 }
 
 /** Never rejects: a job that cannot be told of is left to its lease. */

@@ -154,6 +154,7 @@ type Verdict = Pick<Ending, 'phase' | 'reason' | 'error'>
 function judge({ stop }: Work, { ended, heard, problem }: { ended: TerraformEnded; heard: Heard; problem: string | null }): Verdict {
   if (ended.code === 0 && problem !== null) return { phase: 'Failed', reason: 'TemplateInvalid', error: problem }
   if (ended.code === 0) return { phase: 'Succeeded', reason: null, error: null }
+  if (ended.exceeded !== null) return { phase: 'Failed', reason: 'LimitExceeded', error: ended.exceeded }
   const asked = stopReasonOf(stop)
   const phase = asked === 'canceled' ? 'Canceled' : 'Failed'
   if (ended.killed) {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { Host } from '../../provider/port.ts'
 import { serveProvider } from '../../provider/serve.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { inMebibytes, watchFolder, type BuildLimits } from './build-limits.ts'
 import { environmentOf } from './environment.ts'
 import { mayInterrupt, type WorkFolder } from './folder.ts'
 import type { Sandbox } from './sandbox.ts'
@@ -32,11 +33,14 @@ export interface TerraformTools {
   readonly passed: Readonly<Record<string, string>>
   /** From the SIGINT on; then SIGKILL, which may orphan what is being made. */
   readonly graceMs: number
+  readonly buildLimits: BuildLimits
 }
 
 export interface TerraformEnded extends Ended {
   /** The grace was over: what was being made at that moment may be in no state. */
   readonly killed: boolean
+  /** What it used too much of, as a sentence; null: nothing. */
+  readonly exceeded: string | null
 }
 
 const CLOSE_MS = 30_000
@@ -63,13 +67,22 @@ async function closed(server: { close(): Promise<void> }, { clock, graceMs }: Te
   over.abort()
 }
 
-async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: TerraformTools, run: TerraformRun): Promise<TerraformEnded> {
+async function seeThrough(
+  { clock, terraform, sandbox, passed, graceMs, buildLimits }: TerraformTools,
+  run: TerraformRun,
+): Promise<TerraformEnded> {
   const place = sandbox.placeOf(run.folder.path)
   const inside = run.folder.socketOutside ? '/provider.sock' : `${place.folder}/p.sock`
   const isolated = place.folder !== run.folder.path
   const { shared } = run.folder
+  let printed = 0
+  let exceeded: string | null = null
+  const exceed = (what: string): void => {
+    if (exceeded === null) stop()
+    exceeded ??= what
+  }
   const running = startTerraform(
-    sandbox.launch({
+    await sandbox.launch({
       jobId: run.jobId,
       terraform,
       folder: run.folder.path,
@@ -79,12 +92,19 @@ async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: Terraf
       shown: shared ? [shared] : [],
       network: shared?.network ? 'providers' : 'none',
     }),
-    run.onLine,
+    (line) => {
+      printed += line.length
+      if (printed > buildLimits.outputBytes) exceed(`the build printed more than ${inMebibytes(buildLimits.outputBytes)} and was ended`)
+      else run.onLine(line)
+    },
   )
   void running.process.then((process) => process && run.onProcess(process))
   const grace = new AbortController()
   let killed = false
+  let stopping = false
   const stop = () => {
+    if (stopping) return
+    stopping = true
     if (mayInterrupt(run.folder.path)) running.interrupt()
     const cancel = clock.after(graceMs, () => {
       killed = true
@@ -94,10 +114,14 @@ async function seeThrough({ clock, terraform, sandbox, passed, graceMs }: Terraf
   }
   if (run.stop.aborted) stop()
   else run.stop.addEventListener('abort', stop, { once: true })
+  const watched = watchFolder(clock, run.folder.path, buildLimits, grace.signal, exceed)
   try {
-    return { ...(await running.ended), killed }
+    const ended = await running.ended
+    const tooMuch = (await sandbox.over(run.jobId)) ?? exceeded
+    return { ...ended, stderr: tooMuch ?? ended.stderr, killed, exceeded: tooMuch }
   } finally {
     run.stop.removeEventListener('abort', stop)
     grace.abort()
+    await watched
   }
 }

@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process'
+import type { Clock } from '../kernel/clock.ts'
 import { sha256 } from '../kernel/names.ts'
+import { BUILD_LIMITS, inMebibytes, type BuildLimits } from './build-limits.ts'
+import { controlGroups, type ControlGroups } from './control-groups.ts'
 import { findProgram, type Launch, type Terraform } from './terraform.ts'
 import { worldOf, type World } from './world.ts'
 
@@ -41,7 +44,9 @@ export interface Sandbox {
   seenAt(shown: Shown): string
   /** The user that terraform becomes; null: it stays ours. */
   userOf(jobId: string): number | null
-  launch(wanted: Wanted): Launch
+  launch(wanted: Wanted): Promise<Launch>
+  /** After everything that was launched has ended. Answers a sentence when the kernel kept it from using more. */
+  over(jobId: string): Promise<string | null>
 }
 
 export const TREE = 'tree'
@@ -52,13 +57,14 @@ export const noSandbox = (why: string): Sandbox => ({
   placeOf: (folder) => ({ folder, providerPid: process.pid }),
   seenAt: ({ outside }) => outside,
   userOf: () => null,
-  launch: ({ terraform, args, env, folder }) => ({
+  launch: async ({ terraform, args, env, folder }) => ({
     program: terraform.path,
     args,
     env,
     cwd: `${folder}/${TREE}`,
     wrapped: false,
   }),
+  over: async () => null,
 })
 
 interface Tools {
@@ -69,10 +75,19 @@ interface Tools {
   /** Shared libraries of what runs inside. */
   readonly libraries: readonly string[]
   readonly world: World
+  readonly groups: ControlGroups | null
+  readonly limits: BuildLimits
+}
+
+interface Options {
+  readonly clock: Clock
+  readonly certificates?: string | null
+  readonly limits?: BuildLimits
 }
 
 /** A message where a tool is missing. Whether the sandbox really works is found out by running terraform in it. */
-export async function bubblewrap(terraform: Terraform, searchPath: string, certificates: string | null = null): Promise<Sandbox | string> {
+export async function bubblewrap(terraform: Terraform, searchPath: string, options: Options): Promise<Sandbox | string> {
+  const { clock, certificates = null, limits = BUILD_LIMITS } = options
   const [bwrap, setpriv, prlimit] = await Promise.all(['bwrap', 'setpriv', 'prlimit'].map((name) => findProgram(name, searchPath)))
   const root = process.getuid?.() === 0
   if (!bwrap) return 'bubblewrap is not installed'
@@ -85,6 +100,8 @@ export async function bubblewrap(terraform: Terraform, searchPath: string, certi
     prlimit: prlimit ?? null,
     libraries: [...new Set(libraries)],
     world: await worldOf(certificates, await librariesOf(process.execPath)),
+    groups: await controlGroups(clock, limits),
+    limits,
   })
 }
 
@@ -93,32 +110,44 @@ const INSIDE = '/build'
 const USERS = { first: 61_184, count: 4336 } as const
 
 const sandboxOf = (tools: Tools): Sandbox => ({
-  description: tools.setpriv ? 'bubblewrap, own user' : 'bubblewrap',
+  description: ['bubblewrap', ...(tools.setpriv ? ['own user'] : []), ...(tools.groups ? ['control groups'] : [])].join(', '),
   placeOf: () => ({ folder: INSIDE, providerPid: 1 }),
   seenAt: ({ inside }) => inside,
   userOf: (jobId) => (tools.setpriv ? USERS.first + (Number.parseInt(sha256(jobId).slice(0, 8), 16) % USERS.count) : null),
-  launch(wanted) {
+  async launch(wanted) {
     const user = this.userOf(wanted.jobId)
-    const command = [...limits(tools, user !== null), ...walls(tools, wanted), ...becoming(tools, user), '/bin/terraform', ...wanted.args]
+    const groups = (await tools.groups?.enter(wanted.jobId)) ?? []
+    const bounds = [...entering(groups), ...limits(tools, user !== null)]
+    const command = [...bounds, ...walls(tools, wanted), ...becoming(tools, user), '/bin/terraform', ...wanted.args]
     const [program = tools.bwrap, ...args] = command
     return { program, args, env: wanted.env, cwd: '/', wrapped: true }
   },
+  async over(jobId) {
+    const met = (await tools.groups?.leave(jobId)) ?? []
+    if (met.includes('memory')) return `the build used more than ${inMebibytes(tools.limits.memoryBytes)} of memory and was ended`
+    return null
+  },
 })
+
+/** A process moves itself, before it becomes what could start others. */
+const ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@"'
+
+const entering = (groups: readonly string[]): string[] => (groups.length === 0 ? [] : ['/bin/sh', '-c', ENTER, 'sh', ...groups, '--'])
 
 const isAlone = ({ network = 'none' }: Wanted): boolean => network === 'none'
 
-const GIBIBYTE = 1024 ** 3
+const TMP_BYTES = 256 * 1024 ** 2
 
 /** Processes are counted a user, so they are bounded only where the user is the build's own. */
-const limits = (tools: Tools, ownUser: boolean): string[] =>
-  tools.prlimit
+const limits = ({ prlimit, limits: { fileBytes, memoryBytes, processes } }: Tools, ownUser: boolean): string[] =>
+  prlimit
     ? [
-        tools.prlimit,
-        `--fsize=${GIBIBYTE}`,
-        `--data=${4 * GIBIBYTE}`,
+        prlimit,
+        `--fsize=${fileBytes}`,
+        `--data=${memoryBytes}`,
         '--nofile=4096',
         '--core=0',
-        ...(ownUser ? ['--nproc=512'] : []),
+        ...(ownUser ? [`--nproc=${processes}`] : []),
         '--',
       ]
     : []
@@ -155,7 +184,7 @@ const walls = (tools: Tools, wanted: Wanted): string[] => [
   '/dev',
   ...(tools.setpriv ? ['--perms', '1777'] : []),
   '--size',
-  String(GIBIBYTE / 4),
+  String(TMP_BYTES),
   '--tmpfs',
   '/tmp',
   '--hostname',

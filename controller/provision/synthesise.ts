@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { contentOf, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
-import { filesOf, keepSynthesised } from '../store/versions.ts'
 import { ownFile } from './folder.ts'
 import { prepareFolder, stopReasonOf, type Template, type Tools, type Work } from './job.ts'
 import { librariesOf, TREE, type Sandbox, type Shown } from './sandbox.ts'
@@ -27,12 +26,10 @@ const LINES_MAX = 1000
 export const isProgram = (files: readonly TemplateFile[]): boolean =>
   files.some(({ path }) => path === MAIN || path === MANIFEST) && !files.some(({ path }) => /^[^/]+\.(tf|tofu)(\.json)?$/.test(path))
 
-/** The template as terraform reads it; kept, so that it is the same for every workspace of this version. */
+/** The template as terraform reads it; whoever keeps it sees to it that it is the same for every workspace of this version. */
 export async function asTerraform(tools: Tools, work: Work, template: Template): Promise<Template> {
   if (!isProgram(template.files)) return template
-  const made = await synthesised(tools, work, template)
-  await keepSynthesised(tools.db, template.digest, made)
-  return made
+  return synthesised(tools, work, template)
 }
 
 async function synthesised(tools: Tools, work: Work, template: Template): Promise<Template> {
@@ -67,7 +64,7 @@ async function run({ clock, sandbox }: Tools, { claim, journal, stop, progressed
   let wrong: string | null = null
   let lines = 0
   const running = startTerraform(
-    sandbox.launch({
+    await sandbox.launch({
       jobId: claim.job.id,
       terraform: { path: process.execPath, name: 'node' },
       folder,
@@ -95,10 +92,11 @@ async function run({ clock, sandbox }: Tools, { claim, journal, stop, progressed
     cancel()
     stop.removeEventListener('abort', end)
   })
+  const exceeded = await sandbox.over(claim.job.id)
   if (stopReasonOf(stop) !== null) throw new Stalled('Interrupted', 'the import was stopped before it was done')
   if (late) throw new Stalled('TemplateInvalid', `${main}:1:1: it was not synthesised within ${TIME_MS_MAX / 1000} s`)
   if (ended.code === 0) return
-  throw new Stalled('TemplateInvalid', wrong ?? `${main}:1:1: ${whyEnded(ended.stderr)}`)
+  throw new Stalled('TemplateInvalid', wrong ?? `${main}:1:1: ${exceeded ?? whyEnded(ended.stderr)}`)
 }
 
 const whyEnded = (stderr: string): string =>
@@ -191,14 +189,9 @@ function tidied(bytes: Buffer): Buffer {
 }
 
 /** Terraform speaks of lines of JSON; people wrote others. `main.ts:12:3` where the block of that line was made. */
-export async function placesOf(
-  { db }: Pick<Tools, 'db'>,
-  digest: string,
-  files: readonly TemplateFile[],
-): Promise<(text: string) => string> {
+export function placesIn(files: readonly TemplateFile[]): (text: string) => string {
   const json = files.find(({ path }) => path === SYNTHESISED)
-  const source = json ? await filesOf(db, digest) : null
-  if (!json || !source || !isProgram(source)) return (text) => text
+  if (!json) return (text) => text
   const lines = contentOf(json).toString('utf8').split('\n')
   return (text) =>
     text.replace(/\bcdk\.tf\.json:(\d+):\d+/g, (where, line: string) => {

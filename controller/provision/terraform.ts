@@ -151,14 +151,28 @@ export function send(process: Process | null, signal: 'SIGINT' | 'SIGKILL', alon
   }
 }
 
+/** A line without end is cut: what is beyond its limit is not kept, nor copied again with each piece that arrives. */
 function eachLine(child: ChildProcess, onLine: (line: string) => void): void {
-  let rest = ''
+  let rest: string[] = []
+  let length = 0
+  const add = (text: string): void => {
+    if (length < LINE_BYTES_MAX) rest.push(text.slice(0, LINE_BYTES_MAX - length))
+    length += text.length
+  }
+  const end = (): void => {
+    const line = rest.join('')
+    rest = []
+    length = 0
+    if (line !== '') onLine(line)
+  }
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n')
-    rest = (lines.pop() ?? '').slice(0, LINE_BYTES_MAX)
-    for (const line of lines) if (line !== '') onLine(line)
+    const lines = text.split('\n')
+    const last = lines.pop() ?? ''
+    for (const line of lines) {
+      add(line)
+      end()
+    }
+    add(last)
   })
-  child.stdout?.once('end', () => {
-    if (rest !== '') onLine(rest)
-  })
+  child.stdout?.once('end', end)
 }

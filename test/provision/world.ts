@@ -5,6 +5,7 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog, type Log } from '../../controller/kernel/log.ts'
 import { newUid } from '../../controller/kernel/names.ts'
 import type { SourceRules } from '../../controller/kernel/source-rules.ts'
+import type { BuildLimits } from '../../controller/provision/build-limits.ts'
 import type { MachinesFor } from '../../controller/provision/job.ts'
 import { createProvisioner, type Limits, type Provisioner } from '../../controller/provision/provisioner.ts'
 import type { Db } from '../../controller/store/pool.ts'
@@ -43,6 +44,7 @@ export interface ProvisionerOptions {
   readonly passEnvironment?: readonly string[]
   readonly log?: Log
   readonly sources?: SourceRules
+  readonly buildLimits?: Partial<BuildLimits>
   readonly terraform?: string
   /** Where it keeps its things, where that is not the world's own folder: another machine. */
   readonly stateDir?: string
@@ -90,6 +92,7 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
           accessUrl: () => 'http://127.0.0.1:1',
           terraform: options.terraform ?? null,
           sources: options.sources ?? NOWHERE,
+          ...(options.buildLimits ? { buildLimits: options.buildLimits } : {}),
           isolation: options.isolation ?? 'preferred',
           version: '0.1.0',
           passEnvironment: options.passEnvironment ?? [],
