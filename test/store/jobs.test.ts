@@ -389,7 +389,7 @@ describe('logs', () => {
     expect(await appendLogs(db, claim, [line('one'), line('two')])).toBe(true)
     expect(await appendLogs(db, claim, [line('three \0 with a NUL')])).toBe(true)
     const rows = await readLogs(db, id, null, 10)
-    expect(rows[0]).toEqual({ id: expect.any(String), jobId: id, ...line('one') })
+    expect(rows[0]).toEqual({ id: expect.any(String), jobId: id, agent: null, source: null, ...line('one') })
     expect(rows.map((row) => row.text)).toEqual(['one', 'two', 'three  with a NUL'])
     expect((await readLogs(db, id, rows[1]!.id, 10)).map((row) => row.text)).toEqual(['three  with a NUL'])
   })
