@@ -1,5 +1,5 @@
 import { computed, defaultsOf, optional, required, type Block, type Entry } from './model.ts'
-import { between, given, matching, oneOf, problem, repeated, url, warning, whole } from './rules.ts'
+import { between, given, matching, oneOf, problem, repeated, warning, whole } from './rules.ts'
 
 const shown = (what: string, otherwise: boolean) => optional('bool', `Whether ${what} is shown.`, { default: otherwise })
 
@@ -86,7 +86,7 @@ const AGENT: Block = {
       default: 'non-blocking',
       rules: [oneOf('non-blocking', 'blocking')],
     }),
-    troubleshooting_url: optional('string', 'A page that helps when the agent does not connect.', { rules: [url] }),
+    troubleshooting_url: optional('string', 'A page that helps when the agent does not connect.'),
     init_script: computed('string', 'A shell script that fetches the agent and starts it.'),
     token: computed('string', 'The secret of this agent: made once and kept as long as its id.', { sensitive: true }),
   },

@@ -20,7 +20,11 @@ export interface Diagnostic {
 }
 
 /** Says what is wrong with a known value that is not null, or null. The name of the attribute is put before it. */
-export type Rule = (value: Value) => string | null
+export interface Rule {
+  (value: Value): string | null
+  /** The rule in a few words of Markdown, for pages about the type. */
+  readonly says?: string
+}
 
 export interface Attribute {
   readonly type: AttributeType

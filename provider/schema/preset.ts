@@ -1,5 +1,4 @@
-import type { Value } from '../wire/values.ts'
-import { isObject, type ObjectValue } from '../wire/values.ts'
+import type { ObjectValue, Value } from '../wire/values.ts'
 import { overlap, parseCron } from './cron.ts'
 import { computed, optional, required, type Block, type Diagnostic, type Entry, type Path } from './model.ts'
 import { atMost, between, itemsOf, notEmpty, problem, url, whole } from './rules.ts'
@@ -83,15 +82,9 @@ const PRESET: Block = {
     default: optional('bool', 'Whether it is chosen unless somebody chooses another.', { default: false }),
     description: optional('string', 'More about it.', { rules: [atMost(128)] }),
     icon: optional('string', 'A picture.', { rules: [url, atMost(256)] }),
-    parameters: optional(['map', 'string'], 'Values by name of parameter.', { rules: [noneEmpty] }),
+    parameters: optional(['map', 'string'], 'Values by name of parameter.'),
   },
   blocks: { prebuilds: { nesting: 'set', max: 1, block: PREBUILDS } },
-}
-
-function noneEmpty(value: Value): string | null {
-  if (!isObject(value)) return null
-  const empty = Object.entries(value).find(([, each]) => each === '')
-  return empty ? `must give every parameter a value, "${empty[0]}" too` : null
 }
 
 export const PRESET_ENTRY: Entry = { name: 'workspace_preset', kind: 'data', prefixes: 'both', version: 1, block: PRESET }

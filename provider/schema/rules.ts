@@ -6,40 +6,47 @@ import type { Diagnostic, Path, Rule } from './model.ts'
 
 const shown = (value: Value): string => JSON.stringify(typeof value === 'string' && value.length > 100 ? `${value.slice(0, 100)}…` : value)
 
-export const oneOf =
-  (...allowed: readonly string[]): Rule =>
-  (value) =>
-    typeof value === 'string' && !allowed.includes(value) ? `must be one of ${allowed.map(shown).join(', ')}, not ${shown(value)}` : null
+const saying = (says: string, rule: (value: Value) => string | null): Rule => Object.assign(rule, { says })
 
-export const matching =
-  (source: string, hint: string): Rule =>
-  (value) =>
-    typeof value === 'string' && !pattern(source).matches(value) ? `must be ${hint} (${source}), not ${shown(value)}` : null
+const code = (text: string): string => `\`${text}\``
 
-export const atMost =
-  (length: number): Rule =>
-  (value) =>
-    typeof value === 'string' && value.length > length ? `must have at most ${length} characters, not ${value.length}` : null
+export const oneOf = (...allowed: readonly string[]): Rule =>
+  saying(allowed.map(code).join(', '), (value) =>
+    typeof value === 'string' && !allowed.includes(value) ? `must be one of ${allowed.map(shown).join(', ')}, not ${shown(value)}` : null,
+  )
 
-export const notEmpty: Rule = (value) => (value === '' ? 'must not be empty' : null)
+export const matching = (source: string, hint: string): Rule =>
+  saying(hint, (value) =>
+    typeof value === 'string' && !pattern(source).matches(value) ? `must be ${hint} (${source}), not ${shown(value)}` : null,
+  )
 
-export const whole: Rule = (value) =>
-  typeof value === 'number' && !Number.isInteger(value) ? `must be a whole number, not ${value}` : null
+export const atMost = (length: number): Rule =>
+  saying(`at most ${length} characters`, (value) =>
+    typeof value === 'string' && value.length > length ? `must have at most ${length} characters, not ${value.length}` : null,
+  )
 
-export const between =
-  (min: number, max: number): Rule =>
-  (value) =>
+export const notEmpty: Rule = saying('not empty', (value) => (value === '' ? 'must not be empty' : null))
+
+export const whole: Rule = saying('whole', (value) =>
+  typeof value === 'number' && !Number.isInteger(value) ? `must be a whole number, not ${value}` : null,
+)
+
+export const between = (min: number, max: number): Rule =>
+  saying(max === Infinity ? `at least ${min}` : `${min} to ${max}`, (value) =>
     typeof value !== 'number' || (value >= min && value <= max)
       ? null
       : max === Infinity
         ? `must be at least ${min}, not ${value}`
-        : `must be between ${min} and ${max}, not ${value}`
+        : `must be between ${min} and ${max}, not ${value}`,
+  )
 
 const ESCAPE = /%(?![0-9a-fA-F]{2})/
 const SCHEME = /^[a-zA-Z][a-zA-Z0-9+.-]*:/
 
 /** Only what no parser of urls takes is wrong: empty text, `/icon/x.svg` and file paths are all fine. */
-export const url: Rule = (value) => {
+export const url: Rule = saying('a URL', urlProblem)
+
+function urlProblem(value: Value): string | null {
   if (typeof value !== 'string') return null
   const parses =
     !hasControlCharacter(value) &&
@@ -52,7 +59,9 @@ export const url: Rule = (value) => {
 const hasControlCharacter = (text: string): boolean =>
   Array.from(text).some((character) => (character.codePointAt(0) ?? 0) < 0x20 || character === '\u007f')
 
-export const json: Rule = (value) => {
+export const json: Rule = saying('JSON', jsonProblem)
+
+function jsonProblem(value: Value): string | null {
   if (typeof value !== 'string') return null
   try {
     JSON.parse(value)

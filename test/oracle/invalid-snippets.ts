@@ -26,6 +26,11 @@ const scheduling = (timezone: string, ...crons: readonly string[]) =>
 const AGENTS: readonly Snippet[] = [
   { name: 'agent-arch', text: block('resource "coder_agent" "a"', 'os = "linux"', 'arch = "x86"'), about: /arch.*amd64/s },
   { name: 'agent-os', text: block('resource "coder_agent" "a"', 'arch = "arm64"', 'os = "plan9"'), about: /os.*linux/s },
+  {
+    name: 'agent-metadata-interval',
+    text: agent('metadata {', '  key = "k"', '  script = "s"', '  interval = -1', '}'),
+    about: /interval/,
+  },
   { name: 'agent-no-os', text: block('resource "coder_agent" "a"', 'arch = "arm64"'), about: /"os" is required/ },
   { name: 'agent-auth', text: agent('auth = "password"'), about: /auth.*token/s },
   { name: 'agent-scope', text: agent('api_key_scope = "some"'), about: /api_key_scope.*no_user_data/s },
@@ -135,6 +140,7 @@ const SCRIPTS: readonly Snippet[] = [
 ]
 
 const PARAMETERS: readonly Snippet[] = [
+  { name: 'parameter-styling', text: parameter('styling = "{"'), about: /styling/ },
   { name: 'parameter-type', text: parameter('type = "int"'), about: /type.*string/s },
   { name: 'parameter-form', text: parameter('form_type = "wheel"'), about: /form_type/ },
   { name: 'parameter-form-unsuitable', text: parameter('form_type = "slider"'), about: /form_type/ },

@@ -383,6 +383,6 @@ resource "bothy_process" "main" {
   const state = await terraform.state()
   expect(state.get('data.coder_workspace.here')).toMatchObject({ access_url: 'http://127.0.0.1:7080', access_port: 7080 })
   expect(state.get('data.coder_workspace.elsewhere')).toMatchObject({ access_url: 'https://bothy.example', access_port: 443 })
-  expect(state.get('coder_agent.main')!['init_script']).toContain("BOTHY_URL='https://bothy.example'")
+  expect(state.get('coder_agent.main')!['init_script']).toContain("url='https://bothy.example'")
   expect(state.has('bothy_process.main')).toEqual(true)
 })

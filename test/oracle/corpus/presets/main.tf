@@ -35,5 +35,5 @@ data "coder_workspace_preset" "bare" {
 
 data "coder_workspace_preset" "unknown_names" {
   name       = "Unknown"
-  parameters = { "nobody has this" = "x" }
+  parameters = { "nobody has this" = "x", "empty" = "" }
 }
