@@ -417,7 +417,11 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
       'interrupted builds are paced, but are no tries',
       world({
         builds: [4, 3, 2, 1].map((number) =>
-          failed({ number, errorReason: number % 2 ? 'Interrupted' : 'ProvisionerLost', finishedAt: NOW - 80 * SECOND }),
+          failed({
+            number,
+            errorReason: (['Interrupted', 'ProvisionerLost', 'DockerUnavailable'] as const)[number % 3] ?? null,
+            finishedAt: NOW - 80 * SECOND,
+          }),
         ),
       }),
       { does: ['start 5 (Retry)'], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: null },
