@@ -8,10 +8,12 @@ import { FILES } from './files.ts'
 import { streamLog } from './log-stream.ts'
 import type { Handler, ResourceHandler, Target } from './ports.ts'
 import { createProgramRoute, isProgramPath } from './programs.ts'
+import { preview } from './preview.ts'
 import { targetOf } from './resource-path.ts'
 import { create, get, listOrWatch, notFound, patch, patchStatus, put, remove } from './resources.ts'
 import { isOfThePage } from './page.ts'
 import { beginSession, endSession, makeTicket, openApp, SESSION_PATH } from './session.ts'
+import { versions } from './versions.ts'
 import { down, healthz, metrics, readyz, status, version } from './system.ts'
 import { timings } from './timings.ts'
 
@@ -51,6 +53,8 @@ const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
   './agents': { GET: listAgents },
   './files': FILES,
   './simulate': { GET: simulate },
+  './preview': { POST: preview },
+  './versions': { GET: versions },
   './timings': { GET: timings },
   './ssh': { GET: hostKeys },
 })
@@ -89,6 +93,8 @@ const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
   './agents': ({ kind }) => kind.kind === 'Workspace',
   './files': ({ kind }) => kind.kind === 'Workspace',
   './simulate': ({ kind }) => kind.kind === 'Workspace',
+  './preview': ({ kind }) => kind.kind === 'Template',
+  './versions': ({ kind }) => kind.kind === 'Template',
   './timings': ({ kind }) => kind.kind === 'Workspace',
   './ssh': ({ kind }) => kind.kind === 'Workspace',
 }

@@ -12,6 +12,7 @@ import { runBuild } from './run-build.ts'
 import { failed, runImport } from './run-import.ts'
 import { runLook } from './run-look.ts'
 import { runPlan } from './run-plan.ts'
+import { runPreview } from './run-preview.ts'
 
 const AGAIN_MS = 500
 
@@ -51,6 +52,8 @@ function dispatched(tools: Tools, work: Work): Promise<Ending> {
       return runImport(tools, work)
     case 'look':
       return runLook(tools, work)
+    case 'preview':
+      return runPreview(tools, work)
     case 'plan':
       return runPlan(tools, work)
     default:

@@ -28,6 +28,13 @@ export const queueImport = (db: Db, job: NewImport): Promise<Job | null> => inse
 /** null: a look or a build of this workspace is in flight, and will tell the same. */
 export const queueLook = (db: Db, job: NewJob): Promise<Job | null> => insert(db, 'look', job, {})
 
+/** Nobody waits for another's: as many as are asked. */
+export async function queuePreview(db: Db, job: NewImport): Promise<Job> {
+  const queued = await insert(db, 'preview', job, job)
+  if (!queued) throw new Error('a preview was not queued')
+  return queued
+}
+
 /** null: a plan or a build of this workspace is in flight. */
 export const queuePlan = (db: Db, plan: NewPlan): Promise<Job | null> => insert(db, 'plan', plan, plan)
 

@@ -1,4 +1,4 @@
-import type { TemplateParameter, TemplatePreset } from '../../crds/parameters.ts'
+import type { ParameterProblem, TemplateParameter, TemplatePreset } from '../../crds/parameters.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reason } from '../kernel/reasons.ts'
 
@@ -8,7 +8,7 @@ export type { AgentApp, AgentManifest, AgentMetadata, AgentScript } from './agen
 
 /** What the rows of the store look like to everybody else: plain data, instants as milliseconds. */
 
-export type JobKind = 'build' | 'import' | 'look' | 'plan'
+export type JobKind = 'build' | 'import' | 'look' | 'plan' | 'preview'
 export type Transition = 'start' | 'stop' | 'destroy'
 
 /** Order of service. Inside a class the oldest goes first. */
@@ -16,7 +16,7 @@ export type JobClass = 'person' | 'chat' | 'clock' | 'background'
 
 export type JobPhase = 'Queued' | 'Running' | 'Canceling' | 'Succeeded' | 'Failed' | 'Canceled'
 
-/** Whom a job is about: a workspace (build, look, plan) or a template (import). */
+/** Whom a job is about: a workspace (build, look, plan) or a template (import, preview). */
 export interface Subject {
   readonly uid: string
   readonly namespace: string
@@ -105,6 +105,7 @@ export interface JobResult {
   /** Addresses of what has changed behind terraform's back. */
   readonly drift?: readonly string[]
   readonly plan?: PlanSummary
+  readonly preview?: PreviewAnswer
   readonly outputs?: Readonly<Record<string, unknown>>
   readonly resources?: number
   /** Addresses that may exist without being in any state. */
@@ -120,6 +121,20 @@ export interface ResourceTiming {
   readonly action: string
   readonly ms: number
   readonly failed: boolean
+}
+
+/** What a template asks once some of it is answered. */
+export interface PreviewAnswer {
+  readonly parameters: readonly (TemplateParameter & {
+    /** null: none was given and it has no default. */
+    readonly value: string | null
+    /** What is wrong with it. */
+    readonly error: string | null
+  })[]
+  readonly presets: readonly TemplatePreset[]
+  /** What belongs to no parameter that is asked: a name or a preset that is not there. */
+  readonly problems: readonly ParameterProblem[]
+  readonly durationMs: number
 }
 
 /** A plan in counts and addresses: no values. */

@@ -29,6 +29,19 @@ const LAST_OF_ITS_SUBJECT = `kind = 'build' and not exists (
   select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = 'build' and later.id > jobs.id)`
 const ALONE = `not exists (select from jobs other where other.subject_uid = jobs.subject_uid and other.id <> jobs.id)`
 
+/** Postgres reads no JSON that has a zero character anywhere: of such an object every mention counts. */
+const names = (path: string, digest: string) => `case when position('\\u0000' in body::text) = 0
+  then body #>> '{${path}}' = ${digest} else position('"' || ${digest} || '"' in body::text) > 0 end`
+
+/** Somebody builds, or may build, with it: a kept build did, a workspace or the template itself names it, or it is the active one. */
+const used = (row: string) => `exists (select from jobs where jobs.digest = ${row}.digest and jobs.kind not in ('import', 'preview'))
+  or exists (select from objects where uid = ${row}.template_uid
+    and (${names('spec,version,digest', `${row}.digest`)} or ${names('status,activeVersion,digest', `${row}.digest`)}))
+  or exists (select from objects where kind = 'Workspace' and ${names('spec,template,digest', `${row}.digest`)})`
+
+const keptOf = (row: string) => `coalesce((select case when position('\\u0000' in body::text) = 0
+  then (body #>> '{spec,retention,versions}')::int end from objects where uid = ${row}.template_uid), ${VERSIONS_KEPT})`
+
 export const KEEPING: readonly Keeping[] = [
   {
     table: 'job_logs',
@@ -41,8 +54,8 @@ export const KEEPING: readonly Keeping[] = [
   },
   {
     table: 'jobs',
-    keeps: `30 days, the newest ${BUILDS_KEPT} of each kind of a workspace that is not gone or template, and the newest start that succeeded`,
-    gone: `finished_at is not null and ${older('finished_at', '30 days')} and (${ended('jobs.subject_uid')} and (
+    keeps: `30 days (previews an hour), the newest ${BUILDS_KEPT} of each kind of a workspace that is not gone or template, and the newest start that succeeded`,
+    gone: `kind = 'preview' and ${older('queued_at', '1 hour')} or finished_at is not null and ${older('finished_at', '30 days')} and (${ended('jobs.subject_uid')} and (
       not (${LAST_OF_ITS_SUBJECT}) or ${ALONE}) or not (
       kind = 'build' and transition = 'start' and outcome = 'Succeeded' and not exists (
         select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = 'build' and later.id > jobs.id
@@ -61,12 +74,12 @@ export const KEEPING: readonly Keeping[] = [
   },
   {
     table: 'versions',
-    keeps: `1 day, the newest ${VERSIONS_KEPT} of a template, and those that a kept build used`,
-    gone: `${older('known_at', '1 day')} and not exists (select from jobs where jobs.digest = versions.digest and jobs.kind <> 'import') and (
+    keeps: `1 day, as many unused ones of a template as it says (else ${VERSIONS_KEPT}), and those that a kept build, a template or a workspace names`,
+    gone: `${older('known_at', '1 day')} and not (${used('versions')}) and (
       select count(*) from (
         select from versions later where later.template_uid = versions.template_uid
-          and (later.known_at, later.digest) > (versions.known_at, versions.digest)
-        limit ${VERSIONS_KEPT}) as newer) >= ${VERSIONS_KEPT}`,
+          and (later.known_at, later.digest) > (versions.known_at, versions.digest) and not (${used('later')})
+        limit ${keptOf('versions')}) as newer) >= ${keptOf('versions')}`,
   },
   {
     table: 'template_files',

@@ -106,6 +106,32 @@ test('versions: the newest twenty of a template and those a build used; then the
   expect(await numbers(`select ${digest} from template_files order by 1`)).toEqual([...kept, 40])
 })
 
+test('versions: as many unused ones as their template says, and whatever a template or a workspace names', async () => {
+  await db.query(
+    `insert into versions (template_uid, digest, known_at)
+     select 't', 'sha256:' || n, clock_timestamp() - (30 - n) * interval '1 day' from generate_series(1, 20) as n`,
+  )
+  const object = (kind: string, uid: string, body: object) =>
+    db.query(`insert into objects (kind, namespace, name, uid, version, body) values ($1, 'default', $2, $2, 1, $3)`, [
+      kind,
+      uid,
+      JSON.stringify(body),
+    ])
+  await object('Template', 't', {
+    spec: { retention: { versions: 2 }, version: { policy: 'Pinned', digest: 'sha256:3' } },
+    status: { activeVersion: { digest: 'sha256:5' } },
+  })
+  await object('Workspace', 'w', { spec: { template: { name: 't', digest: 'sha256:7' } }, note: '\u0000' })
+  expect(await pruned()).toEqual({ versions: 15 })
+  expect(await numbers(`select substring(digest from 8)::int as n from versions order by 1`)).toEqual([3, 5, 7, 19, 20])
+})
+
+test('previews are forgotten after an hour, answered or not', async () => {
+  await db.query(`insert into jobs (kind, subject_uid, subject_namespace, subject_name, digest, reason, initiator, class, labels, queued_at)
+    select 'preview', 't', 'default', 't', 'sha256:1', 'Handled', 'ada', 'person', '{}', clock_timestamp() - minutes * interval '1 minute' from unnest(array[59, 61]) as minutes`)
+  expect(await pruned()).toEqual({ jobs: 1 })
+})
+
 test('audit, events and provisioners go by their age', async () => {
   await db.query(`insert into audit (at, actor, action, subject, origin, detail)
     select clock_timestamp() - days * interval '1 day', 'ada', 'exec', 'Workspace/default/dev', 'cli', '{}' from unnest(array[1, 89, 91]) as days`)
