@@ -54,7 +54,7 @@ export function createParts({ environment, clock, say, linked }: PartsPorts): Pa
   const common = { environment, manifest: () => manifest, clock }
   const calls = createCalls({ ...common, linked, onStarted: stats.watch })
   const terminals = createTerminals({ ...common, linked, onStarted: stats.watch })
-  const scripts = createScriptRuns({ ...common, lifecycle, reports })
+  const scripts = createScriptRuns({ ...common, linked, lifecycle, reports })
   const appHealth = createAppHealth(reports, clock)
   const ssh = createSshService({ ...common, lifecycle, stats, say })
 
@@ -88,7 +88,9 @@ export function createParts({ environment, clock, say, linked }: PartsPorts): Pa
     told(next, complete) {
       manifest = next
       appHealth.watch(next.apps)
-      if (complete) scripts.start()
+      if (!complete) return
+      scripts.start()
+      scripts.schedule()
     },
     linkedAgain() {
       calls.linkedAgain()

@@ -1,7 +1,9 @@
 import type { Clock } from '../controller/kernel/clock.ts'
 import type { AgentEnvironment } from './environment.ts'
 import type { LifecycleKeeper } from './lifecycle.ts'
-import type { Manifest } from './protocol.ts'
+import { createCronRuns } from './cron-runs.ts'
+import { createMetadata } from './metadata.ts'
+import type { Manifest, ManifestScript } from './protocol.ts'
 import type { Reports } from './reports.ts'
 import { workingFolder } from './resolve-command.ts'
 import { runScript, type ScriptEnd, type ScriptPorts } from './scripts.ts'
@@ -10,6 +12,8 @@ import { groupLives, signalGroup } from './spawn.ts'
 /** The scripts of one run of the agent's program: start scripts once, whatever happens to the link; stop scripts once. */
 export interface ScriptRuns {
   start(): void
+  /** What there is to run may have changed. */
+  schedule(): void
   /** Resolves when the stop scripts have ended; called again it answers the same. */
   stop(limitMs: number): Promise<void>
   /** Ends what scripts left running: TERM, and KILL after `graceMs`. */
@@ -21,15 +25,18 @@ const LIMIT_MS = 24 * 3_600_000
 const FORGET_EVERY_MS = 5000
 const LOOK_EVERY_MS = 20
 
+const limitOf = ({ timeoutSeconds }: ManifestScript): number => timeoutSeconds * 1000 || LIMIT_MS
+
 export interface ScriptRunsPorts {
   readonly environment: AgentEnvironment
   readonly manifest: () => Manifest
   readonly lifecycle: LifecycleKeeper
   readonly reports: Reports
+  readonly linked: () => boolean
   readonly clock: Clock
 }
 
-export function createScriptRuns({ environment, manifest, lifecycle, reports, clock }: ScriptRunsPorts): ScriptRuns {
+export function createScriptRuns({ environment, manifest, lifecycle, reports, linked, clock }: ScriptRunsPorts): ScriptRuns {
   /** A number of a group is nobody else's while it has members; so those that are empty are forgotten soon. */
   const groups = new Set<number>()
   const forgetEmpty = () => {
@@ -44,6 +51,7 @@ export function createScriptRuns({ environment, manifest, lifecycle, reports, cl
   const ports: ScriptPorts = {
     cwd: () => workingFolder(manifest(), environment),
     env: () => ({ ...environment.inherited, HOME: environment.home, ...manifest().env }),
+    home: environment.home,
     reports,
     clock,
     onStarted: (running) => {
@@ -51,11 +59,13 @@ export function createScriptRuns({ environment, manifest, lifecycle, reports, cl
     },
   }
 
+  const cron = createCronRuns({ run: (script) => runScript(script, limitOf(script), ports), reports, clock })
+  const metadata = createMetadata({ ...ports, linked })
   const runAll = (on: 'start' | 'stop', mostMs: number): Promise<ScriptEnd[]> =>
     Promise.all(
       manifest()
         .scripts.filter((script) => script.on === on)
-        .map((script) => runScript(script, Math.min(script.timeoutSeconds * 1000 || LIMIT_MS, mostMs), ports)),
+        .map((script) => runScript(script, Math.min(limitOf(script), mostMs), ports)),
     )
 
   const runStart = async () => {
@@ -67,6 +77,8 @@ export function createScriptRuns({ environment, manifest, lifecycle, reports, cl
   }
 
   const runStop = async (limitMs: number) => {
+    cron.stop()
+    metadata.stop()
     lifecycle.moveTo('ShuttingDown')
     const ends = await runAll('stop', limitMs)
     if (ends.some((end) => end.exit === 'timed_out')) lifecycle.moveTo('ShutdownTimeout', messagesOf(ends))
@@ -77,6 +89,11 @@ export function createScriptRuns({ environment, manifest, lifecycle, reports, cl
   return {
     start() {
       if (lifecycle.now === 'Created') void runStart()
+    },
+    schedule() {
+      if (stopping) return
+      cron.schedule(manifest().scripts.filter(({ on }) => on === 'cron'))
+      metadata.schedule(manifest().metadata)
     },
     stop(limitMs) {
       stopping ??= runStop(limitMs)

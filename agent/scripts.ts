@@ -6,6 +6,7 @@ import { StringDecoder } from 'node:string_decoder'
 import type { Cancel, Clock } from '../controller/kernel/clock.ts'
 import { messageOf } from '../controller/kernel/errors.ts'
 import { humanDuration } from '../controller/kernel/durations.ts'
+import { openLogFile, type LogFile } from './log-file.ts'
 import { LOG_LINE_LENGTH_MAX, type ManifestScript } from './protocol.ts'
 import type { Reports } from './reports.ts'
 import { spawnPiped, type Running } from './spawn.ts'
@@ -21,6 +22,7 @@ export interface ScriptEnd {
 export interface ScriptPorts {
   readonly cwd: () => string
   readonly env: () => Readonly<Record<string, string>>
+  readonly home: string
   readonly reports: Reports
   readonly clock: Clock
   /** Told of each process, so that a shutdown can end what a script left running. */
@@ -39,6 +41,7 @@ export async function runScript(script: ManifestScript, limitMs: number, ports: 
   }
   const startedAt = clock.elapsedMs()
   let file: string | null = null
+  let logFile: LogFile | null = null
   let cancel: Cancel | null = null
   try {
     file = await scriptFile(script.script)
@@ -53,6 +56,8 @@ export async function runScript(script: ManifestScript, limitMs: number, ports: 
       },
     })
     ports.onStarted(running)
+    const kept = script.logPath ? (logFile = openLogFile(script.logPath, ports.home)) : null
+    running.onOutput((_kind, data) => kept?.write(data))
     const flush = logLines(running, (text, level) => reports.log(script.name, level, text))
     let timedOut = false
     cancel = clock.after(limitMs, () => {
@@ -70,12 +75,13 @@ export async function runScript(script: ManifestScript, limitMs: number, ports: 
   } catch (error) {
     return ended('failed', `could not be started: ${messageOf(error)}`)
   } finally {
+    await logFile?.end()
     if (file) await rm(file, { force: true })
   }
 }
 
 /** A script that names its interpreter is run by it, which takes a file. */
-async function scriptFile(script: string): Promise<string | null> {
+export async function scriptFile(script: string): Promise<string | null> {
   if (!script.startsWith('#!')) return null
   const file = join(tmpdir(), `bothy-script-${randomUUID()}`)
   await writeFile(file, script, { mode: 0o700, flag: 'wx' })

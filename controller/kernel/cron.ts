@@ -54,6 +54,19 @@ export function parseSchedule(text: string, zone: string): Parsed {
   return { ok: true, schedule: { zone: named, pattern } }
 }
 
+/**
+ * The first instant after `after` of a pattern of six fields, seconds first, in the zone of this machine: what a template
+ * asks an agent to run. null: there is none, or the pattern cannot be read.
+ */
+export function nextBySeconds(pattern: string, after: Instant): Instant | null {
+  if (pattern.length > TEXT_LENGTH_MAX) return null
+  try {
+    return new Cron(pattern, { paused: true, mode: '6-part' }).nextRun(new Date(after))?.getTime() ?? null
+  } catch {
+    return null
+  }
+}
+
 /** Between two runs nothing changes: whoever asks again there need not search. */
 interface Gap {
   /** The run that begins it, when somebody has asked for that. */

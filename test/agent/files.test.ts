@@ -39,7 +39,7 @@ interface Answer {
   readonly body: Buffer
   readonly trailers: NodeJS.Dict<string>
   readonly headers: IncomingMessage['headers']
-  readonly json: () => any
+  readonly json: () => { readonly [name: string]: unknown }
 }
 
 const asked = (method: string, query: Readonly<Record<string, string>>, body?: Buffer): Promise<Answer> =>
@@ -106,7 +106,7 @@ test('nothing leads out of the root: not dots, not links, not a link put there m
   symlinkSync(join(home, 'inside'), at('absolute'))
   symlinkSync('loop', at('loop'))
   const refused = async (query: Readonly<Record<string, string>>, method = 'GET') =>
-    (await asked(method, query, method === 'PUT' ? Buffer.from('x') : undefined)).json().message
+    (await asked(method, query, method === 'PUT' ? Buffer.from('x') : undefined)).json()['message']
   for (const path of ['out/secret', 'file', 'up/passwd', '../x', 'inside/../../x', '/../etc/passwd'])
     expect(await refused({ op: 'read', path })).toBe(`The path leads out of ${home}.`)
   expect(await refused({ op: 'write', path: 'out/new' }, 'PUT')).toContain('leads out')
@@ -120,10 +120,10 @@ test('nothing leads out of the root: not dots, not links, not a link put there m
   // A folder that becomes a link and back again, while it is read a thousand times: what is outside is never seen.
   mkdirSync(at('real'))
   writeFileSync(at('real/secret'), 'ours')
-  let going = true
+  const over = new AbortController()
   const flip = async () => {
     symlinkSync(elsewhere, at('trap'))
-    while (going) {
+    while (!over.signal.aborted) {
       renameSync(at('real'), at('aside'))
       renameSync(at('trap'), at('real'))
       renameSync(at('real'), at('trap'))
@@ -137,7 +137,7 @@ test('nothing leads out of the root: not dots, not links, not a link put there m
     const answers = await Promise.all(Array.from({ length: 10 }, () => asked('GET', { op: 'read', path: 'real/secret' })))
     for (const { status, body } of answers) if (status === 200) seen.add(body.toString())
   }
-  going = false
+  over.abort()
   await flipping
   expect([...seen].filter((text) => text !== 'ours')).toEqual([])
 })
@@ -155,6 +155,13 @@ test('an upload that breaks off leaves nothing, and what was there stays', async
   expect(readFileSync(at('kept'), 'utf8')).toBe('before')
 })
 
+const file = (path: string) => [
+  tarHeader({ type: 'file', path, mode: 0o644, mtimeMs: 0, size: 1, target: '' }),
+  Buffer.from('x'),
+  tarPadding(1),
+]
+const link = (path: string, target: string) => [tarHeader({ type: 'link', path, mode: 0o777, mtimeMs: 0, size: 0, target })]
+
 test('folders go out and come in as tar, with modes, times and links; hostile names and links lead nowhere', async () => {
   const { at } = agentOf()
   await until('the agent', async () => (await asked('GET', { op: 'stat', path: '.' })).status === 200)
@@ -170,20 +177,14 @@ test('folders go out and come in as tar, with modes, times and links; hostile na
   expect(statSync(at('copy/tree', long, 'ünï')).mode & 0o777).toBe(0o751)
   expect(readlinkSync(at('copy/tree', long, 'link'))).toBe('ünï')
 
-  const file = (path: string) => [
-    tarHeader({ type: 'file', path, mode: 0o644, mtimeMs: 0, size: 1, target: '' }),
-    Buffer.from('x'),
-    tarPadding(1),
-  ]
-  const link = (path: string, target: string) => [tarHeader({ type: 'link', path, mode: 0o777, mtimeMs: 0, size: 0, target })]
   const unpacked = async (...parts: Buffer[][]) =>
-    (await asked('PUT', { op: 'unpack', path: 'copy' }, Buffer.concat([...parts.flat(), TAR_END]))).json().message
+    (await asked('PUT', { op: 'unpack', path: 'copy' }, Buffer.concat([...parts.flat(), TAR_END]))).json()['message']
   const elsewhere = temporaryFolder('bothy-elsewhere-')
   expect(await unpacked(file('../escaped'))).toContain('leads elsewhere')
   expect(await unpacked(file('/escaped'))).toContain('leads elsewhere')
   expect(await unpacked(link('trap', elsewhere), file('trap/escaped'))).toContain('no folder')
   expect({ outside: readdirSync(elsewhere), trap: lstatSync(at('copy/trap')).isSymbolicLink() }).toEqual({ outside: [], trap: true })
-  expect((await asked('PUT', { op: 'unpack', path: 'copy' }, Buffer.alloc(4096, 'x'))).json().message).toContain('failed')
+  expect((await asked('PUT', { op: 'unpack', path: 'copy' }, Buffer.alloc(4096, 'x'))).json()['message']).toContain('failed')
   const cut = packed.body.subarray(0, 30_000)
   expect((await asked('PUT', { op: 'unpack', path: 'copy' }, cut)).status).toBe(409)
   expect(readdirSync(at('copy/tree', long)).toSorted()).toEqual(['link', 'ünï'])
@@ -191,7 +192,7 @@ test('folders go out and come in as tar, with modes, times and links; hostile na
 
 test('each transfer is a row of the audit with its bytes', async () => {
   const rows = await until('rows', async () => {
-    const found = await db.query<{ actor: string; detail: any }>(
+    const found = await db.query<{ actor: string; detail: unknown }>(
       `select actor, detail from audit where action = 'files' and detail->>'op' = 'write'`,
     )
     return found.length > 0 ? found : null

@@ -155,7 +155,7 @@ test('a replay begins at a line, with what makes a full-screen program’s scree
   scrollback.push(Buffer.from('49hfirst\n'))
   for (let i = 0; i < 50; i += 1) scrollback.push(Buffer.from(`\u001b[31mline ${i} ${'.'.repeat(80)}\u001b[0m\n`))
   const from = scrollback.replayFrom
-  expect(scrollback.at(from)!.data.toString()).toMatch(/^\u001b\[31mline \d+ /)
+  expect(scrollback.at(from)!.data.toString().slice(0, 10)).toBe('\u001b[31mline ')
   expect(scrollback.preamble).toBe('\u001b[?1049h')
   scrollback.push(Buffer.from('\u001b[?1049l'))
   expect(scrollback.preamble).toBe('')
