@@ -13,9 +13,12 @@ export class LinkRefused extends Error {
 /** An answer to the upgrade that was not 101. */
 class NotUpgraded extends Error {
   readonly status: number
-  constructor(status: number, message: string) {
+  /** Said by a control plane, and by nothing that lies between. */
+  readonly isOurs: boolean
+  constructor({ statusCode, headers }: http.IncomingMessage, message: string) {
     super(message)
-    this.status = status
+    this.status = statusCode ?? 0
+    this.isOurs = HEADER_PROTOCOL in headers
   }
 }
 
@@ -34,7 +37,7 @@ export async function dial(to: Dial): Promise<Duplex> {
   try {
     return await limited(to, (signal) => rawUpgrade(to, signal))
   } catch (error) {
-    if (error instanceof NotUpgraded && (error.status === 403 || error.status === 426)) throw refusal(error)
+    if (error instanceof NotUpgraded && (error.isOurs || FINAL.has(error.status))) throw refusal(error)
     // Nothing lies between us and a socket of this machine that would need another way.
     if (!(error instanceof NotUpgraded) || socketPathOf(to) !== null) throw error
   }
@@ -45,7 +48,11 @@ export async function dial(to: Dial): Promise<Duplex> {
   }
 }
 
-const refusal = (error: NotUpgraded): Error => (error.status === 403 ? new LinkRefused(error.message) : error)
+/** Another way to ask would be answered no better: another protocol, or too many who ask. */
+const FINAL: ReadonlySet<number> = new Set([426, 429, 503])
+
+/** A proxy that refuses is a fault that somebody may mend; only the control plane knows that an agent is not wanted. */
+const refusal = (error: NotUpgraded): Error => (error.isOurs && error.status === 403 ? new LinkRefused(error.message) : error)
 
 function limited(to: Dial, connect: (signal: AbortSignal) => Promise<Duplex>): Promise<Duplex> {
   const giveUp = new AbortController()
@@ -122,5 +129,5 @@ async function rejected(answer: http.IncomingMessage): Promise<NotUpgraded> {
     if (text.length > ANSWER_LENGTH_MAX) break
   }
   const said = text.slice(0, ANSWER_LENGTH_MAX).trim()
-  return new NotUpgraded(answer.statusCode ?? 0, said || `the control plane answered ${answer.statusCode}`)
+  return new NotUpgraded(answer, said || `the control plane answered ${answer.statusCode}`)
 }

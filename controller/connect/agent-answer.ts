@@ -18,6 +18,8 @@ export async function answeredWell(stream: ClientHttp2Stream, clock: Clock, acti
   const said = await within(clock, ANSWER_LIMIT_MS, messageIn(stream), late)
   if (status === 400) throw new Refused('BadRequest', said)
   if (status === 429) throw new Refused('TooManyRequests', said)
+  // Nothing is there: trying again at once does not help, as it would with an agent that is coming back.
+  if (status === 502) throw new Refused('NotFound', said)
   throw new Refused('ServiceUnavailable', said)
 }
 

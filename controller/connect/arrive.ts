@@ -4,10 +4,9 @@ import { HEADER_AGENT_ID, HEADER_PROTOCOL, HEADER_TOKEN, PROTOCOL, protocolMisma
 import { messageOf, Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { sha256 } from '../kernel/names.ts'
-import { agentByToken } from '../store/agents.ts'
-import type { Db } from '../store/pool.ts'
 import type { AgentRow } from '../store/records.ts'
 import { answerPlainly } from './http-answer.ts'
+import type { KnownAgent } from './known.ts'
 import { accepted } from './link.ts'
 
 export interface Arrival {
@@ -20,11 +19,12 @@ const ID = /^[A-Za-z0-9-]{1,64}$/
 const TOKEN_LENGTH_MAX = 512
 
 /** Who dials in is known before anything of theirs is read; null: they were told why not. */
-export async function arrive(db: Db, log: Log, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Arrival | null> {
+export async function arrive(known: KnownAgent, log: Log, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Arrival | null> {
   const id = headerOf(request.headers, HEADER_AGENT_ID)
   const token = headerOf(request.headers, HEADER_TOKEN)
   const refuse = (code: number, why: string): null => {
-    answerPlainly(socket, code, why)
+    // Told to be ours: what lies between may refuse too, and an agent gives up for nobody else.
+    answerPlainly(socket, code, why, { [HEADER_PROTOCOL]: PROTOCOL })
     return null
   }
   const mismatch = protocolMismatch(headerOf(request.headers, HEADER_PROTOCOL), PROTOCOL)
@@ -32,7 +32,7 @@ export async function arrive(db: Db, log: Log, request: IncomingMessage, socket:
   if (!ID.test(id) || token === '' || token.length > TOKEN_LENGTH_MAX) return refuse(403, 'No agent id and token were given.')
   const tokenHash = sha256(token)
   try {
-    const agent = await agentByToken(db, id, tokenHash)
+    const agent = await known(id, tokenHash)
     if (!agent) return refuse(403, `Agent ${id} belongs to no workspace any more, or its token is another's.`)
     return { agent, tokenHash, connection: await accepted(request, socket, head) }
   } catch (error) {

@@ -1,5 +1,6 @@
 import { within, type Clock } from '../kernel/clock.ts'
 import { Transient } from '../kernel/errors.ts'
+import { Misbehaved } from './flood.ts'
 import type { Link } from './link.ts'
 
 export interface Answer {
@@ -20,7 +21,7 @@ export async function ask(link: Pick<Link, 'open'>, clock: Clock, path: string, 
     stream.on('response', (headers) => (status = Number(headers[':status'] ?? 0)))
     stream.on('data', (part: Buffer) => {
       bytes += part.length
-      if (bytes > ANSWER_BYTES_MAX) stream.destroy(new Error(`the agent's answer to ${path} is too long`))
+      if (bytes > ANSWER_BYTES_MAX) stream.destroy(new Misbehaved(`the agent's answer to ${path} is too long`))
       else parts.push(part)
     })
     stream.on('end', () => resolve({ status, value: parsed(Buffer.concat(parts).toString()) }))

@@ -12,6 +12,8 @@ import { arrive, type Arrival } from './arrive.ts'
 import type { HostKey } from './host-key.ts'
 import { answerPlainly } from './http-answer.ts'
 import { createFiles, type Files } from './files.ts'
+import { createPenalties, type Penalties } from './flood.ts'
+import { createKnownAgent, type KnownAgent } from './known.ts'
 import { createLink, type Link } from './link.ts'
 import { createReach, type Reach } from './reach.ts'
 import { createSessions, type Enter } from './sessions.ts'
@@ -60,7 +62,7 @@ interface Held {
 const SEEN_EVERY_MS = 15_000
 const POLITE_MS = 300
 /** Upgrades that are being looked up at a time; the rest are told to come again. */
-const ARRIVING_MAX = 256
+const ARRIVING_MAX = 2048
 
 export async function createConnections(ports: ConnectPorts): Promise<Connections> {
   const { db, clock, log, metrics, replica } = ports
@@ -76,13 +78,14 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
   const stopListening = await db.listen('bothy_agents', (agentId) => held.get(agentId)?.talk.wake(), wakeAll)
   void noteSeen(ports, held, closing.signal)
 
-  const hold = (arrival: Arrival) => holdLink(ports, held, arrival, closing.signal)
+  const holding = { ...ports, known: createKnownAgent(db), penalties: createPenalties(clock) }
+  const hold = (arrival: Arrival) => holdLink(holding, held, arrival, closing.signal)
   const upgrade: Connections['upgrade'] = (request, socket, head) => {
     socket.on('error', () => {})
     if (closing.signal.aborted || arriving >= ARRIVING_MAX)
       return answerPlainly(socket, 503, 'The control plane is busy; come again in a moment.')
     arriving += 1
-    arrive(db, log, request, socket, head)
+    arrive(holding.known, log, request, socket, head)
       .finally(() => (arriving -= 1))
       .then((arrival) => {
         metrics.count('bothy_agent_dials_total', 'Agents that dialled in', { outcome: arrival ? 'accepted' : 'refused' })
@@ -137,9 +140,15 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
   }
 }
 
+interface HoldPorts extends ConnectPorts {
+  readonly known: KnownAgent
+  readonly penalties: Penalties
+}
+
 /** One connection, from the first word to the last. */
-async function holdLink(ports: ConnectPorts, held: Map<string, Held>, arrival: Arrival, closing: AbortSignal): Promise<void> {
+async function holdLink(ports: HoldPorts, held: Map<string, Held>, arrival: Arrival, closing: AbortSignal): Promise<void> {
   const { agent, connection } = arrival
+  if (ports.penalties.waitMs(agent.id) > 0) return void connection.destroy()
   for (let before = held.get(agent.id); before; before = held.get(agent.id)) {
     // The newest wins: the one before is half open, and its agent has already given it up.
     before.replaced = true
@@ -147,8 +156,13 @@ async function holdLink(ports: ConnectPorts, held: Map<string, Held>, arrival: A
     await before.over
   }
   if (closing.aborted) return void connection.destroy()
-  const link = createLink(connection, ports.clock)
-  const conversation = talk(ports, arrival, link)
+  // Said once for each time that it is let in, and it is let in ever more seldom.
+  const misbehaves = (why: string) => {
+    ports.log.warn('an agent misbehaves, and is let in again later', { agent: agent.id, why })
+    ports.penalties.punish(agent.id)
+  }
+  const link = createLink(connection, ports.clock, misbehaves)
+  const conversation = talk({ ...ports, misbehaves }, arrival, link)
   const noteEnd = async () => {
     await conversation.over
     // Written before the next connection of this agent is written, so that they cannot overtake each other.

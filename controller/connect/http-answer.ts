@@ -3,12 +3,12 @@ import type { Duplex } from 'node:stream'
 import { Refused, Transient, messageOf } from '../kernel/errors.ts'
 
 /** Answers an upgrade that is not done, on the bare socket, and closes it, also when the other side would keep it open. */
-export function answerPlainly(socket: Duplex, code: number, text: string, contentType = 'text/plain; charset=utf-8'): void {
+export function answerPlainly(socket: Duplex, code: number, text: string, more: Readonly<Record<string, string>> = {}): void {
   const body = Buffer.from(`${text}\n`)
   socket.end(
     [
       `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ''}`,
-      `content-type: ${contentType}`,
+      ...Object.entries({ 'content-type': 'text/plain; charset=utf-8', ...more }).map(([name, value]) => `${name}: ${value}`),
       `content-length: ${body.length}`,
       'connection: close',
       '',
@@ -23,7 +23,7 @@ export function answerStatus(socket: Duplex, error: unknown): void {
   const refused = asRefused(error)
   const { reason, message, details, code } = refused
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, details, code }
-  answerPlainly(socket, code, JSON.stringify(status), 'application/json')
+  answerPlainly(socket, code, JSON.stringify(status), { 'content-type': 'application/json' })
 }
 
 function asRefused(error: unknown): Refused {

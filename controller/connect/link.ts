@@ -15,6 +15,7 @@ import {
 import type { Clock } from '../kernel/clock.ts'
 import { Transient } from '../kernel/errors.ts'
 import { messageDuplex } from '../kernel/message-duplex.ts'
+import { watchFlood } from './flood.ts'
 import { keepAlive } from '../kernel/session-pings.ts'
 
 export interface StreamOptions {
@@ -59,7 +60,7 @@ export function accepted(request: IncomingMessage, socket: Duplex, head: Buffer)
   return Promise.resolve(socket)
 }
 
-export function createLink(connection: Duplex, clock: Clock): Link {
+export function createLink(connection: Duplex, clock: Clock, onFlood: (why: string) => void = () => {}): Link {
   let streams = 0
   const waiting: (() => void)[] = []
   const session = connect('http://agent', {
@@ -69,12 +70,20 @@ export function createLink(connection: Duplex, clock: Clock): Link {
     settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false, maxHeaderListSize: HEADER_BYTES_MAX },
   })
   connection.on('error', () => {})
-  session.on('error', () => {})
+  session.on('error', (error: NodeJS.ErrnoException) => {
+    // What came is no HTTP/2. A lost connection has other codes.
+    if (error.code === 'ERR_HTTP2_ERROR') onFlood(`the agent breaks the protocol: ${error.message}`)
+  })
   session.on('connect', () => {
     if (!session.destroyed) session.setLocalWindowSize(SESSION_WINDOW_BYTES)
   })
   keepAlive(session, clock, { everyMs: PING_EVERY_MS, limitMs: PING_LIMIT_MS })
   const gone = closed(session, connection)
+  const cutFor = (why: string) => {
+    onFlood(why)
+    setImmediate(() => session.destroy(new Error(why)))
+  }
+  watchFlood({ session, connection, idle: () => streams <= 1, cut: cutFor }, clock)
 
   return {
     gone,

@@ -3,8 +3,14 @@ import { exponentialMs, jittered } from '../kernel/backoff.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
+import { Misbehaved } from './flood.ts'
 import type { Link } from './link.ts'
 import { reportIn, type UnknownReport } from './messages.ts'
+import { createPace } from './pace.ts'
+
+/** What an agent says in a second, kept or not, is read and looked at by us. */
+const BYTES_PER_SECOND = 256 * 1024
+const BURST_BYTES = 4 * 1024 * 1024
 
 /** `at`: when they arrived. */
 export type Keep = (reports: readonly Report[], at: Instant) => Promise<void>
@@ -20,14 +26,19 @@ export interface FollowPorts {
  */
 export async function followReports(link: Link, ports: FollowPorts, keep: Keep): Promise<void> {
   const stream = link.open(SERVICES.events)
+  const pace = createPace(ports.clock, BYTES_PER_SECOND, BURST_BYTES)
+  const over = new AbortController()
+  stream.once('close', () => over.abort())
   let rest = ''
   stream.setEncoding('utf8')
   try {
     for await (const chunk of stream) {
+      const waitMs = pace(String(chunk).length)
+      if (waitMs > 0) await ports.clock.sleep(waitMs, over.signal)
       const lines = (rest + String(chunk)).split('\n')
       rest = lines.pop() ?? ''
       const said = lines.map(parsed)
-      if (rest.length > REPORT_BYTES_MAX) throw new Error('the agent sent a report without an end')
+      if (rest.length > REPORT_BYTES_MAX) throw new Misbehaved('the agent sent a report without an end')
       const last = said.at(-1)
       if (!last) continue
       const at = ports.clock.now()
@@ -48,7 +59,7 @@ function parsed(line: string): Report | UnknownReport {
     value = null
   }
   const report = reportIn(value)
-  if (!report) throw new Error('the agent sent something that is no report')
+  if (!report) throw new Misbehaved('the agent sent something that is no report')
   return report
 }
 

@@ -83,6 +83,8 @@ export function createSessions(ports: SessionPorts): Sessions {
     count(target, socket)
     const { agent, stream, keep } = await opened(ports, target, socket)
     if (socket.destroyed) return stream.close()
+    // A socket that is closed no longer says where it came from.
+    const origin = request.socket.remoteAddress ?? ''
     const begin = (ends: Pick<Session, 'cut' | 'restart'>) => {
       keep()
       const startedAt = ports.clock.elapsedMs()
@@ -91,7 +93,7 @@ export function createSessions(ports: SessionPorts): Sessions {
       return (bytes: Bridged) => {
         open.delete(session)
         const seconds = Math.round((ports.clock.elapsedMs() - startedAt) / 1000)
-        note(ports, target, { agent: agent.name, origin: request.socket.remoteAddress ?? '', seconds, ...bytes })
+        note(ports, target, { agent: agent.name, origin, seconds, ...bytes })
       }
     }
     accept(ports, BRIDGED[target.service], { request, socket, head }, stream, begin)

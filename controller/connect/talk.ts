@@ -3,19 +3,23 @@ import { PROTOCOL, SERVICES, type AgentHello, type ControlHello } from '../../ag
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
-import { agentByToken, agentConnected, agentReported } from '../store/agents.ts'
+import { agentConnected, agentReported } from '../store/agents.ts'
 import type { Db } from '../store/pool.ts'
 import type { AgentRow } from '../store/records.ts'
 import type { Arrival } from './arrive.ts'
 import { ask } from './ask.ts'
 import { createKeeper } from './keep-reports.ts'
+import { Misbehaved } from './flood.ts'
 import type { HostKey } from './host-key.ts'
+import type { KnownAgent } from './known.ts'
 import type { Link } from './link.ts'
 import { isAgentHello } from './messages.ts'
 import { followReports } from './reports.ts'
 
 export interface TalkPorts {
   readonly db: Db
+  readonly known: KnownAgent
+  readonly misbehaves: (why: string) => void
   readonly clock: Clock
   readonly log: Log
   readonly replica: string
@@ -34,7 +38,7 @@ export interface Talk {
 
 /** Everything the control plane says to one connected agent by itself, and what it keeps of the answers. */
 export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link): Talk {
-  const { db, clock, log, replica } = ports
+  const { db, known, clock, log, replica } = ports
   let runId: string | null = null
   let told = agent
   let shutdownAsked = false
@@ -42,7 +46,7 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
 
   const greet = async (row: AgentRow): Promise<AgentHello> => {
     const { status, value } = await ask(link, clock, SERVICES.hello, helloOf(row, ports.hostKey))
-    if (status !== 200 || !isAgentHello(value)) throw new Error(`the agent did not answer the hello as agents do (${status})`)
+    if (status !== 200 || !isAgentHello(value)) throw new Misbehaved(`the agent did not answer the hello as agents do (${status})`)
     told = row
     return value
   }
@@ -52,7 +56,7 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
     await ask(link, clock, SERVICES.shutdown, {})
   }
   const look = async () => {
-    const row = await agentByToken(db, agent.id, tokenHash)
+    const row = await known(agent.id, tokenHash)
     if (!row) return link.cut('the agent belongs to no workspace any more')
     if (row.name !== told.name || !isDeepStrictEqual(row.manifest, told.manifest)) await greet(row)
     told = row
@@ -67,7 +71,8 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
     await Promise.all([looking, followReports(link, ports, createKeeper(db, clock, { agent: () => told, runId }))])
   }
   const failed = (error: unknown) => {
-    log.info('the link to an agent is cut', { agent: agent.id, error: messageOf(error) })
+    if (error instanceof Misbehaved) ports.misbehaves(error.message)
+    else log.info('the link to an agent is cut', { agent: agent.id, error: messageOf(error) })
     link.cut(messageOf(error))
   }
 

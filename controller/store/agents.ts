@@ -62,6 +62,23 @@ export async function agentByToken(db: Db, id: string, tokenHash: string): Promi
   return row ?? null
 }
 
+/** Many at once, by id and hash of the token with a space between. */
+export async function agentsByTokens(
+  db: Db,
+  wanted: readonly { readonly id: string; readonly tokenHash: string }[],
+): Promise<ReadonlyMap<string, AgentRow>> {
+  const hashes = new Set(wanted.map(({ tokenHash }) => tokenHash))
+  const rows = await db.query<StoredRow & { readonly tokenHash: string }>(
+    `select ${COLUMNS}, token_hash as "tokenHash" from agents where id = any($1::text[]) and ${ALLOWED}`,
+    [wanted.map(({ id }) => id)],
+  )
+  return new Map(
+    rows
+      .filter(({ tokenHash }) => hashes.has(tokenHash))
+      .map(({ tokenHash, ...row }) => [`${row.id} ${tokenHash}`, { ...row, manifest: wholeManifest(row.manifest) }]),
+  )
+}
+
 export const agentsOf = (db: Db, workspaceUid: string): Promise<AgentRow[]> => rowsWhere(db, 'workspace_uid = $1', [workspaceUid])
 
 /** The agents of many workspaces at once, by the uid of their workspace. */
