@@ -46,7 +46,8 @@ const isGiven = (object: ObjectValue, name: string): boolean => (object[name] ??
 export const container = remoteMachine({
   type: 'bothy_container',
   portOf: (machines) => machines.container,
-  missing: problem([], 'No containers here', 'This provisioner makes no containers: `bothy provisioner` and `bothy up` do.'),
+  missing: problem([], 'No containers here', 'By hand none are made: `bothy up` and `bothy provisioner` do that.'),
+  missingAtPlan: false,
   wantedBy,
   withSeen,
   // Docker changes a limit while a container runs, and takes none away: without one it is another container.

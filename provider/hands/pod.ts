@@ -71,6 +71,7 @@ export const pod = remoteMachine({
     'No Kubernetes cluster',
     'This provisioner is not connected to a cluster, so it makes no pods. Use bothy_container or bothy_process, or a provisioner that runs in a cluster.',
   ),
+  missingAtPlan: true,
   wantedBy,
   withSeen,
 })

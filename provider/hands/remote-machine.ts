@@ -12,6 +12,8 @@ export interface MachineKind<Wanted, Seen> {
   readonly portOf: (machines: Machines) => RemoteMachines<Wanted, Seen> | undefined
   /** Said where this provisioner has no port for the kind. */
   readonly missing: Diagnostic
+  /** Whether it is said by the plan already; else one that is planned by hand can be looked at. */
+  readonly missingAtPlan: boolean
   readonly wantedBy: (planned: ObjectValue) => Wanted
   /** The state after a look: what somebody changed behind terraform's back is in it. */
   readonly withSeen: (state: ObjectValue, seen: Seen) => ObjectValue
@@ -32,9 +34,9 @@ export function remoteMachine<Wanted extends { readonly name: string }, Seen>(ki
 
   return {
     plan(planned, before, session) {
-      const port = portOf(session)
+      const port = kind.missingAtPlan ? portOf(session) : kind.portOf(session.host.machines)
       planName(held, planned['name'], before === null, session)
-      if (isKnown(planned)) refuse(port.refused(wantedBy(planned)))
+      if (port && isKnown(planned)) refuse(port.refused(wantedBy(planned)))
       const unsettled = before ? (kind.unsettled?.(planned, before) ?? []) : []
       return { ...planned, ...Object.fromEntries(unsettled.map((each) => [each, UNKNOWN])) }
     },

@@ -69,7 +69,7 @@ describe.skipIf(missing !== null)(`images and daemons${missing ? ` (skipped: ${m
   afterAll(() => daemon.close())
 
   test('an image is pulled once, and the log says how far it is', async () => {
-    const { host, asked } = await registry({ dripMs: 300 })
+    const { host, asked } = await registry({ dripMs: 400 })
     const world = createWorld(daemon.docker)
     const image = `${host}/tools:1`
     expect(await world.machines().create(wanted({ image }), never)).toMatchObject({ image })

@@ -135,8 +135,8 @@ const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nada:x:1815:1815:Ada:/home/ada:/bi
 /** The files of an image, as a tar: a shell, what a shell needs, and perhaps the libraries of Node. */
 export function rootfs(base: string, { glibc = true, shell = true }: { readonly glibc?: boolean; readonly shell?: boolean }): Buffer {
   const root = mkdtempSync(join(base, 'rootfs-'))
-  for (const folder of ['bin', 'etc', 'tmp', 'root', 'home/ada']) mkdirSync(join(root, folder), { recursive: true })
-  execFileSync('chown', ['1815:1815', join(root, 'home/ada')])
+  for (const folder of ['bin', 'etc', 'tmp', 'root', 'home/ada', 'home/dev']) mkdirSync(join(root, folder), { recursive: true })
+  execFileSync('chown', ['1815:1815', join(root, 'home/ada'), join(root, 'home/dev')])
   execFileSync('chmod', ['1777', join(root, 'tmp')])
   writeFileSync(join(root, 'etc/passwd'), PASSWD)
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nada:x:1815:\n')

@@ -33,7 +33,7 @@ data "coder_parameter" "memory" {
   mutable      = true
 
   validation {
-    min = 64
+    min = 128
     max = 65536
   }
 }
