@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { identityFromEnvironment, type Variables } from '../../provider/launched-environment.ts'
 import { launchedHost } from '../../provider/launched-host.ts'
 import { reattachEnvironment } from '../../provider/reattach.ts'
 import { serveProvider } from '../../provider/serve.ts'
 
-/** One folder of configuration, run with the reference's provider or with ours, in the same environment. */
+/** One folder of configuration, run with the reference's provider or with ours, served or launched, in the same environment. */
 
-export type Which = 'reference' | 'ours'
+/** `ours` is served by this test; the others are started by terraform, which installs them from the mirror it is given. */
+export type Which = 'reference' | 'ours' | 'launched'
 
 export interface Ran {
   readonly code: number | null
@@ -37,8 +38,7 @@ export async function openSide(which: Which, mirror: string, write: (folder: str
   const folder = join(home, 'work')
   await mkdir(folder)
   await write(folder)
-  const config =
-    which === 'reference' ? `provider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n` : ''
+  const config = which !== 'ours' ? `provider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n` : ''
   await writeFile(join(home, 'terraformrc'), config)
   let close = nothing
   let variables: Variables = {}
@@ -50,7 +50,7 @@ export async function openSide(which: Which, mirror: string, write: (folder: str
         cwd: folder,
         stdio: ['ignore', 'pipe', 'pipe'],
         env: {
-          PATH: process.env['PATH'] ?? '',
+          PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
           HOME: home,
           TF_CLI_CONFIG_FILE: join(home, 'terraformrc'),
           CHECKPOINT_DISABLE: '1',
@@ -77,7 +77,7 @@ export async function openSide(which: Which, mirror: string, write: (folder: str
       await close()
       close = nothing
       variables = next
-      if (which === 'reference') return
+      if (which !== 'ours') return
       served++
       const server = await serveProvider(launchedHost(identityFromEnvironment(next)), join(home, `${served}.sock`), { clock: systemClock })
       close = () => server.close()
