@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { Clock } from '../controller/kernel/clock.ts'
+import { framedDuplex } from '../controller/kernel/framed-duplex.ts'
 import { halfClosingDuplex } from '../controller/kernel/half-closing-duplex.ts'
 import { keepSocketAlive } from '../controller/kernel/socket-pings.ts'
 import { whyNoConnection } from './client.ts'
@@ -18,7 +19,7 @@ export interface Endpoint {
   readonly from: string
 }
 
-const RAW = 'bothy-raw'
+const FRAMED = 'bothy-framed'
 const CONNECT_LIMIT_MS = 30_000
 const PING_EVERY_MS = 15_000
 const TCP_KEEPALIVE_MS = 15_000
@@ -52,14 +53,16 @@ const headersOf = ({ token }: Endpoint): Record<string, string> => (token === nu
 function bareSocket(target: URL, endpoint: Endpoint): Promise<Duplex> {
   const request = target.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
-    const asked = request(target, { headers: { ...headersOf(endpoint), connection: 'Upgrade', upgrade: RAW }, agent: false })
+    const asked = request(target, { headers: { ...headersOf(endpoint), connection: 'Upgrade', upgrade: FRAMED }, agent: false })
     asked.setTimeout(CONNECT_LIMIT_MS, () => asked.destroy(new Error(`no answer within ${CONNECT_LIMIT_MS / 1000} s`)))
     asked.on('error', (error) => reject(unreachable(endpoint, error)))
     asked.on('upgrade', (answer, socket, head) => {
-      if (answer.headers.upgrade?.toLowerCase() !== RAW) {
+      if (answer.headers.upgrade?.toLowerCase() !== FRAMED) {
         socket.destroy()
         return reject(new NotPassedOn())
       }
+      // Whoever is given it hears of what breaks it; until then it must not end the program.
+      socket.on('error', () => {})
       if (head.length > 0) socket.unshift(head)
       if (socket instanceof Socket) {
         socket.setTimeout(0)
@@ -67,7 +70,7 @@ function bareSocket(target: URL, endpoint: Endpoint): Promise<Duplex> {
         socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
         socket.allowHalfOpen = true
       }
-      return resolve(socket)
+      return resolve(framedDuplex(socket).on('error', () => {}))
     })
     asked.on('response', (answer) => {
       textOf(answer).then((text) => reject(refusal(answer.statusCode ?? 0, text, endpoint, true)), reject)
@@ -87,7 +90,7 @@ function webSocket(target: URL, endpoint: Endpoint, clock: Clock): Promise<Duple
     })
     socket.on('open', () => {
       keepSocketAlive(socket, clock, PING_EVERY_MS)
-      resolve(halfClosingDuplex(socket))
+      resolve(halfClosingDuplex(socket).on('error', () => {}))
     })
   })
 }

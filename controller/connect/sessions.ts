@@ -8,6 +8,7 @@ import type { Clock } from '../kernel/clock.ts'
 import { messageOf, Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
+import { framedDuplex } from '../kernel/framed-duplex.ts'
 import { keyOf } from '../kernel/names.ts'
 import { keepSocketAlive } from '../kernel/socket-pings.ts'
 import { audit } from '../store/audit.ts'
@@ -50,8 +51,12 @@ export interface Sessions {
   close(): void
 }
 
-/** Bytes on the bare socket after the 101: for programs, at half the cost of a WebSocket. */
+/**
+ * For programs, at half the cost of a WebSocket: the bytes as they are on the bare socket after the 101, or in pieces that
+ * say their length, so that an end can be told from a control plane that was killed.
+ */
 export const RAW_SESSION = 'bothy-raw'
+export const FRAMED_SESSION = 'bothy-framed'
 const PING_EVERY_MS = 30_000
 const TCP_KEEPALIVE_MS = 15_000
 
@@ -163,9 +168,11 @@ function accept(
   stream: ClientHttp2Stream,
   begin: Begin,
 ): void {
-  if (request.headers.upgrade?.toLowerCase() === RAW_SESSION) {
+  const form = request.headers.upgrade?.toLowerCase()
+  if (form === RAW_SESSION || form === FRAMED_SESSION) {
     const cut = () => cutOff(socket)
-    return bridgeApart(raw(socket, head), stream, begin({ cut, restart: cut }))
+    const bytes = raw(socket, head, form)
+    return bridgeApart(form === FRAMED_SESSION ? framedDuplex(bytes) : bytes, stream, begin({ cut, restart: cut }))
   }
   sockets.handleUpgrade(request, socket, head, (ws) => {
     keepSocketAlive(ws, clock, PING_EVERY_MS)
@@ -180,8 +187,8 @@ function refuseBarred(barred: SessionPorts['barred'], { subject }: EnterTarget):
   if (refused) throw refused
 }
 
-function raw(socket: Duplex, head: Buffer): Duplex {
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${RAW_SESSION}\r\n\r\n`)
+function raw(socket: Duplex, head: Buffer, form: string): Duplex {
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${form}\r\n\r\n`)
   if (socket instanceof Socket) {
     socket.setTimeout(0)
     socket.setNoDelay(true)

@@ -12,6 +12,8 @@ export interface WordSocket extends Omit<MessageSocket, 'send' | 'on'> {
 /** The one word: whoever says it sends no more bytes, and still listens. */
 export const NO_MORE = 'end'
 const CLOSED_WELL = 1000
+/** The other side bounds what a message may be. */
+const MESSAGE_BYTES_MAX = 64 * 1024
 
 /**
  * A WebSocket as a connection of which either direction ends by itself, as TCP's do. A WebSocket has no such thing, so its
@@ -28,7 +30,12 @@ export function halfClosingDuplex(socket: WordSocket): Duplex {
     autoDestroy: true,
     emitClose: true,
     read: () => socket.resume(),
-    write: (chunk: Buffer, _encoding, done) => socket.send(chunk, { binary: true }, done),
+    write(chunk: Buffer, _encoding, done) {
+      let from = 0
+      for (; from + MESSAGE_BYTES_MAX < chunk.length; from += MESSAGE_BYTES_MAX)
+        socket.send(chunk.subarray(from, from + MESSAGE_BYTES_MAX), { binary: true }, () => {})
+      socket.send(chunk.subarray(from), { binary: true }, done)
+    },
     final: (done) => {
       saidEnd = true
       socket.send(NO_MORE, { binary: false }, (error) => done(error ?? null))

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
 import { temporaryHome, type Home, type Ran, type Up } from '../support/bothy.ts'
@@ -55,3 +56,11 @@ export async function becomesRunning(home: Home, name = 'dev'): Promise<void> {
   const { code, stdout, stderr } = await home.run(['wait', `workspace/${name}`, '--for', 'condition=Running', '--timeout', '60s'])
   expect(`${code} ${stdout}${stderr}`).toMatch(/^0 /)
 }
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0))
+    })
+  })
