@@ -29,6 +29,23 @@ export async function provisioner(flags: Flags = {}): Promise<number> {
   return runProvisioner(config)
 }
 
+/** `bothy template validate DIR`: what an import of it would find. */
+export async function validateTemplate(folder: string, variables: Readonly<Record<string, string>>) {
+  const { validateTemplate: validate } = await import('./offline.ts')
+  return validate(readConfig(), folder, variables)
+}
+
+/** `bothy template preview DIR`: what it would ask with these answers. */
+export async function previewTemplate(
+  folder: string,
+  variables: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, string>>,
+  preset: string | null,
+) {
+  const { previewTemplate: preview } = await import('./offline.ts')
+  return preview(readConfig(), folder, variables, { values, preset })
+}
+
 if (import.meta.main) {
   // Only the provisioner is started as a program of its own; people start everything with cli/main.ts.
   process.exitCode = await provisioner().catch(async (error: unknown) => {

@@ -55,7 +55,7 @@ export async function runProvisioner(config: Config): Promise<number> {
   }
 }
 
-const machinesOn =
+export const machinesOn =
   (config: Config, log: Log): MachinesFor =>
   ({ workspace, owner, buildId, tokenOf, say }) => ({
     container: containerMachines({

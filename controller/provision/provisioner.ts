@@ -157,6 +157,9 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
   }
 }
 
+/** What reads a template as a provisioner does, without being one. */
+export const offlineTools = (options: ProvisionerOptions): Promise<Tools> => toolsOf(options, LIMITS.graceMs)
+
 async function toolsOf({ db, sealer, clock, log, config, machinesFor }: ProvisionerOptions, graceMs: number): Promise<Tools> {
   const { stateDir, accessUrl, isolation, searchPath } = config
   const buildLimits = { ...BUILD_LIMITS, ...config.buildLimits }

@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/standalone.ts': ['controller', 'agent/protocol.ts', 'crds'],
   'controller/standalone-apps.ts': ['controller'],
   'controller/provisioner.ts': ['controller'],
+  'controller/offline.ts': ['controller'],
   'controller/follow.ts': ['controller/kernel', 'controller/cluster', 'crds'],
   'controller/log-file.ts': ['controller/kernel', 'controller/store', 'controller/config.ts'],
   'controller/signals.ts': ['controller/kernel'],
@@ -81,6 +82,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'agent/spawn.ts': 'whatever runs in a workspace: scripts, commands, terminals',
     'controller/child.ts': 'the provisioner is a process of its own',
     'cli/ssh.ts': "the system's own ssh",
+    'cli/opener.ts': 'the browser of whoever asks',
     'cli/doctor.ts': 'asks programs for their version',
   },
 }
