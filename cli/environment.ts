@@ -14,6 +14,8 @@ export interface Environment {
   /** How this program was called: `bothy`, or `kubectl bothy` as a plugin. */
   readonly program: string
   readonly path: string
+  /** There is a screen that a browser could open on. */
+  readonly display: boolean
   readonly terraform: string | null
   readonly databaseUrl: boolean
   readonly keyGiven: boolean
@@ -36,6 +38,7 @@ export function readEnvironment(env: Variables = process.env): Environment {
     debug: env['BOTHY_DEBUG'] === '1',
     program: env['BOTHY_PROGRAM'] || 'bothy',
     path: env['PATH'] ?? '',
+    display: Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']),
     terraform: env['BOTHY_TERRAFORM'] || null,
     databaseUrl: Boolean(env['DATABASE_URL']),
     keyGiven: Boolean(env['BOTHY_KEY']),

@@ -46,6 +46,16 @@ export const ENTER: readonly CommandSpec[] = [
     load: () => import('../ssh.ts'),
   },
   {
+    name: 'cp',
+    arguments: '<path...>',
+    group: 'Enter a workspace:',
+    summary: 'copy files and folders into a workspace, or out of one',
+    more: 'WORKSPACE:PATH or WORKSPACE.AGENT:PATH, relative to the home folder; - is\nstdin or stdout. Modes and times are kept. A file appears when it is\nwhole: what breaks off leaves nothing half done.',
+    options: [NAMESPACE, { flags: '-r, --recursive', help: 'copy folders with everything in them' }],
+    examples: ['cp notes.txt dev:', 'cp -r dev:project/dist .', 'cp a b dev:src/', 'cp dev:/etc/hosts -'],
+    load: () => import('../cp.ts'),
+  },
+  {
     name: 'port-forward',
     arguments: '<name> <port...>',
     group: 'Enter a workspace:',
@@ -77,5 +87,19 @@ export const ENTER: readonly CommandSpec[] = [
     ],
     examples: ['config-ssh', 'config-ssh --dry-run', 'config-ssh --remove'],
     load: () => import('../config-ssh.ts'),
+  },
+  {
+    name: 'open',
+    arguments: '[name] [app]',
+    group: 'Enter a workspace:',
+    summary: 'open the page, a workspace or one of its apps in a browser',
+    more: 'The address has a ticket that is good once, within a minute. Without a display, it is printed.',
+    options: [
+      NAMESPACE,
+      { flags: '--port <number>', help: 'a port of the workspace instead of an app' },
+      { flags: '--print', help: 'print the address, and open nothing' },
+    ],
+    examples: ['open', 'open dev', 'open dev web', 'open dev.main --port 8080 --print'],
+    load: () => import('../open.ts'),
   },
 ]

@@ -1,0 +1,55 @@
+import { usage } from './failure.ts'
+import { field, textOf } from './json.ts'
+import { kindNamed, pathOf } from './objects.ts'
+import { openInBrowser } from './opener.ts'
+import type { Options } from './options.ts'
+import type { Session } from './session.ts'
+
+/** Opens the page, or an app of a workspace, in a browser that is let in by a ticket: no token is ever in an address. */
+export async function run(session: Session, [name = '', what = '']: readonly string[], options: Options): Promise<number> {
+  const { namespace, terminal, environment } = session
+  const [workspace = '', agent = null] = name.split('.')
+  const port = options.text('port')
+  if (what !== '' && port !== null) throw usage('an app and --port are two things to open', 'name one of them')
+  if (what === '' && port !== null && name === '') throw usage('--port says nothing of which workspace', 'name it: open dev --port 8080')
+  const url =
+    what === '' && port === null ? await pageUrl(session, workspace) : await appUrl(session, { workspace, agent, app: what, port })
+  if (options.flag('print') || !(await openInBrowser(environment, url))) {
+    terminal.out(url)
+    return 0
+  }
+  terminal.err(
+    `opened ${what || (port === null ? name || 'the page' : `port ${port}`)} in the browser${namespace === 'default' ? '' : ` (${namespace})`}`,
+  )
+  return 0
+}
+
+async function pageUrl(session: Session, workspace: string): Promise<string> {
+  const client = session.client()
+  // One that does not exist is said here, and not on a page without it.
+  if (workspace !== '') await client.request('GET', pathOf(kindNamed('Workspace'), session.namespace, workspace))
+  const made = await client.request('POST', '/bothy/v1/tickets', { body: { for: 'page' } })
+  const url = textOf(field(made, 'url')) ?? ''
+  return workspace === '' ? url : `${url}&workspace=${encodeURIComponent(`${session.namespace}/${workspace}`)}`
+}
+
+interface Wish {
+  readonly workspace: string
+  readonly agent: string | null
+  readonly app: string
+  readonly port: string | null
+}
+
+async function appUrl(session: Session, { workspace, agent, app, port }: Wish): Promise<string> {
+  const path = pathOf(kindNamed('Workspace'), session.namespace, workspace, 'open')
+  const body = { ...(port === null ? { app } : { port }), ...(agent === null ? {} : { agent }) }
+  const opened = await session.client().request('POST', path, { body })
+  const url = textOf(field(opened, 'url'))
+  if (url) return url
+  const command = textOf(field(opened, 'command')) ?? ''
+  const { program } = session.environment
+  throw usage(
+    `${app} is a command and has no page`,
+    `run it: ${program} exec -t ${workspace}${agent === null ? '' : `.${agent}`} -- sh -c '${command.replaceAll("'", "'\\''")}'`,
+  )
+}
