@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { lstat, open, readlink, type FileHandle } from 'node:fs/promises'
+import { messageOf } from '../controller/kernel/errors.ts'
 
 /**
  * Paths inside one folder, resolved here and not by the kernel: component by component, each opened without following it,
@@ -145,6 +146,6 @@ const CODES: Readonly<Record<string, readonly [FilesProblem['code'], string]>> =
 export function problemOf(path: string, error: unknown): FilesProblem {
   if (error instanceof FilesProblem) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const [kind, sentence] = CODES[code] ?? ['Failed', code || 'it failed']
+  const [kind, sentence] = CODES[code] ?? ['Failed', code || messageOf(error)]
   return new FilesProblem(kind, `${path}: ${sentence}.`)
 }

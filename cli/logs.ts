@@ -15,7 +15,14 @@ interface Row {
 export const run: Run = async (session, args, options) => {
   const workspace = refOf(args[0] ?? '', session.namespace, 'workspace')
   const build = options.whole('build')
-  const query = { build: build === null ? undefined : String(build), follow: options.flag('follow') ? 'true' : undefined }
+  const query = {
+    build: build === null ? undefined : String(build),
+    follow: options.flag('follow') ? 'true' : undefined,
+    // Of one build, or timed, the log ends with it.
+    agents: options.flag('follow') && build === null && !options.flag('timings') ? 'true' : undefined,
+    agent: options.text('agent') ?? undefined,
+    source: options.text('source') ?? undefined,
+  }
   if (options.flag('timings')) {
     await printTimings(session, workspace, build)
     return EXIT.done

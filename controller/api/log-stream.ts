@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { Refused } from '../kernel/errors.ts'
 import { keyOf, type Key } from '../kernel/names.ts'
 import { buildsOf, jobById } from '../store/jobs.ts'
-import { readLogs } from '../store/logs.ts'
+import { readLogs, type LogFilter } from '../store/logs.ts'
 import type { Job } from '../store/records.ts'
 import type { Call, ResourceHandler } from './ports.ts'
 import { existing } from './resources.ts'
@@ -11,20 +11,27 @@ import { existing } from './resources.ts'
 
 const ROWS_AT_ONCE = 1000
 const BUILDS_SEARCHED = 200
+const FILTER_LENGTH_MAX = 256
 /** Notifications are hints; this is how late a lost one is made up for. */
 const LOOK_EVERY_MS = 2_000
 
 export const streamLog: ResourceHandler = async (call, target) => {
   const number = numberAsked(call.query)
   const follow = ['true', '1'].includes(call.query.get('follow') ?? '')
+  const filter = filterOf(call.query)
   const { uid, name } = (await existing(call, target)).metadata
   const found = await buildAsked(call, uid, number)
   if (!found && !follow) throw new Refused('NotFound', `workspace "${name}" has ${number === null ? 'no build yet' : `no build ${number}`}`)
   call.response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   call.response.flushHeaders()
   if (follow)
-    await followed(call, keyOf(target.kind.kind, target.namespace ?? '', name), async () => found ?? (await buildAsked(call, uid, number)))
-  else if (found) await sendRows(call, found.id, null)
+    await followed(
+      call,
+      keyOf(target.kind.kind, target.namespace ?? '', name),
+      filter,
+      async () => found ?? (await buildAsked(call, uid, number)),
+    )
+  else if (found) await sendRows(call, found.id, null, filter)
   call.response.end()
 }
 
@@ -41,7 +48,21 @@ export async function buildAsked({ ports }: Call, workspaceUid: string, number: 
   return builds.find((build) => number === null || build.number === number) ?? null
 }
 
-async function followed(call: Call, key: Key, find: () => Promise<Job | null>): Promise<void> {
+/** Only what one agent said, or one of its scripts. */
+function filterOf(query: URLSearchParams): LogFilter {
+  const [agent, source] = ['agent', 'source'].map((name) => query.get(name)?.slice(0, FILTER_LENGTH_MAX) || null)
+  return { agent: agent ?? null, source: source ?? null }
+}
+
+/** What its agents say belongs to the newest build, as long as they run: a start that succeeded. */
+async function agentsGoOn(call: Call, job: Job): Promise<boolean> {
+  const wanted = ['true', '1'].includes(call.query.get('agents') ?? '')
+  if (!wanted || job.transition !== 'start' || job.phase !== 'Succeeded') return false
+  const [newest] = await buildsOf(call.ports.db, job.subject.uid, 1)
+  return newest?.id === job.id
+}
+
+async function followed(call: Call, key: Key, filter: LogFilter, find: () => Promise<Job | null>): Promise<void> {
   const { ports, signal } = call
   let hint = new AbortController()
   const wakeUp = () => hint.abort()
@@ -58,8 +79,9 @@ async function followed(call: Call, key: Key, find: () => Promise<Job | null>): 
       hint = new AbortController()
       job = job ? await jobById(ports.db, job.id) : await find()
       // Whether it is over is asked before its rows are read: the last of them were written before its end.
-      if (job) after = await sendRows(call, job.id, after)
-      if (job && job.finishedAt !== null) return
+      const goesOn = job && job.finishedAt !== null ? await agentsGoOn(call, job) : true
+      if (job) after = await sendRows(call, job.id, after, filter)
+      if (!goesOn) return
       await ports.clock.sleep(LOOK_EVERY_MS, hint.signal)
     }
   } finally {
@@ -68,10 +90,10 @@ async function followed(call: Call, key: Key, find: () => Promise<Job | null>): 
   }
 }
 
-async function sendRows({ ports, response, signal }: Call, jobId: string, from: string | null): Promise<string | null> {
+async function sendRows({ ports, response, signal }: Call, jobId: string, from: string | null, filter: LogFilter): Promise<string | null> {
   let after = from
   while (!signal.aborted) {
-    const rows = await readLogs(ports.db, jobId, after, ROWS_AT_ONCE)
+    const rows = await readLogs(ports.db, jobId, after, ROWS_AT_ONCE, filter)
     after = rows.at(-1)?.id ?? after
     if (rows.length > 0 && !response.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''))) await drained(response, signal)
     if (rows.length < ROWS_AT_ONCE) break

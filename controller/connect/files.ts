@@ -30,6 +30,7 @@ const ANSWER_LIMIT_MS = 60_000
 const JSON_BYTES_MAX = 16 * 1024 * 1024
 /** Of an upload that stands still. */
 const SILENT_LIMIT_MS = 120_000
+const DISCARDED_BYTES_MAX = 256 * 1024 * 1024
 
 const TAKES_BYTES: ReadonlySet<FilesAsked['op']> = new Set(['write', 'unpack'])
 const GIVES_BYTES: ReadonlySet<FilesAsked['op']> = new Set(['read', 'pack', 'watch'])
@@ -50,9 +51,8 @@ export function createFiles(ports: SessionPorts): Files {
     open.set(stream, subject)
     response.once('close', () => stream.close(8))
     request.on('data', (part: Buffer) => (bytes.bytesIn += part.length))
-    stream.on('data', (part: Buffer) => (bytes.bytesOut += part.length))
     try {
-      await carry(ports, stream, target, request, response)
+      await carry(ports, stream, target, request, response, (count) => (bytes.bytesOut += count))
     } finally {
       open.delete(stream)
       const seconds = Math.round((ports.clock.elapsedMs() - startedAt) / 1000)
@@ -71,25 +71,33 @@ async function carry(
   { asked }: FilesTarget,
   request: IncomingMessage,
   response: ServerResponse,
+  sent: (bytes: number) => void,
 ): Promise<void> {
-  const answered = headersOf(stream)
+  const answered = answerOf(stream, GIVES_BYTES.has(asked.op))
   // Told again by whoever waits for it; here it must not go unheard.
   answered.catch(() => {})
   if (TAKES_BYTES.has(asked.op)) await sendBody(ports, stream, request)
   else stream.end()
   const late = () => new Transient(`the agent did not answer within ${ANSWER_LIMIT_MS / 1000} s`)
-  const headers = await within(ports.clock, ANSWER_LIMIT_MS, answered, late)
+  const { headers, text: said } = await within(ports.clock, ANSWER_LIMIT_MS, answered, late)
   const status = Number(headers[':status'] ?? 0)
-  if (status !== 200) throw refusalOf(status, await textOf(stream))
-  if (GIVES_BYTES.has(asked.op)) return sendAnswer(stream, headers, response)
-  const text = await textOf(stream)
+  if (said === null) return sendAnswer(stream, headers, response, sent)
+  const text = await said
+  if (status !== 200) throw refusalOf(status, text)
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
   response.end(text)
 }
 
-function headersOf(stream: ClientHttp2Stream): Promise<IncomingHttpHeaders> {
+interface Answered {
+  readonly headers: IncomingHttpHeaders
+  /** All of it; null where it is bytes that are to be passed on. */
+  readonly text: Promise<string> | null
+}
+
+/** Whoever refuses does not wait until we have said all: what it says is read from the first moment. */
+function answerOf(stream: ClientHttp2Stream, bytes: boolean): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    stream.once('response', resolve)
+    stream.once('response', (headers) => resolve({ headers, text: bytes && headers[':status'] === 200 ? null : textOf(stream) }))
     stream.once('close', () => reject(new Transient('the agent of the workspace was lost: nothing half done is left')))
   })
 }
@@ -97,6 +105,7 @@ function headersOf(stream: ClientHttp2Stream): Promise<IncomingHttpHeaders> {
 /** The trailer says that all of it came: a person who breaks off never gets as far as that. */
 async function sendBody({ clock }: SessionPorts, stream: ClientHttp2Stream, request: IncomingMessage): Promise<void> {
   let refused = false
+  let discarded = 0
   let movedAt = clock.elapsedMs()
   const over = new AbortController()
   stream.once('response', () => (refused = true))
@@ -111,11 +120,16 @@ async function sendBody({ clock }: SessionPorts, stream: ClientHttp2Stream, requ
   try {
     for await (const part of request) {
       movedAt = clock.elapsedMs()
-      // The agent has said why it takes no more.
-      if (refused || stream.destroyed) return
+      // The agent has said why it takes no more. A person hears that only when they were read out, within reason.
+      if (refused || stream.destroyed) {
+        discarded += part.length
+        if (discarded > DISCARDED_BYTES_MAX) return
+        continue
+      }
       if (!stream.write(part)) await ready(stream)
       movedAt = clock.elapsedMs()
     }
+    if (refused || stream.destroyed) return
     if (request.complete) stream.end()
     else stream.close(8)
   } catch {
@@ -136,7 +150,12 @@ function ready(stream: ClientHttp2Stream): Promise<void> {
   })
 }
 
-function sendAnswer(stream: ClientHttp2Stream, headers: IncomingHttpHeaders, response: ServerResponse): Promise<void> {
+function sendAnswer(
+  stream: ClientHttp2Stream,
+  headers: IncomingHttpHeaders,
+  response: ServerResponse,
+  sent: (bytes: number) => void,
+): Promise<void> {
   const told = ['bothy-size', 'bothy-mode', 'bothy-mtime'].flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]]))
   response.writeHead(200, {
     ...Object.fromEntries(told),
@@ -150,6 +169,7 @@ function sendAnswer(stream: ClientHttp2Stream, headers: IncomingHttpHeaders, res
     let complete = false
     stream.on('trailers', (trailers) => (complete = trailers[TRAILER_COMPLETE] === '1'))
     stream.on('data', (part: Buffer) => {
+      sent(part.length)
       if (response.write(part)) return
       stream.pause()
       response.once('drain', () => stream.resume())
@@ -164,16 +184,19 @@ function sendAnswer(stream: ClientHttp2Stream, headers: IncomingHttpHeaders, res
   })
 }
 
-async function textOf(stream: ClientHttp2Stream): Promise<string> {
+function textOf(stream: ClientHttp2Stream): Promise<string> {
   const parts: Buffer[] = []
   let bytes = 0
-  for await (const part of stream) {
-    if (!Buffer.isBuffer(part)) continue
-    bytes += part.length
-    if (bytes > JSON_BYTES_MAX) throw new Refused('Conflict', 'The agent answered more than can be shown.')
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString()
+  return new Promise((resolve) => {
+    stream.on('data', (part: Buffer) => {
+      bytes += part.length
+      if (bytes > JSON_BYTES_MAX) stream.close(8)
+      else parts.push(part)
+    })
+    const done = () => resolve(Buffer.concat(parts).toString())
+    stream.once('end', done)
+    stream.once('close', done)
+  })
 }
 
 const REASONS: Readonly<Record<string, RefusedReason>> = {
