@@ -97,6 +97,8 @@ export interface PodSeen {
 export interface RemoteMachines<Wanted, Seen> {
   /** What the operator of this provisioner does not allow; asked at every plan. */
   refused(wanted: Wanted): readonly Diagnostic[]
+  /** What a machine needs that takes long or may be wrong, got before the one that it replaces goes. */
+  prepare?(wanted: Wanted, signal: AbortSignal): Promise<void>
   /** The machine of this name as it runs, or null: gone, ended, or never there. */
   observe(name: string, signal: AbortSignal): Promise<Seen | null>
   /** Adopts one that is ours and was made of the same; otherwise makes one in its place. */

@@ -1,21 +1,41 @@
 import { problem } from '../../provider/schema/rules.ts'
 import { Wrong } from '../../provider/session.ts'
+import type { Clock } from '../kernel/clock.ts'
 import { LABEL, labelsOf, networkName, volumeName, type Naming } from './container-spec.ts'
 import { isRefusedWith, type Docker } from './docker.ts'
-import { ofWorkspace, removed } from './engine-objects.ts'
+import { containerNamed, ofWorkspace, removed } from './engine-objects.ts'
 
 /** What a workspace has in Docker beside its containers, and how all of it ends. */
 
-const STOP_S = 10
-const STOP_LIMIT_MS = 60_000
+const STOP_MS = 10_000
+const TERM_AGAIN_MS = 1000
+const LOOK_MS = 50
 
-/** TERM, ten seconds, KILL; then it is removed, with what it kept under no name. */
-export async function end(docker: Docker, id: string): Promise<void> {
-  await docker
-    .call('POST', `/containers/${id}/stop`, { query: { t: String(STOP_S) }, limitMs: STOP_LIMIT_MS })
-    .catch((error: unknown) => (isRefusedWith(error, 404, 304) ? undefined : Promise.reject(error)))
+/**
+ * TERM, ten seconds, KILL; then it is removed, with what it kept under no name. TERM again and again: the first process of a container
+ * that has just begun does not hear it before it says that it wants to.
+ */
+export async function end(docker: Docker, clock: Clock, id: string): Promise<void> {
+  const since = clock.elapsedMs()
+  for (let termAtMs = 0; ;) {
+    const afterMs = clock.elapsedMs() - since
+    if (afterMs > STOP_MS || !(await isRunning(docker, id))) break
+    if (afterMs >= termAtMs) {
+      termAtMs = afterMs + TERM_AGAIN_MS
+      await told(docker, id)
+    }
+    await clock.sleep(LOOK_MS)
+  }
   await removed(docker, `/containers/${id}`, { force: 'true', v: 'true' })
 }
+
+/** One that has ended meanwhile need not be told. */
+const told = (docker: Docker, id: string): Promise<unknown> =>
+  docker
+    .call('POST', `/containers/${id}/kill`, { query: { signal: 'SIGTERM' } })
+    .catch((error: unknown) => (isRefusedWith(error, 404, 409) ? undefined : Promise.reject(error)))
+
+const isRunning = async (docker: Docker, id: string): Promise<boolean> => (await containerNamed(docker, id))?.running === true
 
 export async function makeVolume(docker: Docker, naming: Naming, name: string, machine: string | null): Promise<void> {
   const Name = volumeName(naming.workspace.uid, name)
@@ -50,8 +70,8 @@ export async function removeNetworkIfEmpty(docker: Docker, uid: string): Promise
     await removed(docker, `/networks/${id}`).catch((error: unknown) => (isRefusedWith(error, 403, 409) ? undefined : Promise.reject(error)))
 }
 
-export async function removeAll(docker: Docker, uid: string): Promise<void> {
-  for (const id of await ofWorkspace(docker, 'containers', uid)) await end(docker, id)
+export async function removeAll(docker: Docker, clock: Clock, uid: string): Promise<void> {
+  for (const id of await ofWorkspace(docker, 'containers', uid)) await end(docker, clock, id)
   for (const name of await ofWorkspace(docker, 'volumes', uid)) await removed(docker, `/volumes/${name}`)
   for (const id of await ofWorkspace(docker, 'networks', uid)) await removed(docker, `/networks/${id}`)
 }

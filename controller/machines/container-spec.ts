@@ -87,7 +87,7 @@ trap 'kill -TERM "$agent" 2>/dev/null' TERM INT HUP
 code=0
 while kill -0 "$agent" 2>/dev/null; do wait "$agent"; code=$?; done
 kill -TERM "$beside" 2>/dev/null
-wait "$beside" 2>/dev/null
+while kill -0 "$beside" 2>/dev/null; do wait "$beside" 2>/dev/null; done
 exit "$code"`
 
 /** The program's own name is never a container's argument list of secrets: what it needs is in files and names of files. */

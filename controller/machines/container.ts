@@ -15,7 +15,7 @@ import type { ContainerWorkspace, Inside, Naming } from './container-spec.ts'
 import { DockerRefused, type Docker } from './docker.ts'
 import { containerNamed, hasFile, removed, type ContainerFound } from './engine-objects.ts'
 import { locked } from './lock.ts'
-import { imageFor, type RegistryLogin } from './pull.ts'
+import { imageFor, type Image, type RegistryLogin } from './pull.ts'
 import { machineName } from './record.ts'
 import { giveToken, writeToken } from './token-file.ts'
 
@@ -66,13 +66,14 @@ export function containerMachines(options: ContainerMachinesOptions): ContainerM
       underLock(wanted.name, async (at) => {
         const found = await ours(at)
         if (found && (await runsTheSame(at, found, wanted)) && (await goesOn(at, found))) return adopted(at, found, wanted)
-        if (found) await end(docker, found.id)
+        if (found) await end(docker, clock, found.id)
         return make(at, wanted, signal)
       }),
     )
 
   return {
     refused: (wanted) => refusedOf(wanted, options.allowed),
+    prepare: (wanted, signal) => whenAnswering(options, signal, async () => void (await imageOf(options, wanted.image, signal))),
     observe: (name, signal) =>
       whenAnswering(options, signal, async () => {
         const found = await containerNamed(docker, machineName(uid, name))
@@ -84,7 +85,7 @@ export function containerMachines(options: ContainerMachinesOptions): ContainerM
       whenAnswering(options, null, () =>
         underLock(name, async ({ machine, folder }) => {
           const found = await containerNamed(docker, machine)
-          if (found && isOurs(found, uid)) await end(docker, found.id)
+          if (found && isOurs(found, uid)) await end(docker, clock, found.id)
           await removeEphemeral(docker, uid, name)
           await removeNetworkIfEmpty(docker, uid)
           await rm(folder, { recursive: true, force: true })
@@ -93,7 +94,7 @@ export function containerMachines(options: ContainerMachinesOptions): ContainerM
     async forget() {
       // Without a mark there is most likely nothing; what a lost state folder left is looked for where somebody answers.
       if (!existsSync(mark) && !(await answers(docker))) return
-      await whenAnswering(options, null, () => removeAll(docker, uid))
+      await whenAnswering(options, null, () => removeAll(docker, clock, uid))
       const left = await readdir(root).catch(() => [])
       for (const each of left.filter((file) => file.startsWith(machineName(uid, ''))))
         await rm(join(root, each), { recursive: true, force: true })
@@ -158,9 +159,7 @@ async function make(at: Place, wanted: ContainerWanted, signal: AbortSignal): Pr
   const { docker, log } = options
   const token = options.tokenOf(wanted.agentId)
   if (token === null) throw notOfThisBuild(wanted.agentId)
-  const image = await imageFor(wanted.image, { ...options, signal }).catch((error: unknown) => {
-    throw error instanceof DockerRefused ? new Wrong(problem(['image'], 'The image cannot be had', messageOf(error))) : error
-  })
+  const image = await imageOf(options, wanted.image, signal)
   // Before anything is made, so that whoever forgets the workspace knows that there is something to look for.
   await writeFile(at.mark, '')
   const inside = { ...(await options.inside()), tokenFile: await writeToken(at.folder, token) }
@@ -178,6 +177,14 @@ async function make(at: Place, wanted: ContainerWanted, signal: AbortSignal): Pr
   }
   log.info('container started', { machine, id })
   return seenNow(at)
+}
+
+async function imageOf(options: ContainerMachinesOptions, image: string, signal: AbortSignal): Promise<Image> {
+  try {
+    return await imageFor(image, { ...options, signal })
+  } catch (error) {
+    throw error instanceof DockerRefused ? new Wrong(problem(['image'], 'The image cannot be had', `${image}: ${messageOf(error)}`)) : error
+  }
 }
 
 async function seenNow(at: Place): Promise<ContainerSeen> {

@@ -1,6 +1,6 @@
 import { problem } from '../schema/rules.ts'
 import { Wrong } from '../session.ts'
-import { derivedUuid, textOf, textsOf, type DataHand } from './hand.ts'
+import { derivedUuid, isBuild, textOf, textsOf, type DataHand } from './hand.ts'
 
 /** What a build was given beside its parameters. */
 
@@ -16,7 +16,7 @@ const secret: DataHand = {
     const [kind, name] =
       textOf(filled, 'env') === '' ? (['file', textOf(filled, 'file')] as const) : (['env', textOf(filled, 'env')] as const)
     const value = identity.secrets?.get(`${kind}:${name}`) ?? ''
-    if (value === '' && identity.buildId !== '' && identity.transition === 'start') {
+    if (value === '' && isBuild(identity) && identity.transition === 'start') {
       throw new Wrong(problem([kind], 'A secret is missing', `There is no secret for ${kind} "${name}". ${textOf(filled, 'help_message')}`))
     }
     return { ...filled, id: `${kind}:${name}`, value }
@@ -34,9 +34,10 @@ const task: DataHand = {
   },
 }
 
-const NIL = /^0{8}-0{4}-0{4}-0{4}-0{12}$/
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const NIL = /^[0-]*$/
 
-export const isTask = (id: string): boolean => id !== '' && !NIL.test(id)
+export const isTask = (id: string): boolean => UUID.test(id) && !NIL.test(id)
 
 const workspaceTags: DataHand = {
   async read(filled, { host: { identity, reports } }) {

@@ -5,7 +5,7 @@ import { itemsOf, problem } from '../schema/rules.ts'
 import { Wrong, type Session } from '../session.ts'
 import type { ObjectValue } from '../wire/values.ts'
 import { ASKED_HANDS } from './asked.ts'
-import { derivedUuid, textOf, textsOf, type DataHand } from './hand.ts'
+import { derivedUuid, isBuild, textOf, textsOf, type DataHand } from './hand.ts'
 
 function portOf(accessUrl: string): number {
   const url = URL.parse(accessUrl)
@@ -16,7 +16,7 @@ function portOf(accessUrl: string): number {
 const workspace: DataHand = {
   async read(_, { host: { identity }, accessUrl }) {
     const missing = (['id', 'name', 'version'] as const).find((name) => identity.template[name] === '')
-    if (missing && identity.buildId !== '')
+    if (missing && isBuild(identity))
       throw new Wrong(problem([], 'Unknown template', `The build does not say the ${missing} of its template.`))
     return {
       id: identity.workspace.id,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ObjectValue } from '../wire/values.ts'
+import type { Identity } from '../port.ts'
 import type { Session } from '../session.ts'
 
 /** What is done about the types of the table. A hand throws `Wrong` where a person has to change something. */
@@ -24,6 +25,9 @@ export interface ResourceHand {
   update?(planned: ObjectValue, before: Kept, session: Session): Promise<Kept>
   destroy?(kept: Kept, session: Session): Promise<void>
 }
+
+/** Of a workspace, for somebody: not a template that is only read, nor terraform by hand. */
+export const isBuild = ({ buildId, importing }: Identity): boolean => buildId !== '' && !importing
 
 export const NO_SECRET = new Uint8Array()
 

@@ -2,7 +2,7 @@ import type { RemoteMachines } from '../machine-ports.ts'
 import type { Machines } from '../port.ts'
 import type { Diagnostic } from '../schema/model.ts'
 import { problem } from '../schema/rules.ts'
-import { unlessStopping, Wrong, type Session } from '../session.ts'
+import { unlessStopping, Wrong, type Build, type Session } from '../session.ts'
 import { isUnknown, UNKNOWN, type ObjectValue, type Value } from '../wire/values.ts'
 import { NO_SECRET, textOf, type ResourceHand } from './hand.ts'
 
@@ -37,6 +37,7 @@ export function remoteMachine<Wanted extends { readonly name: string }, Seen>(ki
       const port = kind.missingAtPlan ? portOf(session) : kind.portOf(session.host.machines)
       planName(held, planned['name'], before === null, session)
       if (port && isKnown(planned)) refuse(port.refused(wantedBy(planned)))
+      if (before && !isUnknown(planned['image'] ?? null)) remember(session.build, held(textOf(planned, 'name')), planned)
       const unsettled = before ? (kind.unsettled?.(planned, before) ?? []) : []
       return { ...planned, ...Object.fromEntries(unsettled.map((each) => [each, UNKNOWN])) }
     },
@@ -74,10 +75,22 @@ export function remoteMachine<Wanted extends { readonly name: string }, Seen>(ki
     },
     async destroy({ state }, session) {
       const name = textOf(state, 'name')
-      await portOf(session).destroy(name)
+      const port = portOf(session)
+      const next = upcoming.get(session.build)?.get(held(name))
+      // A replacement begins with the end of what runs: a typo in an image must not cost a session.
+      if (next && next['image'] !== state['image']) await port.prepare?.(wantedBy(next), session.stopping.signal)
+      await port.destroy(name)
       session.build.held.delete(held(name))
     },
   }
+}
+
+/** What each build has planned for machines that are there, by name. */
+const upcoming = new WeakMap<Build, Map<string, ObjectValue>>()
+
+function remember(build: Build, name: string, wanted: ObjectValue): void {
+  const known = upcoming.get(build) ?? new Map<string, ObjectValue>()
+  upcoming.set(build, known.set(name, wanted))
 }
 
 const taken = (name: string) =>

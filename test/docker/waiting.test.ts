@@ -34,6 +34,7 @@ describe.skipIf(missing !== null)(`a workspace that has to wait for its containe
     // Nobody in the container is root, and the home is writable all the same: a volume begins as the image has it.
     expect(await home.inside('id -u; cat ~/welcome.txt')).toBe('1815\nThis home stays when the workspace stops.')
 
+    await home.inside('echo here > /tmp/still')
     home.set('image', '127.0.0.1:1/none')
     const failed = await until(
       'the wrong image to be said',
@@ -43,8 +44,10 @@ describe.skipIf(missing !== null)(`a workspace that has to wait for its containe
       },
       { limitMs: 30_000, everyMs: 200 },
     )
-    expect(failed.status.build.message).toMatch(/main\.tf:\d+:\d+: The image cannot be had.*127\.0\.0\.1:1.*refused/)
+    expect(failed.status.build.message).toMatch(/The image cannot be had: 127\.0\.0\.1:1\/none: .*refused/)
     expect(await logged()).toContain('Pulling 127.0.0.1:1/none.')
+    // What ran before goes on: its container ends only when the other can be made.
+    expect(await home.inside('cat /tmp/still')).toBe('here')
 
     rmSync(join(home.folder, 'workspace.yaml'))
     await until('the workspace to be forgotten', async () => (await home.run(['get', 'workspace', 'dev'])).code === 3, {
