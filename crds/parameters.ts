@@ -66,6 +66,8 @@ export interface ParametersAsked {
   readonly explicit: Readonly<Record<string, string>>
   /** Values of the newest successful build; empty before the first. */
   readonly previous: Readonly<Record<string, string>>
+  /** What is asked depends on the answers: most of it can only be judged by whoever evaluates the template with them. */
+  readonly conditional?: boolean
 }
 
 export interface ParametersAnswered {
@@ -80,6 +82,7 @@ const INTEGER = /^[+-]?\d+$/
 
 /** Explicit, else the previous build's (an ephemeral value lives for one build), else the preset's, else the default. */
 export function resolveParameters(asked: ParametersAsked): ParametersAnswered {
+  if (asked.conditional) return answersAsGiven(asked)
   const preset = asked.presets.find(({ name }) => name === asked.preset)
   const values: Record<string, string> = {}
   const problems = [...presetMissing(asked, preset), ...unknownNames(asked)]
@@ -98,20 +101,55 @@ export function resolveParameters(asked: ParametersAsked): ParametersAnswered {
   return { values, problems }
 }
 
+/** Nothing is filled in: a default may depend on another answer. Only what no evaluation changes is judged. */
+function answersAsGiven(asked: ParametersAsked): ParametersAnswered {
+  const preset = asked.presets.find(({ name }) => name === asked.preset)
+  const ephemeral = new Set(asked.parameters.filter((parameter) => parameter.ephemeral).map(({ name }) => name))
+  const previous = Object.entries(asked.previous).filter(([name]) => !ephemeral.has(name))
+  const values: Record<string, string> = {}
+  for (const [name, value] of [...Object.entries(preset?.parameters ?? {}), ...previous, ...Object.entries(asked.explicit)])
+    define(values, name, value)
+  const changed = asked.parameters.flatMap((parameter) => {
+    const value = own(values, parameter.name)
+    return value === undefined ? [] : (immutableProblem(parameter, value, own(asked.previous, parameter.name)) ?? [])
+  })
+  const long = Object.entries(values).flatMap(([name, value]) => (value.length > VALUE_LENGTH_MAX ? [tooLong(name)] : []))
+  return {
+    values,
+    problems: [...(asked.preset !== null && asked.presets.length === 0 ? [] : presetMissing(asked, preset)), ...long, ...changed],
+  }
+}
+
+const tooLong = (name: string): ParameterProblem => ({
+  parameter: name,
+  rule: 'length',
+  message: `parameter "${name}" is longer than ${VALUE_LENGTH_MAX} characters`,
+})
+
+function immutableProblem(
+  { name, mutable, ephemeral }: TemplateParameter,
+  value: string,
+  previous: string | undefined,
+): ParameterProblem | null {
+  if (mutable || ephemeral || previous === undefined || previous === value) return null
+  return {
+    parameter: name,
+    rule: 'immutable',
+    message: `parameter "${name}" cannot change after the first build: it is "${shown(previous)}"`,
+  }
+}
+
 /** The first thing that is wrong with one value, or null. */
 export function parameterProblem(parameter: TemplateParameter, value: string, previous: string | undefined): ParameterProblem | null {
   const no = (rule: ParameterRule, message: string): ParameterProblem => ({ parameter: parameter.name, rule, message })
-  if (value.length > VALUE_LENGTH_MAX) return no('length', `parameter "${parameter.name}" is longer than ${VALUE_LENGTH_MAX} characters`)
+  if (value.length > VALUE_LENGTH_MAX) return tooLong(parameter.name)
   const wrongType = typeProblem(parameter, value)
   if (wrongType) return no('type', wrongType)
   const notOffered = optionProblem(parameter, value)
   if (notOffered) return no('option', notOffered)
   const invalid = parameter.validation && validationProblem(parameter, parameter.validation, value, previous)
   if (invalid) return no(...invalid)
-  if (!parameter.mutable && !parameter.ephemeral && previous !== undefined && previous !== value) {
-    return no('immutable', `parameter "${parameter.name}" cannot change after the first build: it is "${shown(previous)}"`)
-  }
-  return null
+  return immutableProblem(parameter, value, previous)
 }
 
 const missing = (parameter: TemplateParameter): ParameterProblem | null =>

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Node, TerraformElement } from './cdktf.ts'
 
 /**
  * Runs in the sandbox, by itself: reads a template's main.ts, which may import cdktf, constructs, our constructs and its own files.
@@ -83,8 +84,7 @@ function told(error: unknown): string {
 }
 
 /** Whatever terraform finds wrong later is somewhere in JSON: each block says which line made it. */
-async function rememberPlaces(): Promise<void> {
-  const [{ TerraformElement }, { Node }] = await Promise.all([import('cdktf'), import('constructs')])
+function rememberPlaces(): void {
   const places = new WeakMap<object, string>()
   const add: unknown = Reflect.get(Node.prototype, 'addChild')
   const metadata = Object.getOwnPropertyDescriptor(TerraformElement.prototype, 'constructNodeMetadata')?.get
@@ -104,7 +104,7 @@ async function rememberPlaces(): Promise<void> {
 
 Error.stackTraceLimit = 100
 try {
-  await rememberPlaces()
+  rememberPlaces()
   await import(pathToFileURL(join(tree, main)).href)
 } catch (error) {
   process.stdout.write(`\n${JSON.stringify({ bothy: told(error) })}\n`)

@@ -6,6 +6,7 @@ import { agentMade } from '../store/agents.ts'
 import { startJob } from '../store/claim-jobs.ts'
 import type { BuildInput, Intent, Job, Transition } from '../store/records.ts'
 import { newestState } from '../store/states.ts'
+import { checkAnswers } from './check-answers.ts'
 import { diagnose } from './diagnose.ts'
 import { folderOf, stateIn } from './folder.ts'
 import { createIntents, type Intents } from './intents.ts'
@@ -58,6 +59,7 @@ export async function runBuild(tools: Tools, work: Work): Promise<Ending> {
   const machines = tools.machinesFor({ workspace: subject, owner: input.owner, buildId: id, tokenOf, say: saidIn(work) })
   const apply: Apply = { input, transition, template, before, known, tried, machines, tokens }
   const nothing = transition === 'destroy' && (!known || known.instances.length === 0)
+  if (transition === 'start' && !input.plan) await checkAnswers(tools, work, template, input)
   return nothing ? destroyedNothing(work, apply) : applied(tools, work, apply)
 }
 

@@ -20,13 +20,20 @@ export async function runPreview(tools: Tools, work: Work): Promise<Ending> {
 export interface Asked {
   readonly values: Readonly<Record<string, string>>
   readonly preset: string | null
+  /** Of the newest successful build. */
+  readonly previous?: Readonly<Record<string, string>>
 }
 
 /** With more than these a command line would become too long: then all of the template is planned. */
 const TARGETS_MAX = 200
 
 /** Throws `Stalled` where the template itself cannot be evaluated; wrong values are part of the answer. */
-export async function evaluate(tools: Tools, work: Work, template: Template, { values, preset }: Asked): Promise<PreviewAnswer> {
+export async function evaluate(
+  tools: Tools,
+  work: Work,
+  template: Template,
+  { values, preset, previous = {} }: Asked,
+): Promise<PreviewAnswer> {
   const startedAtMs = tools.clock.elapsedMs()
   const addresses = askedAddresses(readTemplate(template.files))
   if (addresses.length === 0) return { parameters: [], presets: [], problems: unknown(values, []), durationMs: 0 }
@@ -47,17 +54,23 @@ export async function evaluate(tools: Tools, work: Work, template: Template, { v
   const learnt = adds ? await look(all) : first
   const parameters = parametersOf(learnt.parameters)
   return {
-    parameters: parameters.map((parameter) => answered(parameter, all)),
+    parameters: parameters.map((parameter) => answered(parameter, all, previous)),
     presets: presetsOf(learnt.presets),
     problems: [...missing(preset, [...first.presets.keys()]), ...unknown(values, parameters)],
     durationMs: Math.round(tools.clock.elapsedMs() - startedAtMs),
   }
 }
 
-function answered(parameter: TemplateParameter, given: Readonly<Record<string, string>>): PreviewAnswer['parameters'][number] {
+function answered(
+  parameter: TemplateParameter,
+  given: Readonly<Record<string, string>>,
+  previous: Readonly<Record<string, string>>,
+): PreviewAnswer['parameters'][number] {
   const value = Object.hasOwn(given, parameter.name) ? (given[parameter.name] ?? null) : parameter.default
   const error =
-    value === null ? `parameter "${parameter.name}" needs a value` : (parameterProblem(parameter, value, undefined)?.message ?? null)
+    value === null
+      ? `parameter "${parameter.name}" needs a value`
+      : (parameterProblem(parameter, value, previous[parameter.name])?.message ?? null)
   return Object.freeze({ ...parameter, value, error })
 }
 

@@ -115,7 +115,7 @@ const asksSomething = ({ type, labels }: Block): boolean => type === 'data' && A
 const isTags = ({ labels }: Block): boolean => (labels[0] ?? '').endsWith('_workspace_tags')
 
 /** What may be known only with the answers at hand. A template is taken for conditional rather once too often. */
-function isConditional({ parts }: Read): boolean {
+export function isConditional({ parts }: Read): boolean {
   return parts.some(({ address, blocks }) => {
     const asks = blocks.filter((block) => asksSomething(block) && !isTags(block))
     if (asks.length === 0) return false

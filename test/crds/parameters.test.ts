@@ -170,3 +170,21 @@ test('the name __proto__ is a name as any other', () => {
   expect(Object.getOwnPropertyNames(answer.values)).toEqual(['__proto__'])
   expect(resolveParameters(asked({ parameters: [parameter({ name: 'constructor' })] })).values).toEqual({})
 })
+
+test('where what is asked depends on the answers, they are taken as they are given', () => {
+  const answered = resolveParameters(
+    asked({
+      parameters: [
+        parameter({ default: 'default', mutable: false, options: options('a', 'b') }),
+        parameter({ name: 'once', ephemeral: true }),
+      ],
+      presets: [SMALL],
+      preset: 'small',
+      explicit: { cpu: 'elsewhere', later: 'x' },
+      previous: { cpu: 'a', once: 'before' },
+      conditional: true,
+    }),
+  )
+  expect(answered.values).toEqual({ cpu: 'elsewhere', other: 'ignored', later: 'x' })
+  expect(answered.problems.map(({ parameter: name, rule }) => [name, rule])).toEqual([['cpu', 'immutable']])
+})

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { queuePreview } from '../../controller/store/queue-jobs.ts'
 import type { PreviewAnswer } from '../../controller/store/records.ts'
 import { withDatabase } from '../support/postgres.ts'
-import { createWorld, INPUT, type World } from './world.ts'
+import { createWorld, INPUT, workspace, type World } from './world.ts'
 
 const { db } = await withDatabase()
 
@@ -114,4 +114,25 @@ test('a form follows what is typed: what is asked, its bounds and its defaults d
   expect((await previewed(world, digest, {}, 'huge')).problems).toEqual([
     { parameter: 'huge', rule: 'preset', message: 'there is no preset "huge"; the template has big' },
   ])
+})
+
+test('where what is asked depends on the answers, they are judged before anything is made', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const files = {
+    'main.tf': `${CONDITIONAL['main.tf'].slice(0, CONDITIONAL['main.tf'].indexOf('resource "terraform_data"'))}resource "terraform_data" "made" {}\n`,
+  }
+  const digest = await world.template(files)
+  const dev = workspace()
+  const start = (parameters: Readonly<Record<string, string>>, previousParameters = {}) =>
+    world.build(dev, digest, { input: { ...INPUT, parameters, previousParameters } }).then((job) => world.ended(job))
+  const wrong = await start({ where: 'here', size: '64' })
+  expect([wrong.phase, wrong.errorReason, wrong.error]).toEqual([
+    'Failed',
+    'ParameterInvalid',
+    'parameter "size" must be at most 8, not 64',
+  ])
+  const missing = await start({ where: 'cloud' })
+  expect([missing.errorReason, missing.error]).toEqual(['ParameterInvalid', 'parameter "size" needs a value'])
+  expect((await start({ where: 'cloud', size: '64' })).phase).toBe('Succeeded')
 })

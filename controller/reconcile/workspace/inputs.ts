@@ -108,6 +108,7 @@ function valuesOf({ workspace, builds }: Seen, version: VersionRow) {
     preset: workspace.preset,
     explicit: { ...chosen, ...workspace.parameters },
     previous: last?.parameters ?? {},
+    conditional: version.facts?.conditional ?? false,
   })
 }
 
