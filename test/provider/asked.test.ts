@@ -36,6 +36,7 @@ test.each<[string, Partial<Identity>, readonly string[]]>([
   ['when it is empty', { secrets: new Map([['env:TOKEN', '']]) }, ['env: There is no secret for env "TOKEN". Ask the operators.']],
   ['not at a stop', { transition: 'stop' }, []],
   ['not by hand', { buildId: '' }, []],
+  ['not where a template is only read', { importing: true }, []],
 ])('a missing secret is a mistake: %s', async (_, identity, problems) => {
   expect((await read('coder_secret', { ...ASK, env: 'TOKEN' }, identity)).problems).toEqual(problems)
 })
@@ -52,6 +53,20 @@ async function flags(prebuild?: 'waiting' | 'claimed') {
   const { state } = await read('coder_workspace', {}, prebuild ? { prebuild } : {})
   return [state?.['is_prebuild'], state?.['prebuild_count'], state?.['is_prebuild_claim']]
 }
+
+test.each<[string, string, boolean]>([
+  ['a uuid', 'a0a0a0a0-0000-4000-8000-000000000005', true],
+  ['the uuid of nothing', '00000000-0000-0000-0000-000000000000', false],
+  ['no uuid', 'task-1', false],
+])('a task is known by %s', async (_, id, enabled) => {
+  const { state } = await read('coder_task', {}, { task: { id, prompt: 'do' } })
+  expect(state).toMatchObject({ enabled, prompt: 'do' })
+  if (enabled) expect(state).toMatchObject({ id })
+  const session = sessionOf({ task: { id, prompt: 'do' } })
+  const app_id = 'a0a0a0a0-0000-4000-8000-000000000009'
+  const made = await applyResource('coder_ai_task', null, { state: { app_id, sidebar_app: [] }, secret: new Uint8Array() }, session)
+  expect(made.state).toMatchObject({ enabled, app_id, prompt: 'do' })
+})
 
 test('a workspace that waits, and the build that gives it to somebody', async () => {
   expect([await flags(), await flags('waiting'), await flags('claimed')]).toEqual([

@@ -74,6 +74,17 @@ test.each(['registry.terraform.io/coder/coder', 'registry.terraform.io/bothy/bot
   expect(seen.data_source_schemas).toEqual(tableOf('data'))
 })
 
+test('whatever changes of a resource makes another; an agent alone is changed where it is, and keeps its token', () => {
+  const changed = TABLE.filter(({ kind, prefixes }) => kind === 'resource' && prefixes === 'both').flatMap(({ name, block }) => {
+    const written = Object.entries({ ...block.attributes, ...block.blocks }).filter(
+      ([, each]) => !('mode' in each) || each.mode !== 'computed',
+    )
+    return written.filter(([, each]) => !each.replaces).map(([attribute]) => `${name}.${attribute}`)
+  })
+  expect(changed.filter((each) => !each.startsWith('agent.'))).toEqual([])
+  expect(changed.length).toBeGreaterThan(10)
+})
+
 test('every coder type has a twin under our name; native machines are ours alone', () => {
   const names = [...Object.keys(tableOf('resource')), ...Object.keys(tableOf('data'))]
   const coder = names.filter((name) => name.startsWith('coder_')).map((name) => name.slice('coder_'.length))
