@@ -1,6 +1,10 @@
 import { build, type Plugin } from 'esbuild'
 import { ROOT } from './runtime.ts'
 
+/** What packages in CommonJS take for given. */
+const COMMON_JS = `import{createRequire as bothyRequire}from'node:module';
+const require=bothyRequire(import.meta.url),__dirname=import.meta.dirname,__filename=import.meta.filename;`
+
 /** The agent as one file. The same sources give the same bytes. */
 export async function bundleAgent(): Promise<Uint8Array> {
   const { outputFiles } = await build({
@@ -15,8 +19,9 @@ export async function bundleAgent(): Promise<Uint8Array> {
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'inline',
-    // Packages in CommonJS ask for built-in modules with require.
-    banner: { js: `import{createRequire as bothyRequire}from'node:module';const require=bothyRequire(import.meta.url);` },
+    // What is printed of a crash is the line that it was in.
+    lineLimit: 160,
+    banner: { js: COMMON_JS },
     plugins: [NATIVE],
     logLevel: 'silent',
   })

@@ -64,7 +64,7 @@ async function ready({ made }: World, { output }: Started): Promise<AgentRow> {
   try {
     return await reached(db, made, 'Ready')
   } catch (error) {
-    throw new Error(`${String(error)}; the machine said: ${output()}`)
+    throw new Error(`the machine said: ${output()}`, { cause: error })
   }
 }
 
