@@ -1,4 +1,6 @@
 /** Runs in the app's page. Every way a script has to make a browser send something, or to look into another page. */
+// It is sent to a browser whole, so what it needs is inside it.
+/* oxlint-disable unicorn/consistent-function-scoping */
 export async function tryEverything({ api, list, slug }) {
   const requests = `${api}/apis/bothy.dev/v1alpha1/namespaces/default/workspacerequests`
   const body = JSON.stringify({

@@ -78,7 +78,7 @@ export async function request({ namespace, name }, action) {
   for (let looks = 0; looks < ANSWERED_LOOKS; looks += 1) {
     await new Promise((resolve) => setTimeout(resolve, ANSWERED_LOOK_MS))
     const { status } = await read(`${requests}/${metadata.name}`)
-    const refused = status?.conditions?.find(({ type, status: is }) => type === 'Ready' && is === 'False')
+    const refused = status?.conditions?.find(({ type, status: is }) => type === 'Succeeded' && is === 'False')
     if (status?.handledAt || refused) return refused?.message ?? ''
   }
   return ''
