@@ -1,5 +1,5 @@
 import { constants, writeFileSync } from 'node:fs'
-import { chown, mkdir, mkdtemp, open, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { chown, lstat, mkdir, mkdtemp, open, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { contentOf, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
@@ -62,7 +62,7 @@ export const TREE_FILES = { lock: '.terraform.lock.hcl' } as const
 const STATE_FILE = 'terraform.tfstate'
 /** Written by terraform when it could not write the other one: then it is the newer. */
 const ERRORED_STATE_FILE = 'errored.tfstate'
-const STATE_BYTES_MAX = 64 * 1024 * 1024
+export const STATE_BYTES_MAX = 64 * 1024 * 1024
 /** What the kernel allows for the path of a socket, less its closing zero. */
 const SOCKET_PATH_BYTES_MAX = 103
 
@@ -158,6 +158,12 @@ export async function stateIn(path: string): Promise<Buffer | null> {
     if (bytes && keepsResources(bytes)) return bytes
   }
   return null
+}
+
+/** Whether terraform left a state that is more than is ever kept. */
+export async function leftTooMuchState(path: string): Promise<boolean> {
+  const sizes = [ERRORED_STATE_FILE, STATE_FILE].map(async (name) => (await lstat(join(path, TREE, name)).catch(() => null))?.size ?? 0)
+  return (await Promise.all(sizes)).some((size) => size > STATE_BYTES_MAX)
 }
 
 /** What a template ran may have put anything here: only a plain file is read, never what a link points to. */

@@ -1,5 +1,6 @@
 import type { Identity, Machines } from '../../provider/port.ts'
 import { normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
+import type { Clock } from '../kernel/clock.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { keyOf, type Key } from '../kernel/names.ts'
@@ -11,7 +12,7 @@ import { filesOf, synthesisedOf } from '../store/versions.ts'
 import { folderOf, makeFolder, type WorkFolder } from './folder.ts'
 import type { Journal } from './journal.ts'
 import type { StopReason, TerraformTools } from './run-terraform.ts'
-import type { Shelf } from './shelf.ts'
+import type { Shared, Shelf } from './shelf.ts'
 import { readTemplate, secretVariables, type Read } from './template-blocks.ts'
 
 /** For whom the machines of one build are made; the token of an agent never appears in a plan or in argv. */
@@ -77,25 +78,62 @@ export async function templateOf({ db }: Tools, job: Job): Promise<Template> {
   throw new Stalled('TemplateInvalid', `the files of version ${job.digest} are no longer kept: import the template again`)
 }
 
-/** Everything ready for terraform. */
-export async function prepareFolder(tools: Tools, work: Work, template: Template, state: Buffer | null): Promise<WorkFolder> {
-  const { job } = work.claim
+/** What is read and fetched before anything of the job itself is written down. */
+export interface Fetched {
+  readonly read: Read
+  readonly shared: Shared | null
+}
+
+export async function fetchShared(tools: Tools, work: Work, template: Template, state: Buffer | null): Promise<Fetched> {
   const read = readTemplate(template.files)
+  const say = (text: string): void => {
+    work.progressed()
+    work.journal.write('info', text)
+  }
+  const { digest } = work.claim.job
+  const over = new AbortController()
+  const waiting = progressing(tools.clock, work, over.signal)
+  try {
+    return { read, shared: await tools.shelf.sharedFor({ digest, template, read, state, stop: work.stop, say }) }
+  } finally {
+    over.abort()
+    await waiting
+  }
+}
+
+const FETCH_SIGN_MS = 30_000
+
+/** A download says nothing for minutes, and has a limit of its own: it is not stuck. */
+async function progressing(clock: Clock, work: Work, over: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.sleep(FETCH_SIGN_MS, over)
+    if (over.aborted) return
+    work.progressed()
+  }
+}
+
+/** Everything ready for terraform. */
+export async function prepareFolder(
+  tools: Tools,
+  work: Work,
+  template: Template,
+  state: Buffer | null,
+  before?: Fetched,
+): Promise<WorkFolder> {
+  const { job } = work.claim
+  const { read, shared } = before ?? (await fetchShared(tools, work, template, state))
   concealVariables(read, job.input?.variables ?? {}, work.journal)
-  const say = (text: string): void => work.journal.write('info', text)
-  const fetched = await tools.shelf.sharedFor({ digest: job.digest, template, read, state, stop: work.stop, say })
-  const path = folderOf(tools.stateDir, job.id)
-  return makeFolder(path, {
+  return makeFolder(folderOf(tools.stateDir, job.id), {
     ...template,
     state,
     backendRecord: tools.backendRecord,
     user: tools.sandbox.userOf(job.id),
-    lock: fetched?.manifest.lock ?? null,
-    shared: fetched && {
-      outside: fetched.folder,
-      inside: tools.sandbox.seenAt({ outside: fetched.folder, inside: SHARED_INSIDE }),
-      manifest: fetched.manifest,
-      network: fetched.network,
+    lock: shared?.manifest.lock ?? null,
+    shared: shared && {
+      outside: shared.folder,
+      inside: tools.sandbox.seenAt({ outside: shared.folder, inside: SHARED_INSIDE }),
+      manifest: shared.manifest,
+      network: shared.network,
     },
   })
 }

@@ -7,10 +7,12 @@ import { startJob } from '../store/claim-jobs.ts'
 import type { BuildInput, Intent, Job, Transition } from '../store/records.ts'
 import { newestState } from '../store/states.ts'
 import { checkAnswers } from './check-answers.ts'
+import { inMebibytes } from './build-limits.ts'
 import { diagnose } from './diagnose.ts'
-import { folderOf, stateIn } from './folder.ts'
+import { folderOf, leftTooMuchState, STATE_BYTES_MAX, stateIn } from './folder.ts'
 import { createIntents, type Intents } from './intents.ts'
 import {
+  fetchShared,
   identityOf,
   prepareFolder,
   resultOf,
@@ -86,7 +88,9 @@ interface Apply {
 async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> {
   const { journal, claim, stop } = work
   const intents = createIntents(tools.db, claim, { host: tools.host, folder: folderOf(tools.stateDir, claim.job.id) })
-  const [folder] = await Promise.all([prepareFolder(tools, work, apply.template, apply.before), intents.record()])
+  // Which may take minutes. Who dies meanwhile has done nothing yet, and somebody else may begin anew.
+  const fetched = await fetchShared(tools, work, apply.template, apply.before)
+  const [folder] = await Promise.all([prepareFolder(tools, work, apply.template, apply.before, fetched), intents.record()])
   const { plan } = apply.input
   if (plan) await bringPlan(tools, claim.job, folder, plan)
   const heard = listen(work, STAGES[apply.transition])
@@ -103,7 +107,8 @@ async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> 
   work.worked()
   journal.stage('Cleaning up')
   const left = await stateIn(folder.path)
-  return endingOf(tools, work, apply, { ended, heard, left, intents })
+  const lost = left === null && (await leftTooMuchState(folder.path))
+  return endingOf(tools, work, apply, { ended, heard, left, lost, intents })
 }
 
 interface Left {
@@ -111,10 +116,12 @@ interface Left {
   readonly heard: Heard
   /** null: terraform left no state that can be read; the one before counts on. */
   readonly left: Buffer | null
+  /** It left one that is larger than any that is kept. */
+  readonly lost: boolean
   readonly intents: Intents
 }
 
-async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, left, intents }: Left): Promise<Ending> {
+async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, left, lost, intents }: Left): Promise<Ending> {
   const { journal, claim } = work
   const state = (left && parseState(left)) ?? apply.known
   for (const name of state?.longOutputs ?? []) {
@@ -122,7 +129,7 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
   }
   const agents = state ? agentsIn(state) : []
   const sound = typeof agents === 'string' ? null : agents
-  const judged = judge(work, { ended, heard, problem: typeof agents === 'string' ? agents : null })
+  const judged = lost ? TOO_MUCH_STATE : judge(work, { ended, heard, problem: typeof agents === 'string' ? agents : null })
   const unswept = judged.phase === 'Succeeded' ? await sweep(apply, state) : null
   const verdict: Verdict = unswept === null ? judged : { phase: 'Failed', reason: 'InternalError', error: unswept }
   const changed = left !== null && !(apply.before && left.equals(apply.before))
@@ -136,7 +143,7 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
       outputs: state?.outputs ?? {},
       resources: state?.instances.length ?? 0,
       timings: heard.timings(),
-      ...(ended.killed ? { orphans: orphansIn(intents.creates(), state) } : {}),
+      ...(ended.killed || lost ? { orphans: orphansIn(intents.creates(), state) } : {}),
     }),
   }
 }
@@ -152,6 +159,12 @@ async function sweep({ tried, transition, machines }: Apply, state: State | null
 }
 
 type Verdict = Pick<Ending, 'phase' | 'reason' | 'error'>
+
+const TOO_MUCH_STATE: Verdict = {
+  phase: 'Failed',
+  reason: 'OrphansPossible',
+  error: `the state is larger than ${inMebibytes(STATE_BYTES_MAX)} and was not kept: what this build made is in no state`,
+}
 
 function judge({ stop }: Work, { ended, heard, problem }: { ended: TerraformEnded; heard: Heard; problem: string | null }): Verdict {
   if (ended.code === 0 && problem !== null) return { phase: 'Failed', reason: 'TemplateInvalid', error: problem }

@@ -55,7 +55,9 @@ export function createShelf(options: ShelfOptions): Shelf {
   const sound = createVerifier(log)
   const get = async (wanted: Wanted, extra: readonly string[]): Promise<Shared> => {
     const { digest, template, stop } = wanted
-    const suffix = extra.length === 0 ? '' : `-${sha256(extra.join('\n')).slice(0, 12)}`
+    // One version may be more than one set of files: a program, and the configuration that it wrote.
+    const others = [...(template.digest === digest ? [] : [template.digest]), ...extra]
+    const suffix = others.length === 0 ? '' : `-${sha256(others.join('\n')).slice(0, 12)}`
     const name = `${digest.replace(/^sha256:/, '')}-${PLATFORM}${suffix}`
     const shipped = template.files.find(({ path }) => path === TREE_FILES.lock)
     const lock = shipped ? withoutOurs(contentOf(shipped).toString('utf8')) : await providerLockOf(db, digest)
