@@ -19,6 +19,7 @@ import { Refused } from './kernel/errors.ts'
 import { createMetrics, type Metrics } from './kernel/metrics.ts'
 import { keyOf, sha256 } from './kernel/names.ts'
 import { agentProgram } from './program/program.ts'
+import { sweepPrograms } from './program/sweep.ts'
 import { createEngine, type Engine } from './reconcile/engine.ts'
 import { KINDS } from './reconcile/kinds.ts'
 import { ownerSeen } from './reconcile/owner/seen.ts'
@@ -26,6 +27,7 @@ import { DOWN_SETTING, storePorts } from './reconcile/store-ports.ts'
 import { isWorkspace } from './reconcile/workspace/observe.ts'
 import type { Closers } from './shutdown.ts'
 import { startEmbedded } from './store/embedded.ts'
+import { programsInUse } from './store/agents.ts'
 import { migrate } from './store/migrate.ts'
 import { databaseNow, openDb, type Db } from './store/pool.ts'
 import { countJobs } from './store/read-jobs.ts'
@@ -117,7 +119,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   await engine.start()
   void watchClockJumps(clock, log, engine.clockJumped, watching.signal)
   void measureUsage(db, clock, metrics, log, watching.signal)
-  void pruneNowAndThen(db, clock, log, watching.signal)
+  void pruneNowAndThen(db, config.stateDir, clock, log, watching.signal)
   return { db, cluster, cache, engine, url, provisioner }
 }
 
@@ -279,12 +281,13 @@ const diskCheck = (dir: string): Check => ({
   },
 })
 
-async function pruneNowAndThen(db: Db, clock: Clock, log: Log, over: AbortSignal): Promise<void> {
+async function pruneNowAndThen(db: Db, stateDir: string, clock: Clock, log: Log, over: AbortSignal): Promise<void> {
   for (;;) {
     await clock.sleep(PRUNE_EVERY_MS, over)
     if (over.aborted) return
     try {
-      log.debug('pruned', { ...(await prune(db, await databaseNow(db))) })
+      const programs = await sweepPrograms(stateDir, await programsInUse(db), clock)
+      log.debug('pruned', { ...(await prune(db, await databaseNow(db))), programs })
     } catch (error) {
       log.warn('pruning failed, and is tried again later', { error })
     }

@@ -26,7 +26,7 @@ async function built(stateDir: string, platform: string, what: string): Promise<
   makeFolder(folder)
   // Two that build at once would both be right; one of them would have worked for nothing.
   return locked(join(folder, `${platform}.lock`), systemClock, async () => {
-    const digest = await writeProgram(stateDir, platformFrom(platform), systemClock.now())
+    const digest = await writeProgram(stateDir, platformFrom(platform))
     return { digest, archive: what === 'archive' ? await writeArchive(stateDir, digest) : null }
   })
 }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Misconfigured, Transient } from '../kernel/errors.ts'
@@ -41,7 +42,7 @@ const archives = new Map<string, Promise<Archive>>()
 export async function agentProgram(wanted: ProgramWanted): Promise<AgentProgram> {
   // Looked at each time, and here: whoever asks for what there is not must cost nothing, and it may come later.
   if (!runtimeFor(wanted)) throw new Misconfigured(howToGet(wanted))
-  return once(
+  const program = await once(
     folders,
     wanted,
     ({ folder }) => join(folder, 'digest'),
@@ -50,6 +51,10 @@ export async function agentProgram(wanted: ProgramWanted): Promise<AgentProgram>
       return { digest, folder: join(programsFolder(wanted.stateDir), digest), archive: () => archiveOf(wanted) }
     },
   )
+  // Whoever sweeps goes by when it was last asked for.
+  const now = wanted.clock.now() / 1000
+  await utimes(program.folder, now, now)
+  return program
 }
 
 const archiveOf = (wanted: ProgramWanted): Promise<Archive> =>

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { chmod, copyFile, link, mkdtemp, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, link, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Instant } from '../kernel/clock.ts'
 import { Misconfigured } from '../kernel/errors.ts'
 import { makeFolder } from '../kernel/folders.ts'
 import { bundleAgent } from './bundle.ts'
@@ -23,7 +22,7 @@ const READ = 0o644
  * Writes `<state>/agent-program/<digest>/` unless it is there, and answers the digest: of the names, modes and bytes of what is in
  * it. The folder appears whole or not at all.
  */
-export async function writeProgram(stateDir: string, platform: Platform, now: Instant): Promise<string> {
+export async function writeProgram(stateDir: string, platform: Platform): Promise<string> {
   const runtime = runtimeFor(platform)
   if (!runtime) throw new Misconfigured(howToGet(platform))
   const parts = await partsOf(runtime)
@@ -31,8 +30,6 @@ export async function writeProgram(stateDir: string, platform: Platform, now: In
   const folder = join(programsFolder(stateDir), digest)
   if (!(await isThere(join(folder, 'digest'))))
     await write(folder, [...parts, { name: 'digest', mode: READ, from: { bytes: Buffer.from(`${digest}\n`) } }])
-  // Whoever sweeps goes by when it was last asked for.
-  await utimes(folder, now / 1000, now / 1000)
   return digest
 }
 

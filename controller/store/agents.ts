@@ -79,6 +79,14 @@ export async function agentsByTokens(
   )
 }
 
+/** The beginnings of the digests of the programs that agents told of, as in `0.1.0+2aed10aff82e`. */
+export async function programsInUse(db: Db): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ program: string }>(
+    `select distinct split_part(version, '+', 2) as program from agents where version like '%+_%'`,
+  )
+  return new Set(rows.map(({ program }) => program))
+}
+
 export const agentsOf = (db: Db, workspaceUid: string): Promise<AgentRow[]> => rowsWhere(db, 'workspace_uid = $1', [workspaceUid])
 
 /** The agents of many workspaces at once, by the uid of their workspace. */

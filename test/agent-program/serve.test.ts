@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { agentProgram } from '../../controller/program/program.ts'
+import { sweepPrograms } from '../../controller/program/sweep.ts'
 import { howToGet, runtimeFor } from '../../controller/program/runtime.ts'
+import { steppedClock } from '../support/clock.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
@@ -42,6 +44,22 @@ describe('the program as a folder', () => {
     const again = await agentProgram(wanted)
     expect(again.folder).toBe(one.folder)
     expect(statSync(join(again.folder, 'node')).mode & 0o777).toBe(0o755)
+  })
+
+  test('what no agent runs goes a day after it was last asked for, with its archive', async () => {
+    const stateDir = temporaryFolder()
+    const clock = steppedClock(systemClock.now())
+    const { digest } = await agentProgram({ stateDir, clock, ...HERE })
+    const folder = join(stateDir, 'agent-program')
+    writeFileSync(join(folder, `${digest}.tar.gz`), '')
+    expect(await sweepPrograms(stateDir, new Set(), clock)).toBe(0)
+    await clock.step(25 * 3_600_000)
+    expect(await sweepPrograms(stateDir, new Set([digest.slice(0, 12)]), clock)).toBe(0)
+    await agentProgram({ stateDir, clock, ...HERE })
+    expect(await sweepPrograms(stateDir, new Set(['0123456789ab']), clock)).toBe(0)
+    await clock.step(25 * 3_600_000)
+    expect(await sweepPrograms(stateDir, new Set(['0123456789ab']), clock)).toBe(1)
+    expect(readdirSync(folder)).toEqual([])
   })
 
   test('everybody may read and run it, and nobody but its owner write', async () => {
