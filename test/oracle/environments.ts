@@ -5,7 +5,7 @@ import type { Variables } from '../../provider/launched-environment.ts'
 
 const hashed = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-const values = (prefix: string, given: Readonly<Record<string, string>>): Variables =>
+export const values = (prefix: string, given: Readonly<Record<string, string>>): Variables =>
   Object.fromEntries(Object.entries(given).map(([name, value]) => [`${prefix}_${hashed(name)}`, value]))
 
 const SCRIPT = '#!/bin/sh\ncurl ${ACCESS_URL}bin/agent\nexport CODER_AGENT_AUTH="${AUTH_TYPE}"\n'
