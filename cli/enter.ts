@@ -13,7 +13,7 @@ import { conditionOf, waitFor } from './wait.ts'
 /** What every way into a workspace does first: one that is stopped is started, and its progress is shown. */
 
 const START_LIMIT_MS = 10 * 60_000
-const BACK_LIMIT_MS = 10_000
+const BACK_LIMIT_MS = 20_000
 const BACK_LOOK_MS = 200
 
 /** stdout belongs to what is entered: whatever is said goes beside it. */
@@ -23,8 +23,8 @@ export const aside = (session: Session): Session => ({
   terminal: { ...session.terminal, out: session.terminal.err, write: session.terminal.draw },
 })
 
-export async function started(session: Session, { workspace, namespace }: EnteredName, mayStart: boolean): Promise<void> {
-  const quiet = { ...aside(session), namespace }
+export async function started(session: Session, { workspace, namespace }: EnteredName, options: Options): Promise<void> {
+  const quiet: Session = { ...aside(session), namespace, client: endpointOf(session, options) }
   const ref = refOf(workspace, namespace, 'workspace')
   const found = await patiently(session, () => knownObject(quiet, ref))
   if (isRunning(found)) return
@@ -32,7 +32,7 @@ export async function started(session: Session, { workspace, namespace }: Entere
     await waitFor(quiet, ref, RUNNING, START_LIMIT_MS)
     return
   }
-  if (!mayStart) throw stopped(session, workspace, namespace)
+  if (!options.flag('start')) throw stopped(session, workspace, namespace)
   const { run } = await import('./request.ts')
   await run({ ...quiet, command: 'start' }, [workspace], optionsOf({ wait: true, timeout: `${START_LIMIT_MS / 1000}s` }))
 }

@@ -1,6 +1,5 @@
 import { rmSync, statSync } from 'node:fs'
 import { connect as connectTo, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { pipeline } from 'node:stream'
 import { aside, endpointOf, patiently, started } from './enter.ts'
 import { enteredName, shownName, type EnteredName } from './entered-name.ts'
 import { EXIT, Failure, usage } from './failure.ts'
@@ -19,7 +18,7 @@ export async function run(session: Session, [name = '', ...specs]: readonly stri
   const forwardings = specs.map(forwardingOf)
   const address = options.text('address') ?? '127.0.0.1'
   const interrupted = session.interrupted()
-  await started(session, entered, options.flag('start'))
+  await started(session, entered, options)
   const lead = leader(session, entered, options)
   const servers: Server[] = []
   try {
@@ -55,12 +54,12 @@ function leader(session: Session, entered: EnteredName, options: Options): Lead 
       rawConnection(endpoint(), entered, 'port', { target, use: 'PortForward' }, session.clock),
     )
     told = ''
-    // One that breaks breaks the other, and neither looks like an end.
-    const broken = (error: unknown) => {
-      if (error) socket.resetAndDestroy()
-    }
-    pipeline(connection, socket, broken)
-    pipeline(socket, connection, broken)
+    if (socket.destroyed) return void connection.destroy()
+    // One that breaks breaks the other, and as a reset: the library's own joining would let it look like an end.
+    connection.on('error', () => socket.resetAndDestroy())
+    socket.on('error', () => connection.destroy(new Error('the program here is gone')))
+    connection.pipe(socket)
+    socket.pipe(connection)
   }
   return (socket, forwarding) => {
     socket.on('error', () => {})

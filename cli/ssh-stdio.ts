@@ -10,10 +10,10 @@ import type { Session } from './session.ts'
 
 /** `bothy ssh --stdio`: the bytes of ssh between its client here and the agent there. What is said is said on stderr, in one line. */
 export async function sshStdio(session: Session, name: string, options: Options): Promise<number> {
-  const entered = enteredName(name, session.namespace)
   const endpoint = endpointOf(session, options)
   try {
-    await started(session, entered, options.flag('start'))
+    const entered = enteredName(name, session.namespace)
+    await started(session, entered, options)
     const connection = await patiently(session, async () => {
       const here = endpoint()
       await writeKnownHost(session.environment, here, entered)
