@@ -23,7 +23,7 @@ export function createEnter(ports: AppsPorts, gate: Gate, workspaces: Workspaces
   return async (request, response) => {
     const query = new URL(request.url ?? '/', 'http://apps').searchParams
     const to = query.get('to') ?? '/'
-    const at = to.startsWith('/') && !/^\/[/\\]/.test(to) ? await gate.placeOf(Object.assign(Object.create(request), { url: to })) : null
+    const at = to.startsWith('/') && !/^\/[/\\]/.test(to) ? await gate.placeOf(request, to) : null
     const workspace = at && workspaces.at(at.place.namespace, at.place.workspace)
     const ticket = request.method === 'GET' && workspace ? passes.read('AppTicket', query.get('ticket') ?? '') : null
     // Looked at before it is used up: one that is meant for another place stays good there.
@@ -45,7 +45,7 @@ export function createEnter(ports: AppsPorts, gate: Gate, workspaces: Workspaces
       action: 'app',
       subject: keyOf('Workspace', workspace.subject.namespace, workspace.subject.name),
       origin,
-      detail: { [at.place.what && 'app' in at.place.what ? 'app' : 'port']: wordOf(at.place), agent },
+      detail: { ['app' in at.place.what ? 'app' : 'port']: wordOf(at.place), agent },
     }).catch((error: unknown) => log.error('the session of an app could not be written to the audit', { error: messageOf(error) }))
     response.writeHead(303, {
       location: to,

@@ -41,6 +41,7 @@ export interface Gate {
   stillIn(admitted: Admitted): boolean
   placeOf(
     request: IncomingMessage,
+    url: string,
   ): Promise<{ readonly place: Place; readonly base: string; readonly rest: string; readonly by: 'host' | 'path' } | null>
 }
 
@@ -57,13 +58,13 @@ export function createGate(
   const { passes, clock, barred, mayConnect } = ports
   const isOurToken = ourToken(ports.token)
 
-  const placeOf: Gate['placeOf'] = async (request) => {
+  const placeOf: Gate['placeOf'] = async (request, url) => {
     const label = labelIn(request.headers.host ?? '', outside().suffix)
     if (label !== null) {
       const place = await workspaces.behind(label)
-      return place && { place, base: '', rest: request.url ?? '/', by: 'host' }
+      return place && { place, base: '', rest: url, by: 'host' }
     }
-    const found = isOurHost(request) ? placeAt(request.url ?? '/') : null
+    const found = isOurHost(request) ? placeAt(url) : null
     return found && { ...found, by: 'path' }
   }
   const visitorOf = (session: Pass | null, workspace: WorkspaceSeen) =>
@@ -86,7 +87,7 @@ export function createGate(
   return {
     placeOf,
     async admit(request) {
-      const at = await placeOf(request)
+      const at = await placeOf(request, request.url ?? '/')
       if (!at) return { notice: say.nothingHere(ports.pageUrl) }
       const { place, base, rest, by } = at
       if (by === 'path' && !rest.startsWith('/')) return { redirect: `${base}/${rest}` }

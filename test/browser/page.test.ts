@@ -40,6 +40,16 @@ test.skipIf(whyNoBrowser)(
     expect(headers).not.toMatch(/bothy-|bothy_|authorization/i)
     await tab.close()
 
+    // From the command line, for somebody who has never been at the page.
+    const { stdout } = await home.run(['open', 'payments.main', 'preview', '--print'])
+    const fresh = await (await launched.newContext()).newPage()
+    await fresh.goto(stdout.trim())
+    await fresh.locator('h1', { hasText: 'An app in a workspace' }).waitFor()
+    expect(new URL(fresh.url()).hostname).toBe('preview--main--payments--ada.localhost')
+    expect((await (await launched.newContext()).request.get(stdout.trim(), { maxRedirects: 0 })).status()).toBe(403)
+    expect((await home.run(['open', 'payments', 'logs', '--print'])).stderr).toContain('bothy exec -t payments -- sh -c')
+    expect((await home.run(['open', 'payments', 'nothing', '--print'])).stderr).toContain('has no app nothing')
+
     await card.locator('button', { hasText: 'Terminal' }).click()
     const screen = page.locator('.screen .xterm-rows')
     await screen.waitFor()
