@@ -30,8 +30,12 @@ export async function whenAnswering<T>(waiter: Waiter, signal: AbortSignal | nul
   }
 }
 
-const away = (error: DockerAway) =>
-  new Wrong(problem([], DOCKER_AWAY, `${error.message}. Start Docker or Podman, or say where it listens with BOTHY_DOCKER.`))
+const away = (error: DockerAway) => new Wrong(problem([], DOCKER_AWAY, `${error.message}. ${hintFor(error.message)}`))
+
+const hintFor = (message: string): string =>
+  message.includes('EACCES')
+    ? 'Let the user that runs Bothy use this socket: the group "docker" may.'
+    : 'Start Docker or Podman, or say where it listens with BOTHY_DOCKER.'
 
 /** A daemon that restarts is back in seconds: a build waits for it, and says so. */
 async function whenThere({ docker, clock, say, awayMs = AWAY_MS }: Waiter, signal: AbortSignal | null): Promise<void> {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { request, type IncomingMessage } from 'node:http'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf, Transient } from '../kernel/errors.ts'
@@ -53,6 +53,7 @@ const NEWEST = [1, 47] as const
 /** What is asked here exists since then: Docker 17.06. */
 const OLDEST = [1, 30] as const
 const CALL_LIMIT_MS = 30_000
+const PING_LIMIT_MS = 5_000
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 const MESSAGE_CHARACTERS_MAX = 4000
 
@@ -66,12 +67,12 @@ export function openDocker({ sockets, clock }: DockerOptions): Docker {
   let prefix: Promise<string> | null = null
 
   const ask = (method: Method, path: string, options: CallOptions): Promise<IncomingMessage> => {
-    const socketPath = sockets.find((each) => existsSync(each))
+    const socketPath = sockets.find(isSocket)
     if (socketPath === undefined) return Promise.reject(new DockerAway(`nothing listens at ${sockets.join(' or ')}`))
     return asked(clock, socketPath, method, path, options)
   }
   const negotiated = (): Promise<string> => {
-    prefix ??= ask('GET', '/_ping', {}).then(versionOf)
+    prefix ??= ask('GET', '/_ping', { limitMs: PING_LIMIT_MS }).then(versionOf)
     prefix.catch(() => (prefix = null))
     return prefix
   }
@@ -103,6 +104,14 @@ export function openDocker({ sockets, clock }: DockerOptions): Docker {
       prefix = null
       await negotiated()
     },
+  }
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return statSync(path).isSocket()
+  } catch {
+    return false
   }
 }
 
