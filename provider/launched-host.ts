@@ -13,10 +13,10 @@ const refuse = async (): Promise<never> => {
     ),
   )
 }
-const NO_MACHINES = { observe: refuse, create: refuse, update: refuse, destroy: refuse }
+const NO_MACHINES = { refused: () => [], observe: refuse, create: refuse, update: refuse, destroy: refuse, forget: refuse }
 
 export const launchedHost = (identity: Identity): Host => ({
   identity,
-  machines: { process: NO_MACHINES },
+  machines: { process: NO_MACHINES, container: NO_MACHINES, pod: NO_MACHINES },
   reports: { parameter() {}, preset() {}, machine() {}, agent: async () => {}, creating: async () => {} },
 })

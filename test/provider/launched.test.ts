@@ -118,13 +118,27 @@ test('two installations are the same, byte by byte', async () => {
   }
 })
 
+const MACHINES = `
+resource "bothy_process" "main" {
+  agent_id = coder_agent.main.id
+}
+resource "bothy_container" "main" {
+  agent_id = coder_agent.main.id
+  image    = "debian:12"
+}
+resource "bothy_pod" "main" {
+  agent_id = coder_agent.main.id
+  image    = "debian:12"
+}
+`
+
 test('machines are the control plane’s: by hand they are planned and not made', async () => {
-  const folder = await folderWith(`${TEMPLATE}resource "bothy_process" "main" {\n  agent_id = coder_agent.main.id\n}\n`)
+  const folder = await folderWith(TEMPLATE + MACHINES)
   expect(terraform(folder, ['init'])).toMatchObject({ code: 0 })
   expect(terraform(folder, ['plan'], VARIABLES)).toMatchObject({ code: 0 })
   const { code, stderr } = terraform(folder, ['apply', '-auto-approve', '-no-color'], VARIABLES)
   expect(code).toEqual(1)
-  expect(stderr.replaceAll(/[\s│]+/g, ' ')).toContain('Machines are made by the builds of a control plane')
+  expect(stderr.replaceAll(/[\s│]+/g, ' ').match(/Machines are made by the builds of a control plane/g)).toHaveLength(3)
 })
 
 test('bothy provider schema prints what terraform prints', async () => {
