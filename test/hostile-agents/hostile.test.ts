@@ -71,10 +71,10 @@ const gone = (socket: Socket, limitMs = 15_000) => until('the hostile link to be
 
 /** Health is asked all the while; it must be answered each time, however long that takes. */
 async function whileHealthy<T>(port: number, attack: Promise<T>): Promise<T> {
-  let over = false
-  void attack.catch(() => {}).finally(() => (over = true))
+  const attacked = { over: false }
+  void attack.catch(() => {}).finally(() => (attacked.over = true))
   let answered = 0
-  while (!over) {
+  while (!attacked.over) {
     const answer = await fetch(`http://127.0.0.1:${port}/healthz`)
     expect(answer.status).toBe(200)
     answered += 1
