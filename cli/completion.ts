@@ -54,6 +54,7 @@ ${cases()}
     ${joined(takesObject)}) words=$(for kind in workspace template; do bothy get "$kind" -o name -q 2>/dev/null; done) ;;
     ${joined(takesName)}) words=$(bothy get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
     completion) words='${Object.keys(SCRIPTS).join(' ')}' ;;
+    provider) words='schema install' ;;
   esac
   if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current")); else COMPREPLY=($(compgen -f -- "$current")); fi
 }
