@@ -36,6 +36,7 @@ interface JobsOptions {
 interface Running {
   readonly hold: Hold
   readonly done: Promise<void>
+  readonly preview: boolean
   worked: boolean
 }
 
@@ -59,7 +60,7 @@ export function createJobs({ db, clock, log, claimant, limits, capacity }: JobsO
       running.delete(claim.job.id)
       void claimMore()
     })
-    running.set(claim.job.id, { hold, done, worked: false })
+    running.set(claim.job.id, { hold, done, preview: claim.job.kind === 'preview', worked: false })
   }
   /** Refused while the database was asked: nothing was begun, so somebody else may have it. */
   const beginOrGiveBack = async (claim: Claim): Promise<void> => {
@@ -74,10 +75,13 @@ export function createJobs({ db, clock, log, claimant, limits, capacity }: JobsO
     const working = [...running.values()].filter(({ worked }) => !worked).length
     return working >= capacity || running.size >= capacity * FINISHING_FACTOR
   }
+  /** Somebody is filling in a form: one of these is worked out although there is no room, since it is over in a moment. */
+  const isPreviewing = (): boolean => [...running.values()].some(({ preview }) => preview)
   const claimMore = oneAtATime(async () => {
     for (;;) {
-      if (!run || isFull()) return
-      const claim = await claimJob(db, { ...claimant, leaseMs: limits.leaseMs })
+      if (!run || (isFull() && isPreviewing())) return
+      const only = isFull() ? ({ only: 'preview' } as const) : {}
+      const claim = await claimJob(db, { ...claimant, leaseMs: limits.leaseMs, ...only })
       if (!claim) return
       await beginOrGiveBack(claim)
     }

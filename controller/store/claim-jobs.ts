@@ -1,6 +1,6 @@
 import { HELD, JOB_COLUMNS, NO_WAIT_FOR_DISK, jobOf, type JobColumns } from './job-rows.ts'
 import type { Db } from './pool.ts'
-import type { Claim, Intent, Job } from './records.ts'
+import type { Claim, Intent, Job, JobKind } from './records.ts'
 
 /**
  * Who works on a job. A claim is a lease on the database's clock with an epoch; every write of its holder names the epoch,
@@ -12,23 +12,25 @@ export interface Claimant {
   /** It takes jobs whose labels are all among these. */
   readonly labels: Readonly<Record<string, string>>
   readonly leaseMs: number
+  /** Left out: of any kind. */
+  readonly only?: JobKind
 }
 
 type ClaimColumns = JobColumns & { readonly epoch: number }
 
 /** The oldest job of the best class, or null when there is nothing for it. */
-export async function claimJob(db: Db, { provisionerId, labels, leaseMs }: Claimant): Promise<Claim | null> {
+export async function claimJob(db: Db, { provisionerId, labels, leaseMs, only }: Claimant): Promise<Claim | null> {
   const rows = await db.query<ClaimColumns>(
     `with claimed as (
        update jobs set provisioner_id = $1, epoch = epoch + 1, claimed_at = clock_timestamp(), progressed_at = clock_timestamp(),
          lease_until = clock_timestamp() + $3 * interval '1 ms'
        where id = (
-         select id from jobs where claimed_at is null and finished_at is null and labels <@ $2::jsonb
+         select id from jobs where claimed_at is null and finished_at is null and labels <@ $2::jsonb${only === undefined ? '' : ' and kind = $4'}
          order by class_order, queued_at, id limit 1 for update skip locked)
        returning *
      ), told as (select pg_notify('bothy_keys', subject_key) from claimed)
      select ${JOB_COLUMNS}, epoch from claimed, told`,
-    [provisionerId, JSON.stringify(labels), leaseMs],
+    [provisionerId, JSON.stringify(labels), leaseMs, ...(only === undefined ? [] : [only])],
   )
   return claimOf(rows[0], provisionerId)
 }

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest'
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { silentLog } from '../../controller/kernel/log.ts'
+import { createJobs } from '../../controller/provision/jobs.ts'
 import { queuePreview } from '../../controller/store/queue-jobs.ts'
 import type { PreviewAnswer } from '../../controller/store/records.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -135,4 +138,34 @@ test('where what is asked depends on the answers, they are judged before anythin
   const missing = await start({ where: 'cloud' })
   expect([missing.errorReason, missing.error]).toEqual(['ParameterInvalid', 'parameter "size" needs a value'])
   expect((await start({ where: 'cloud', size: '64' })).phase).toBe('Succeeded')
+})
+
+test('a preview does not wait behind builds that take all the room; a second one does', async () => {
+  const world = await createWorld(db)
+  const digest = await world.template(CONDITIONAL)
+  for (let n = 0; n < 3; n += 1) await world.build(workspace(), digest)
+  const ask = () =>
+    queuePreview(db, { subject: INPUT.template, digest, reason: 'Handled', initiator: 'ada', class: 'person', labels: {}, input: INPUT })
+  await ask()
+  await ask()
+  const over = Promise.withResolvers<void>()
+  const kinds: string[] = []
+  const jobs = createJobs({
+    db,
+    clock: systemClock,
+    log: silentLog,
+    claimant: { provisionerId: 'lane', labels: {} },
+    limits: { leaseMs: 60_000, buildMs: 60_000 },
+    capacity: 1,
+  })
+  jobs.accept(async ({ job }) => {
+    kinds.push(job.kind)
+    await over.promise
+  })
+  await jobs.claimMore()
+  await jobs.claimMore()
+  expect(kinds).toEqual(['build', 'preview'])
+  jobs.refuse()
+  over.resolve()
+  await jobs.idle()
 })
