@@ -15,8 +15,12 @@ const serveFiles =
     refuseStopped(workspace)
     const { uid, name } = workspace.metadata
     const subject = { uid, namespace: target.namespace ?? '', name }
-    const what = { subject, agentName: call.query.get('agent'), actor: call.ports.user, asked }
+    const what = { subject, agentName: call.query.get('agent'), actor: call.caller.user, asked }
     await call.ports.files(what, call.request, call.response)
   }
+
+/** Uploads last as long as they move; connect/files.ts ends those that stand still. */
+export const takesFiles = (method: string, path: string): boolean => method === 'PUT' && FILES_PATH.test(path)
+const FILES_PATH = /\/workspaces\/[^/]+\/files$/
 
 export const FILES = { GET: serveFiles('GET'), PUT: serveFiles('PUT'), POST: serveFiles('POST') }

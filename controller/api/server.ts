@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { within } from '../kernel/clock.ts'
+import { within, type Clock } from '../kernel/clock.ts'
 import { isRefused, messageOf, Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { answerRefused, refusedBy } from './answer.ts'
+import { takesFiles } from './files.ts'
 import { refuseOpenAddress, callerOf, refuseStrangers } from './guard.ts'
 import type { Passes } from '../store/passes.ts'
 import type { ApiPorts, DoorPorts, EarlyCall, Listen } from './ports.ts'
@@ -31,11 +32,13 @@ const CONNECTIONS_MAX = 4096
 const CLOSE_LIMIT_MS = 200
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/
 
-/** A request that arrives byte by byte may not hold a connection for ever. */
+/** A request that arrives byte by byte may not hold a connection for ever. Files take as long as they take, while they move. */
+const REQUEST_LIMIT_MS = 30_000
+
 const LIMITS: ServerOptions = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 5_000,
-  requestTimeout: 30_000,
+  requestTimeout: 0,
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 5_000,
   requireHostHeader: false,
@@ -160,6 +163,7 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
   response.setHeader('cache-control', 'no-store')
   response.setHeader('x-content-type-options', 'nosniff')
   const { path, query } = addressOf(request)
+  if (!takesFiles(request.method ?? '', path)) limitArrival(clock, request)
   try {
     refuseStrangers(request, hosts)
     const method = request.method ?? ''
@@ -181,6 +185,12 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'])
 const methodLabel = (method = ''): string => (METHODS.has(method) ? method : 'other')
+
+function limitArrival(clock: Clock, request: IncomingMessage): void {
+  if (request.complete) return
+  const cancel = clock.after(REQUEST_LIMIT_MS, () => (request.complete ? undefined : request.destroy()))
+  request.once('close', cancel)
+}
 
 /** Aborts when nobody reads the answer any more, or when the server ends. */
 function goneSignal(response: ServerResponse, closing: AbortSignal): AbortSignal {

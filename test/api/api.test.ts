@@ -590,6 +590,8 @@ describe('what a build says', () => {
     expect(waiting.seen[0]).toEqual({
       id: expect.any(String),
       jobId: job.id,
+      agent: null,
+      source: null,
       at: expect.any(Number),
       stage: 'apply',
       level: 'info',
