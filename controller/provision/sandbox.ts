@@ -4,7 +4,7 @@ import { sha256 } from '../kernel/names.ts'
 import { BUILD_LIMITS, inMebibytes, type BuildLimits } from './build-limits.ts'
 import { controlGroups, type ControlGroups } from './control-groups.ts'
 import { findProgram, type Launch, type Terraform } from './terraform.ts'
-import { worldOf, type World } from './world.ts'
+import { PROGRAM_FOLDERS, worldOf, type World } from './world.ts'
 
 /** Where a build's folder lies for terraform: always the same place in a sandbox, so that no path differs from build to build. */
 export interface Place {
@@ -163,15 +163,16 @@ const walls = (tools: Tools, wanted: Wanted): string[] => [
   '--unshare-pid',
   '--unshare-ipc',
   '--unshare-uts',
-  ...(isAlone(wanted) ? ['--unshare-net'] : tools.world.programs(wanted.network === 'modules')),
+  ...(isAlone(wanted) ? ['--unshare-net'] : []),
+  ...(wanted.network === 'modules' ? PROGRAM_FOLDERS.flatMap((folder) => ['--ro-bind-try', folder, folder]) : []),
   '--as-pid-1',
   '--info-fd',
   '3',
   ...readable(tools, [
     { outside: wanted.terraform.path, inside: '/bin/terraform' },
     ...(tools.setpriv ? [{ outside: tools.setpriv, inside: '/bin/setpriv' }] : []),
-    ...tools.libraries.map((library) => ({ outside: library, inside: library })),
-    ...(isAlone(wanted) ? [] : tools.world.files),
+    ...libraries(tools, wanted),
+    ...(wanted.network === 'modules' ? tools.world.shell : []),
     ...(wanted.shown ?? []),
     ...(wanted.socket ? [wanted.socket] : []),
   ]),
@@ -196,6 +197,12 @@ const walls = (tools: Tools, wanted: Wanted): string[] => [
 
 /** Root binds the folders first, because the state folder is closed to everybody else; the user is dropped before terraform begins. */
 const CAPABILITIES_TO_DROP_A_USER = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'].flatMap((capability) => ['--cap-add', capability])
+
+/** Where whole folders of programs are shown, each library is there already. */
+function libraries(tools: Tools, wanted: Wanted): Shown[] {
+  const all = [...tools.libraries.map((path) => ({ outside: path, inside: path })), ...(isAlone(wanted) ? [] : tools.world.files)]
+  return wanted.network === 'modules' ? all.filter(({ inside }) => !PROGRAM_FOLDERS.some((folder) => inside.startsWith(`${folder}/`))) : all
+}
 
 /** The folders on the way would be root's alone; the user that terraform becomes must pass through them. */
 function readable(tools: Tools, shown: readonly Shown[]): string[] {

@@ -5,8 +5,8 @@ import type { Shown } from './sandbox.ts'
 /** What a build that needs the network is shown of this machine, to find and to trust whom it talks to. */
 export interface World {
   readonly files: readonly Shown[]
-  /** Arguments of bubblewrap for whole folders of programs: only what fetches modules runs git. */
-  programs(git: boolean): readonly string[]
+  /** Some of git's own programs are scripts. */
+  readonly shell: readonly Shown[]
 }
 
 /** Where systems keep the authorities they trust; the first that is there. */
@@ -19,6 +19,9 @@ const AUTHORITIES = [
 ] as const
 /** Every program looks here by itself. */
 export const CERTIFICATES_INSIDE = AUTHORITIES[0]
+
+/** Where git and all it needs lie: shown whole, and only to what fetches modules. */
+export const PROGRAM_FOLDERS = ['/usr', '/lib', '/lib64'] as const
 
 const NAMES = ['/etc/resolv.conf', '/etc/hosts', '/etc/nsswitch.conf'] as const
 /** Beside libc: what a program linked with it loads when it resolves names. */
@@ -38,13 +41,7 @@ export async function worldOf(certificates: string | null, libraries: readonly s
   ]
   return {
     files,
-    programs: (git) =>
-      git
-        ? [
-            ...['/usr', '/lib', '/lib64'].flatMap((folder) => ['--ro-bind-try', folder, folder]),
-            ...(shell ? ['--ro-bind', shell, '/bin/sh'] : []),
-          ]
-        : [],
+    shell: shell ? [{ outside: shell, inside: '/bin/sh' }] : [],
   }
 }
 
