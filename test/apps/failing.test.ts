@@ -32,7 +32,7 @@ test('each failure is a page that says what it is and what to do', async () => {
   const silent = await odd(() => {})
   const endless = await odd((socket) => {
     const more = (): void => {
-      while (socket.writable && socket.write(`x-${Math.random()}: y\r\n`));
+      while (socket.writable && socket.write('x-more: and more\r\n'.repeat(500)));
       if (!socket.destroyed) socket.once('drain', more)
     }
     socket.write('HTTP/1.1 200 OK\r\n')

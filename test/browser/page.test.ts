@@ -46,7 +46,8 @@ test.skipIf(whyNoBrowser)(
     await fresh.goto(stdout.trim())
     await fresh.locator('h1', { hasText: 'An app in a workspace' }).waitFor()
     expect(new URL(fresh.url()).hostname).toBe('preview--main--payments--ada.localhost')
-    expect((await (await launched.newContext()).request.get(stdout.trim(), { maxRedirects: 0 })).status()).toBe(403)
+    const second = await (await launched.newContext()).newPage()
+    expect((await second.goto(stdout.trim()))?.status()).toBe(403)
     expect((await home.run(['open', 'payments', 'logs', '--print'])).stderr).toContain('bothy exec -t payments -- sh -c')
     expect((await home.run(['open', 'payments', 'nothing', '--print'])).stderr).toContain('has no app nothing')
 
