@@ -22,6 +22,7 @@ const TIME_MS_MAX = 30_000
 const HEAP_MEBIBYTES_MAX = 256
 const OUT_FILES_MAX = 200
 const LINES_MAX = 1000
+const MESSAGE_CHARACTERS_MAX = 4000
 
 export const isProgram = (files: readonly TemplateFile[]): boolean =>
   files.some(({ path }) => path === MAIN || path === MANIFEST) && !files.some(({ path }) => /^[^/]+\.(tf|tofu)(\.json)?$/.test(path))
@@ -75,8 +76,8 @@ async function run({ clock, sandbox }: Tools, { claim, journal, stop, progressed
     }),
     (line) => {
       progressed()
-      const told = /^\{"bothy":(".*")\}$/.exec(line)?.[1]
-      if (told !== undefined) wrong = String(JSON.parse(told))
+      const told = toldBy(line)
+      if (told !== null) wrong = told.slice(0, MESSAGE_CHARACTERS_MAX)
       else if (line.trim() !== '' && (lines += 1) <= LINES_MAX) journal.write('info', line)
     },
   )
@@ -97,6 +98,17 @@ async function run({ clock, sandbox }: Tools, { claim, journal, stop, progressed
   if (late) throw new Stalled('TemplateInvalid', `${main}:1:1: it was not synthesised within ${TIME_MS_MAX / 1000} s`)
   if (ended.code === 0) return
   throw new Stalled('TemplateInvalid', wrong ?? `${main}:1:1: ${exceeded ?? whyEnded(ended.stderr)}`)
+}
+
+/** Of the runner, or of a program that pretends to be it: then it says something about itself. */
+function toldBy(line: string): string | null {
+  if (!line.startsWith('{"bothy":')) return null
+  try {
+    const { bothy }: { readonly bothy?: unknown } = JSON.parse(line)
+    return typeof bothy === 'string' ? bothy : null
+  } catch {
+    return null
+  }
 }
 
 const whyEnded = (stderr: string): string =>
@@ -145,7 +157,8 @@ async function runtimeOf(): Promise<Runtime> {
 
 /** What was written is anybody's: plain files and folders are taken, links are not followed. */
 async function stackIn(out: string, main: string): Promise<Map<string, Buffer>> {
-  const stacks = (await isFolder(join(out, 'stacks'))) ? await readdir(join(out, 'stacks'), { withFileTypes: true }) : []
+  const stacks =
+    (await isFolder(out)) && (await isFolder(join(out, 'stacks'))) ? await readdir(join(out, 'stacks'), { withFileTypes: true }) : []
   const names = stacks.filter((entry) => entry.isDirectory()).map(({ name }) => name)
   const [name] = names
   if (name === undefined)

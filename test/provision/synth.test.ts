@@ -139,6 +139,11 @@ const HOSTILE: readonly { readonly what: string; readonly code: string; readonly
     code: 'const all: unknown[] = []\nfor (;;) all.push(Array.from({ length: 100_000 }, () => ({})))',
     says: /256 MiB/,
   },
+  {
+    what: 'pretends to be the runner, and stutters',
+    code: `console.log('{"bothy":"\\\\x"}\\n{"bothy":7}\\n{"bothy":')\nprocess.exit(1)`,
+    says: /^main\.ts:1:1: it ended without being synthesised/,
+  },
   { what: 'ends early', code: 'process.exit(0)', says: /makes no stack/ },
 ]
 
