@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import type { Client } from './client.ts'
 import type { Environment } from './environment.ts'
 import { Failure } from './failure.ts'
@@ -77,9 +77,26 @@ function sandbox({ run }: Machine): Finding {
     )
   }
   const works = run('bwrap', ['--unshare-pid', '--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', 'true']) !== null
+  const tools = ['prlimit', ...(process.getuid?.() === 0 ? ['setpriv'] : [])].filter((tool) => run(tool, ['--version']) === null)
+  if (works && tools.length > 0)
+    return note(`bwrap works, and ${tools.join(' and ')} is not there: limits of builds are missing`, 'install util-linux')
   return works
     ? fine('bwrap works')
     : note('bwrap is installed, and cannot make namespaces here', 'allow user namespaces for it, or run only templates that you trust')
+}
+
+/** Terraform fetches as a user who is nobody, where there is a sandbox. */
+function providers({ environment: { providerMirror }, run }: Machine): Finding {
+  const git = run('git', ['--version']) !== null
+  if (providerMirror !== null && isAbsolute(providerMirror)) {
+    const found = statSync(providerMirror, { throwIfNoEntry: false })
+    if (!found?.isDirectory())
+      return wrong(`the mirror ${providerMirror} is not there`, 'let BOTHY_PROVIDER_MIRROR name a folder of providers')
+    if ((found.mode & 0o005) !== 0o005)
+      return wrong(`the mirror ${providerMirror} can be read by its owner only`, `chmod -R go+rX ${providerMirror}`)
+  }
+  const from = providerMirror === null ? 'from their registries' : `from ${providerMirror}`
+  return git ? fine(from) : note(`${from}; git is not installed`, 'install git if templates use modules from repositories')
 }
 
 function state({ environment }: Machine): Finding {
@@ -186,6 +203,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'Node', look: node },
   { name: 'Terraform', look: terraform },
   { name: 'sandbox', look: sandbox },
+  { name: 'providers', look: providers },
   { name: 'state folder', look: state },
   { name: 'key', look: key },
   { name: 'disk', look: disk },

@@ -17,6 +17,8 @@ export interface Environment {
   /** There is a screen that a browser could open on. */
   readonly display: boolean
   readonly terraform: string | null
+  /** Of BOTHY_PROVIDER_MIRROR: a folder or a url. */
+  readonly providerMirror: string | null
   readonly databaseUrl: boolean
   readonly keyGiven: boolean
   /** Of BOTHY_PORT, as it is written there. */
@@ -40,6 +42,7 @@ export function readEnvironment(env: Variables = process.env): Environment {
     path: env['PATH'] ?? '',
     display: Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']),
     terraform: env['BOTHY_TERRAFORM'] || null,
+    providerMirror: env['BOTHY_PROVIDER_MIRROR'] || null,
     databaseUrl: Boolean(env['DATABASE_URL']),
     keyGiven: Boolean(env['BOTHY_KEY']),
     port: env['BOTHY_PORT'] || null,

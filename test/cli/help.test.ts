@@ -202,6 +202,7 @@ test('doctor names every check, and a fix for each that is not fine', () => {
     'Node',
     'Terraform',
     'sandbox',
+    'providers',
     'state folder',
     'key',
     'disk',
@@ -216,6 +217,12 @@ test('doctor names every check, and a fix for each that is not fine', () => {
 test('doctor looks at the port that bothy up would take', () => {
   expect(bothy(['doctor'], { BOTHY_PORT: '0' }).stdout).toMatch(/✓ port: 0 is free\n/)
   expect(bothy(['doctor'], { BOTHY_PORT: 'abc' }).stdout).toMatch(/✗ port: BOTHY_PORT=abc is no port\n {4}to do: /)
+})
+
+test('doctor finds a mirror that is not there', () => {
+  const { code, stdout } = bothy(['doctor', '--port', '0'], { BOTHY_PROVIDER_MIRROR: '/no/such/mirror' })
+  expect(code).toBe(1)
+  expect(stdout).toMatch(/✗ providers: the mirror \/no\/such\/mirror is not there\n {4}to do: /)
 })
 
 test('doctor finds a terraform that is not there', () => {
