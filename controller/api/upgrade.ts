@@ -8,6 +8,7 @@ import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { failure, refusedBy } from './answer.ts'
 import { callerOf, refuseStrangers } from './guard.ts'
+import type { Pass, Passes } from '../store/passes.ts'
 import type { ApiPorts, DoorPorts } from './ports.ts'
 import { targetOf } from './resource-path.ts'
 import { notServed } from './routes.ts'
@@ -43,7 +44,7 @@ async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex,
   const { path, query } = addressOf(request)
   // An agent shows a token of its own.
   if (path === ports.connect.path) return ports.connect.upgrade(request, socket, head)
-  const actor = await whoUpgrades(ports, request, path, query)
+  const { actor, pass } = await whoUpgrades(ports, request, path, query)
   const target = targetOf(path)
   const service = target?.subresource ?? null
   if (target?.kind.kind !== 'Workspace' || !isBridged(service)) throw notServed(path)
@@ -53,22 +54,36 @@ async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex,
     throw new Refused('NotFound', `workspaces.bothy.dev "${name}" not found`, { name, group: 'bothy.dev', kind: 'workspaces' })
   refuseStopped(workspace)
   const subject = { uid: workspace.metadata.uid, namespace, name }
+  if (pass && ports.browser) cutWithSession(ports.browser.passes, pass, socket)
   ports.enter({ subject, agentName: query.get('agent'), actor, service, query }, request, socket, head)
 }
 
 /** A browser cannot send a token with a WebSocket: it shows a ticket that is good once, for this path. */
-async function whoUpgrades(ports: ApiPorts, request: IncomingMessage, path: string, query: URLSearchParams): Promise<string> {
+async function whoUpgrades(ports: ApiPorts, request: IncomingMessage, path: string, query: URLSearchParams): Promise<Entrant> {
   const ticket = query.get('ticket')
   const passes = ports.browser?.passes ?? null
   if (ticket === null || !passes) {
     const { user, session } = callerOf(request, ports, passes)
     if (session) throw new Refused('Forbidden', 'the session of the page opens connections with a ticket')
-    return user
+    return { actor: user, pass: null }
   }
   const pass = passes.read('UpgradeTicket', ticket)
   if (pass?.target !== path || !(await passes.redeem('UpgradeTicket', ticket)))
     throw new Refused('Unauthorized', 'the ticket is of no use any more')
-  return pass.user
+  return { actor: pass.user, pass }
+}
+
+interface Entrant {
+  readonly actor: string
+  readonly pass: Pass | null
+}
+
+/** Whoever signed out in the page is out of what they opened there. */
+function cutWithSession(passes: Passes, pass: Pass, socket: Duplex): void {
+  socket.once(
+    'close',
+    passes.onEnded(() => passes.hasEnded({ ...pass, id: pass.by }) && socket.destroy()),
+  )
 }
 
 /** Nobody answers there, so nobody is waited for. */

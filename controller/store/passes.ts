@@ -47,7 +47,8 @@ export interface Passes {
   redeem(kind: PassKind, text: string): Promise<Pass | null>
   end(pass: Pass): Promise<void>
   hasEnded(pass: Pass): boolean
-  onEnded(listener: () => void): void
+  /** Answers how to listen no more. */
+  onEnded(listener: () => void): () => void
   close(): Promise<void>
 }
 
@@ -60,7 +61,7 @@ export const PASS_BEGINS = 'bothy-'
 
 export async function openPasses({ db, clock, key }: { readonly db: Db; readonly clock: Clock; readonly key: Buffer }): Promise<Passes> {
   const ended = new Set<string>()
-  const listeners: (() => void)[] = []
+  const listeners = new Set<() => void>()
   const tell = () => {
     for (const listener of listeners) listener()
   }
@@ -110,7 +111,10 @@ export async function openPasses({ db, clock, key }: { readonly db: Db; readonly
       )
     },
     hasEnded,
-    onEnded: (listener) => void listeners.push(listener),
+    onEnded(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     close: () => stop(),
   }
 }

@@ -1,3 +1,4 @@
+import { createConnection } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
 import { openApi } from '../../controller/api/server.ts'
 import { openStandalone } from '../../controller/cluster/standalone.ts'
@@ -20,6 +21,7 @@ const other = await openPasses({ db, clock, key })
 const standalone = await openStandalone({ db, clock: systemClock, log: silentLog })
 const refuse = () => Promise.reject(new Error('is not asked here'))
 const entered: string[] = []
+let stays = false
 const api = await openApi(
   { clock: systemClock, log: silentLog, metrics: createMetrics(), version: '0.0.0-test', token: TOKEN, user: 'ada' },
   { host: '127.0.0.1', port: 0, tls: null, insecure: false, hosts: [] },
@@ -37,7 +39,9 @@ const ports: Partial<Parameters<typeof api.open>[0]> = {
   },
   enter: ({ actor, service }, _request, socket) => {
     entered.push(`${actor} ${service}`)
-    socket.end('HTTP/1.1 418 Met\r\n\r\n')
+    socket.write('HTTP/1.1 418 Met\r\n\r\n')
+    socket.on('end', () => socket.end())
+    if (!stays) socket.end()
   },
   connect: { path: '/agent/v1/connect', upgrade: (_request, socket) => socket.destroy() },
 }
@@ -131,15 +135,30 @@ test('a terminal is opened with a ticket that is good for its path and once, nev
   expect(await upgraded(`${path}?ticket=${first}`)).toBe(401)
   expect(await upgraded(`${path}?ticket=${session}`)).toBe(401)
   expect(await upgraded(path, { authorization: `Bearer ${session}` })).toBe(403)
-  const late = await ticket()
+  // It ends with the session that opened it.
+  stays = true
+  const mine = (await asked('POST', '/bothy/v1/session', TOKEN, {})).said['token']!
+  const way = (await asked('POST', '/bothy/v1/tickets', mine, { for: 'upgrade', path })).said['ticket']!
+  const open = createConnection(api.port, '127.0.0.1')
+  let over = false
+  open.on('close', () => (over = true)).on('error', () => {})
+  open.write(`GET ${path}?ticket=${way} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`)
+  await new Promise((resolve) => open.on('data', resolve))
+  await passes.end(passes.read('Page', session)!)
+  expect(over).toBe(false)
+  await asked('DELETE', '/bothy/v1/session', mine)
+  await until('it to be cut', () => over)
+  stays = false
+  const again = (await asked('POST', '/bothy/v1/session', TOKEN, {})).said['token']!
+  const late = (await asked('POST', '/bothy/v1/tickets', again, { for: 'upgrade', path })).said['ticket']!
   now += 31_000
   expect(await upgraded(`${path}?ticket=${late}`)).toBe(401)
-  expect(entered).toEqual(['ada terminal'])
-  expect((await asked('POST', '/bothy/v1/tickets', session, { for: 'upgrade', path: path.replace('terminal', 'exec') })).status).toBe(400)
-  const open = path.replace('terminal', 'open')
-  expect((await asked('POST', open, session, { app: 'web' })).said['url']).toBe('http://apps/ada/session')
+  expect(entered).toEqual(['ada terminal', 'ada terminal'])
+  expect((await asked('POST', '/bothy/v1/tickets', again, { for: 'upgrade', path: path.replace('terminal', 'exec') })).status).toBe(400)
+  const opening = path.replace('terminal', 'open')
+  expect((await asked('POST', opening, again, { app: 'web' })).said['url']).toBe('http://apps/ada/session')
   for (const body of [{}, { app: 'a', port: '1' }, { port: '99999' }, { app: 'a', path: '//evil.example' }, { app: 7 }])
-    expect((await asked('POST', open, session, body)).status).toBe(400)
+    expect((await asked('POST', opening, again, body)).status).toBe(400)
 })
 
 test('the page is kept by its digest, needs no token, and allows nothing inline', async () => {
