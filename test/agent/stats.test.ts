@@ -1,7 +1,7 @@
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import type { Call } from '../../agent/call.ts'
 import { hasForegroundJob } from '../../agent/foreground.ts'
-import type { Use } from '../../agent/protocol.ts'
+import type { StatsNow, Use } from '../../agent/protocol.ts'
 import { spawnInPty } from '../../agent/pty.ts'
 import { createReports } from '../../agent/reports.ts'
 import { findProgram } from '../../agent/resolve-command.ts'
@@ -64,6 +64,48 @@ function statsOf() {
   const stats = createStats({ stats: record }, clock, () => busy)
   return { clock, said, stats, work: (now: boolean) => (busy = now) }
 }
+
+test('a session that is no command is use when it begins, is touched, and as long as it is busy', async () => {
+  const clock = steppedClock(START)
+  const said: { readonly uses: readonly Use[]; readonly now: StatsNow | undefined }[] = []
+  const stats = createStats(
+    { stats: (uses, now) => said.push({ uses, now }) },
+    clock,
+    () => false,
+    () => ({ processes: 3, memoryBytes: 5 }),
+  )
+  let busy = false
+  await clock.step(2 * SECOND)
+  const session = stats.begin('Ssh', 'ada', () => busy)
+  const port = stats.begin('PortForward', 'bob')
+  await clock.step(0)
+  const use = (kind: string, by: string, from: number, until = from) => ({
+    kind,
+    by,
+    from: START + from * SECOND,
+    until: START + until * SECOND,
+  })
+  expect(said.at(-1)).toEqual({
+    uses: [use('Ssh', 'ada', 2), use('PortForward', 'bob', 2)],
+    now: { sessions: { Ssh: 1, PortForward: 1 }, connections: 2, bytesIn: 0, bytesOut: 0, processes: 3, memoryBytes: 5 },
+  })
+  await clock.step(10 * SECOND)
+  port.touch(100, 2000)
+  busy = true
+  await clock.step(20 * SECOND)
+  expect(said.at(-1)).toMatchObject({
+    uses: [use('Ssh', 'ada', 2, 32), use('PortForward', 'bob', 12)],
+    now: { bytesIn: 100, bytesOut: 2000 },
+  })
+  busy = false
+  await clock.step(30 * SECOND)
+  expect(said.at(-1)?.uses).toEqual([])
+  session.end()
+  session.end()
+  port.end()
+  await clock.step(SECOND)
+  expect(said.at(-1)).toMatchObject({ uses: [], now: { sessions: {}, connections: 0, bytesIn: 100 } })
+})
 
 test('a report every thirty seconds also when nobody is there, and within a second of a session', async () => {
   const { clock, said, stats } = statsOf()
