@@ -53,7 +53,7 @@ export async function bareTerraform(place: Place): Promise<BareTerraform> {
       const server = await serveProvider(hostOf(jobId), folder.socket, { clock: systemClock })
       if (user !== null) await chown(folder.socket, user, user)
       const seen = sandbox.placeOf(folder.path)
-      const launch = sandbox.launch({
+      const launch = await sandbox.launch({
         jobId,
         terraform,
         folder: folder.path,
@@ -70,6 +70,7 @@ export async function bareTerraform(place: Place): Promise<BareTerraform> {
           }),
         async close() {
           await server.close()
+          await sandbox.over(jobId)
           await removePath(folder.path)
         },
       }
