@@ -14,6 +14,9 @@ export interface AuthAgent {
 
 const CONNECTIONS_MAX = 32
 
+/** Asking for a key is part of what asks. */
+const notUse = () => {}
+
 export function createAuthAgent(connection: Connection, transport: Transport): AuthAgent {
   let folder: string | null = null
   let path = ''
@@ -23,8 +26,7 @@ export function createAuthAgent(connection: Connection, transport: Transport): A
     openAgentChannel(connection, (channel) => {
       if (!channel) return void socket.destroy()
       if (socket.destroyed) return void channel.destroy()
-      const quietly = () => {}
-      joinSocket(transport, channel, socket, () => endOutput(channel), quietly)
+      joinSocket(transport, channel, socket, () => endOutput(channel), notUse)
       socket.resume()
     })
   }

@@ -52,15 +52,16 @@ const throughWebSocket = async (made: Made, target: string) => {
   return halfClosingDuplex(socket).on('error', () => {})
 }
 
+const countUntilEnd = (socket: Socket) => {
+  let bytes = 0
+  socket.on('data', (data) => (bytes += data.length))
+  // Said only after the other has ended.
+  socket.on('end', () => socket.end(`heard ${bytes}`))
+}
+
 test('each direction of a connection to a port has its own end, over a bare socket and over a WebSocket, by TCP and by path', async () => {
   const made = await workspace()
-  const answer = (socket: Socket) => {
-    let bytes = 0
-    socket.on('data', (data) => (bytes += data.length))
-    // Said only after the other has ended.
-    socket.on('end', () => socket.end(`heard ${bytes}`))
-  }
-  const [tcp, unix] = [await listening(answer), await listening(answer, join(temporaryFolder(), 'a.sock'))]
+  const [tcp, unix] = [await listening(countUntilEnd), await listening(countUntilEnd, join(temporaryFolder(), 'a.sock'))]
   for (const { target } of [tcp, unix]) {
     for (const connection of [await enter(plane.url, made, 'port', { target }), await throughWebSocket(made, target)]) {
       connection.end(Buffer.alloc(3_000_000))
@@ -159,6 +160,22 @@ test('whoever is suspended is out of ssh and of ports at once; others stay', asy
     return found.length === 1 ? found : null
   })
   expect(rows[0]?.detail).toMatchObject({ agent: 'main', bytesIn: expect.any(Number) })
+})
+
+test('who is there by ssh, with an editor or at a port is use of the workspace, under their name', async () => {
+  const made = await workspace()
+  const { target } = await listening(() => {})
+  const client = await sshClient(await enter(plane.url, made, 'ssh'))
+  expect(await said(client, 'echo by ssh')).toBe('by ssh\n')
+  expect(await said(client, 'echo ~/.vscode-server/bin')).toMatch(/vscode-server/)
+  const port = await enter(plane.url, made, 'port', { target })
+  const used = ['Ide', 'PortForward', 'Ssh'].map((kind) => ({ kind, actor: 'ada' }))
+  await until('the uses', async () => {
+    const rows = await db.query('select distinct kind, actor from activity where workspace_uid = $1 order by kind', [made.workspace])
+    return JSON.stringify(rows) === JSON.stringify(used)
+  })
+  port.destroy()
+  client.end()
 })
 
 test('a login waits for what the template wants ended first; Ctrl-C goes in, and so does who says so', async () => {

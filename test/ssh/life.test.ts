@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { temporaryHome } from '../support/bothy.ts'
 import { until } from '../support/until.ts'
 import { becomesRunning, enteredWorkspace, environmentOf } from './entered.ts'
 import { needing } from './needs.ts'
@@ -69,3 +70,11 @@ needing('ssh')(
     await becomesRunning(home)
   },
 )
+
+test('where no ssh is installed it is said how to get one', async () => {
+  const { code, stderr } = await temporaryHome({ PATH: '/nonexistent' }).run(['ssh', 'dev'])
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/^bothy: no ssh is installed.*\n.*\n  to do:  install OpenSSH: apt-get/),
+  })
+})
