@@ -11,6 +11,7 @@ import type { Sealer } from '../store/sealed.ts'
 import { filesOf, synthesisedOf } from '../store/versions.ts'
 import { folderOf, makeFolder, type WorkFolder } from './folder.ts'
 import type { Journal } from './journal.ts'
+import { placesIn } from './places.ts'
 import type { StopReason, TerraformTools } from './run-terraform.ts'
 import type { Shared, Shelf } from './shelf.ts'
 import { readTemplate, secretVariables, type Read } from './template-blocks.ts'
@@ -123,6 +124,7 @@ export async function prepareFolder(
   const { job } = work.claim
   const { read, shared } = before ?? (await fetchShared(tools, work, template, state))
   concealVariables(read, job.input?.variables ?? {}, work.journal)
+  work.journal.speakOf(placesIn(template.files))
   return makeFolder(folderOf(tools.stateDir, job.id), {
     ...template,
     state,

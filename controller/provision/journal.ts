@@ -14,6 +14,8 @@ export interface Journal {
   /** From now on this text is never written. */
   conceal(secret: string): void
   redacted(text: string): string
+  /** From now on places are told as people wrote them. */
+  speakOf(placed: (text: string) => string): void
   /** Whether an error of this text was written. */
   hasSaid(error: string): boolean
   /** How long each stage took so far, in milliseconds. */
@@ -51,9 +53,12 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
   let timer: Cancel | null = null
   let writing = Promise.resolve()
 
+  let placed = (text: string): string => text
+
   const redacted = (text: string): string => {
     let clean = text
     for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]')
+    clean = placed(clean)
     return clean.length > TEXT_CHARACTERS_MAX ? `${clean.slice(0, TEXT_CHARACTERS_MAX)}…` : clean
   }
   const enter = (stage: Stage): void => {
@@ -84,6 +89,7 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
 
   return {
     redacted,
+    speakOf: (places) => void (placed = places),
     hasSaid: (error) => errors.join('\n').includes(error),
     stage: enter,
     write(level, text) {

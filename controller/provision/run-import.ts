@@ -5,7 +5,7 @@ import type { Heard } from './listen.ts'
 import { nothingLearnt, parametersOf, planned, presetsOf } from './read-plan.ts'
 import { agentNameProblem } from './state.ts'
 import { keepSynthesised } from '../store/versions.ts'
-import { asTerraform, placesIn } from './synthesise.ts'
+import { asTerraform } from './synthesise.ts'
 import { readTemplate } from './template-blocks.ts'
 import { agentsIn, factsOf } from './template-facts.ts'
 
@@ -22,17 +22,16 @@ export async function runImport(tools: Tools, work: Work): Promise<Ending> {
 export async function learnAll(tools: Tools, work: Work, template: Template): Promise<Ending> {
   const { journal, stop } = work
   const read = readTemplate(template.files)
-  const placed = placesIn(template.files)
   const folder = await prepareFolder(tools, work, template, null)
   const learnt = nothingLearnt()
   try {
     const start = await planned(tools, work, folder, 'start', learnt)
-    if (!start.ok) return stop.aborted ? canceled(work) : failed(work, start.reason, placed(journal.redacted(start.text)))
+    if (!start.ok) return stop.aborted ? canceled(work) : failed(work, start.reason, journal.redacted(start.text))
     checkAgents(start.heard)
     // The same folder once more, as a stop would find it: what is not planned then does not outlive one.
     const stopped = await planned(tools, work, folder, 'stop', nothingLearnt())
     if (!stopped.ok)
-      return stop.aborted ? canceled(work) : failed(work, stopped.reason, placed(journal.redacted(`when it is stopped: ${stopped.text}`)))
+      return stop.aborted ? canceled(work) : failed(work, stopped.reason, journal.redacted(`when it is stopped: ${stopped.text}`))
     checkAgents(stopped.heard)
     const prebuilds = Object.fromEntries(
       [...learnt.presets.values()].flatMap(({ name, prebuilds: count = 0 }) => (count > 0 ? [[name, count]] : [])),

@@ -3,7 +3,6 @@ import { Stalled } from '../kernel/errors.ts'
 import type { PreviewAnswer, TemplateParameter } from '../store/records.ts'
 import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Template, type Tools, type Work } from './job.ts'
 import { nothingLearnt, parametersOf, planned, presetsOf, type Learnt } from './read-plan.ts'
-import { placesIn } from './synthesise.ts'
 import { readTemplate } from './template-blocks.ts'
 import { askedAddresses } from './template-facts.ts'
 
@@ -37,13 +36,12 @@ export async function evaluate(
   const startedAtMs = tools.clock.elapsedMs()
   const addresses = askedAddresses(readTemplate(template.files))
   if (addresses.length === 0) return { parameters: [], presets: [], problems: unknown(values, []), durationMs: 0 }
-  const placed = placesIn(template.files)
   const folder = await prepareFolder(tools, work, template, null)
   const targets = addresses.length > TARGETS_MAX ? [] : addresses
   const look = async (given: Readonly<Record<string, string>>): Promise<Learnt> => {
     const learnt = nothingLearnt()
     const plan = await planned(tools, work, folder, 'start', learnt, { values: new Map(Object.entries(given)), targets })
-    if (!plan.ok && !work.stop.aborted) throw new Stalled(plan.reason, placed(work.journal.redacted(plan.text)))
+    if (!plan.ok && !work.stop.aborted) throw new Stalled(plan.reason, work.journal.redacted(plan.text))
     return learnt
   }
   const first = await look(values)

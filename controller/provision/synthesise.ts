@@ -6,6 +6,7 @@ import { Stalled } from '../kernel/errors.ts'
 import { ownFile } from './folder.ts'
 import { prepareFolder, stopReasonOf, type Template, type Tools, type Work } from './job.ts'
 import { librariesOf, TREE, type Sandbox, type Shown } from './sandbox.ts'
+import { SYNTHESISED } from './places.ts'
 import { startTerraform } from './terraform.ts'
 
 /**
@@ -15,8 +16,6 @@ import { startTerraform } from './terraform.ts'
 
 const MAIN = 'main.ts'
 const MANIFEST = 'cdktf.json'
-/** What terraform is given, and what its diagnostics name. */
-export const SYNTHESISED = 'cdk.tf.json'
 
 const TIME_MS_MAX = 30_000
 const HEAP_MEBIBYTES_MAX = 256
@@ -199,19 +198,4 @@ function tidied(bytes: Buffer): Buffer {
   } catch {
     return bytes
   }
-}
-
-/** Terraform speaks of lines of JSON; people wrote others. `main.ts:12:3` where the block of that line was made. */
-export function placesIn(files: readonly TemplateFile[]): (text: string) => string {
-  const json = files.find(({ path }) => path === SYNTHESISED)
-  if (!json) return (text) => text
-  const lines = contentOf(json).toString('utf8').split('\n')
-  return (text) =>
-    text.replace(/\bcdk\.tf\.json:(\d+):\d+/g, (where, line: string) => {
-      for (let i = Number(line); i >= 0; i -= 1) {
-        const at = /^\s*"at": "([^"]+)"/.exec(lines[i] ?? '')?.[1]
-        if (at !== undefined) return at
-      }
-      return where
-    })
 }

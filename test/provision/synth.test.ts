@@ -155,3 +155,19 @@ test('a program reaches nothing but its own files', { timeout: 60_000 }, async (
     expect([what, job.phase, job.errorReason, job.error]).toEqual([what, 'Failed', 'TemplateInvalid', expect.stringMatching(says)])
   }
 })
+
+test('a mistake that shows only in a build is told at the line of the program, also in its log', async () => {
+  const world = await createWorld(db)
+  await world.provisioner()
+  const code = `${IMPORT}import { Parameter } from 'bothy/constructs'
+template((stack) => {
+  const size = new Parameter(stack, 'size', { name: 'size', type: 'number', default: '1', validation: { max: 4 } })
+  new Agent(stack, 'main', { os: 'linux', arch: 'amd64', env: { SIZE: size.value } })
+})
+`
+  const digest = await world.template({ 'main.ts': code })
+  expect((await world.ended(await world.importOf(digest))).phase).toBe('Succeeded')
+  const build = await world.ended(await world.build(workspace(), digest, { input: { ...INPUT, parameters: { size: '9' } } }))
+  expect([build.phase, build.error]).toEqual(['Failed', expect.stringMatching(/^main\.ts:4:16: .*at most 4/)])
+  expect(await world.logOf(build)).toMatch(/main\.ts:4:16: .*at most 4/)
+})
