@@ -1,6 +1,6 @@
-import { usage } from './failure.ts'
+import { Failure, usage } from './failure.ts'
 import { field, textOf } from './json.ts'
-import { kindNamed, pathOf } from './objects.ts'
+import { inNamespace, kindNamed, pathOf } from './objects.ts'
 import { openInBrowser } from './opener.ts'
 import type { Options } from './options.ts'
 import type { Session } from './session.ts'
@@ -43,11 +43,17 @@ interface Wish {
 async function appUrl(session: Session, { workspace, agent, app, port }: Wish): Promise<string> {
   const path = pathOf(kindNamed('Workspace'), session.namespace, workspace, 'open')
   const body = { ...(port === null ? { app } : { port }), ...(agent === null ? {} : { agent }) }
-  const opened = await session.client().request('POST', path, { body })
+  const { program } = session.environment
+  const opened = await session
+    .client()
+    .request('POST', path, { body })
+    .catch((error: unknown) => {
+      const start = `start it: ${program} start ${workspace}${inNamespace(session.namespace)}`
+      throw error instanceof Failure && error.reason === 'Conflict' ? error.with({ fix: start }) : error
+    })
   const url = textOf(field(opened, 'url'))
   if (url) return url
   const command = textOf(field(opened, 'command')) ?? ''
-  const { program } = session.environment
   throw usage(
     `${app} is a command and has no page`,
     `run it: ${program} exec -t ${workspace}${agent === null ? '' : `.${agent}`} -- sh -c '${command.replaceAll("'", "'\\''")}'`,

@@ -30,6 +30,10 @@ export function opener({ passes, mayConnect, barred }: AppsPorts, workspaces: Wo
     if (!workspace) throw new Refused('NotFound', `workspaces.bothy.dev "${subject.name}" not found`)
     const refused = barred(subject)
     if (refused) throw refused
+    if (workspace.stopped) {
+      const how = workspace.stopped === 'NotBuilt' ? 'was not built yet' : 'is stopped'
+      throw new Refused('Conflict', `Workspace ${subject.name} ${how}.`, { name: subject.name, kind: 'workspaces' })
+    }
     const found = findIn(await workspaces.agentsOf(workspace), { agent, what })
     const word = 'app' in what ? `app ${what.app}` : `port ${what.port}`
     if (!found)

@@ -83,6 +83,7 @@ test('each failure is a page that says what it is and what to do', async () => {
   const stopped = await get(port, `${dev.path('nobody')}/`, { ...PAGE, cookie })
   expect([stopped.status, stopped.body]).toEqual([503, expect.stringContaining(`Workspace ${dev.name} is stopped`)])
   expect(stopped.body).toContain(`<code>bothy start ${dev.name}</code>`)
+  await expect(dev.enter({ app: 'nobody' })).rejects.toThrow(`Workspace ${dev.name} is stopped.`)
   // Without a page to show, the same in words.
   const plain = await get(port, `${dev.path('nobody')}/`, { cookie })
   expect(plain.body).toMatch(/^Workspace .* is stopped\n/)

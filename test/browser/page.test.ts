@@ -50,6 +50,9 @@ test.skipIf(whyNoBrowser)(
     expect((await second.goto(stdout.trim()))?.status()).toBe(403)
     expect((await home.run(['open', 'payments', 'logs', '--print'])).stderr).toContain('bothy exec -t payments -- sh -c')
     expect((await home.run(['open', 'payments', 'nothing', '--print'])).stderr).toContain('has no app nothing')
+    expect((await home.run(['open', 'docs', 'web', '--print'])).stderr).toMatch(
+      /Workspace docs is stopped[\s\S]*start it: bothy start docs/,
+    )
 
     await card.locator('button', { hasText: 'Terminal' }).click()
     const screen = page.locator('.screen .xterm-rows')
