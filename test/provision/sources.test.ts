@@ -7,6 +7,8 @@ import { kindOfModule, mayFetchModule, mayFetchProvider, providerAddress } from 
 
 const rules = (more: Partial<SourceRules>): SourceRules => ({ ...ANY_SOURCE, ...more })
 
+const read = (env: Readonly<Record<string, string>>) => readConfig({}, env).provisioner.sources
+
 test('addresses of providers are what terraform makes of them', () => {
   expect(['null', 'acme/x', 'Example.com/Acme/X', 'a/b/c/d', ''].map(providerAddress)).toEqual([
     'registry.terraform.io/hashicorp/null',
@@ -71,7 +73,6 @@ test('the configuration of terraform allows what the operator allows, and nothin
 })
 
 test('what an operator says is read, and refused by the name of its variable', () => {
-  const read = (env: Readonly<Record<string, string>>) => readConfig({}, env).provisioner.sources
   expect(read({})).toEqual({ providers: null, modules: null, mirror: null, direct: true })
   expect(read({ BOTHY_PROVIDERS: 'hashicorp/*, example.com/acme/*', BOTHY_MODULES: 'none', BOTHY_PROVIDER_MIRROR: '/srv/mirror' })).toEqual(
     {
