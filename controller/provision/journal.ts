@@ -42,6 +42,8 @@ const ERROR_CHARACTERS = 256 * 1024
 /** Shorter values are words that a log would lose everywhere. */
 const SECRET_CHARACTERS_MIN = 6
 
+const asIs = (text: string): string => text
+
 export function createJournal({ clock, log, append }: JournalOptions): Journal {
   const waiting: Row[] = []
   const errors: string[] = []
@@ -53,12 +55,10 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
   let timer: Cancel | null = null
   let writing = Promise.resolve()
 
-  let placed = (text: string): string => text
-
+  let placed = asIs
   const redacted = (text: string): string => {
-    let clean = text
+    let clean = placed(text)
     for (const secret of secrets) clean = clean.replaceAll(secret, '[redacted]')
-    clean = placed(clean)
     return clean.length > TEXT_CHARACTERS_MAX ? `${clean.slice(0, TEXT_CHARACTERS_MAX)}…` : clean
   }
   const enter = (stage: Stage): void => {
