@@ -1,5 +1,6 @@
 import { availableParallelism, loadavg, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { apply } from './apply.ts'
 import { builds } from './builds.ts'
 import { create } from './create.ts'
 import { exec } from './exec.ts'
@@ -8,6 +9,7 @@ import { judge, type Judged } from './harness/line.ts'
 import { leaveAll } from './harness/place.ts'
 import { tableOf } from './harness/table.ts'
 import { links } from './links.ts'
+import { sandbox } from './sandbox.ts'
 import { settled } from './settled.ts'
 import { shutdown } from './shutdown.ts'
 import { up } from './up.ts'
@@ -15,7 +17,7 @@ import { version } from './version.ts'
 
 /** Every number we claim, beside its floor or its rival in the same run. It measures and says; it never judges a build. */
 
-const BENCHES: readonly Bench[] = [create, up, builds, settled, shutdown, exec, links, version]
+const BENCHES: readonly Bench[] = [create, up, builds, apply, sandbox, settled, shutdown, exec, links, version]
 
 const USAGE = `usage: npm run bench [-- NAME … --quick --many -o json]
 

@@ -19,22 +19,30 @@ export interface Asked {
 
 /** Runs both sides in turn, the first of a round being now one and now the other; the first round is thrown away. */
 export async function paired<Ours, Theirs>(
-  { say }: Asked,
+  asked: Asked,
   rounds: number,
   ours: (round: number) => Promise<Ours>,
   theirs: (round: number) => Promise<Theirs>,
 ): Promise<{ readonly ours: readonly Ours[]; readonly theirs: readonly Theirs[] }> {
-  const found: { ours: Ours; theirs: Theirs }[] = []
+  return inTurns(asked, rounds, { ours, theirs })
+}
+
+type Sides = Readonly<Record<string, (round: number) => Promise<unknown>>>
+type Found<S extends Sides> = { readonly [Name in keyof S]: readonly Awaited<ReturnType<S[Name]>>[] }
+
+/** Runs every side once a round, each round beginning with another one; the first round is thrown away. */
+export async function inTurns<S extends Sides>({ say }: Asked, rounds: number, sides: S): Promise<Found<S>> {
+  const names = Object.keys(sides)
+  const found: Record<string, unknown[]> = Object.fromEntries(names.map((name) => [name, []]))
   for (let round = 0; round <= rounds; round += 1) {
     say(round === 0 ? 'warming up' : `round ${round} of ${rounds}`)
-    found.push(
-      round % 2 === 0
-        ? { ours: await ours(round), theirs: await theirs(round) }
-        : await theirs(round).then(async (first) => ({ theirs: first, ours: await ours(round) })),
-    )
+    for (const [i] of names.entries()) {
+      const name = names[(i + round) % names.length] ?? ''
+      const value = await sides[name]?.(round)
+      if (round > 0) found[name]?.push(value)
+    }
   }
-  const kept = found.slice(1)
-  return { ours: kept.map((each) => each.ours), theirs: kept.map((each) => each.theirs) }
+  return found as Found<S>
 }
 
 /** How long it took, in milliseconds. */

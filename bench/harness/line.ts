@@ -8,7 +8,7 @@ export interface Line {
   readonly reach?: readonly Reach[]
 }
 
-export type Unit = 'ms' | 's' | '/s' | 'MB' | ''
+export type Unit = 'ms' | 's' | '/s' | 'MB' | 'MB/s' | ''
 
 export interface Reach {
   readonly of: 'p50' | 'p99' | 'max' | 'ratio'
