@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { PROTOCOL, SERVICES, type AgentHello, type ControlHello } from '../../agent/protocol.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { messageOf } from '../kernel/errors.ts'
+import { messageOf, Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { agentConnected, agentReported } from '../store/agents.ts'
 import type { Db } from '../store/pool.ts'
@@ -46,6 +46,8 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
 
   const greet = async (row: AgentRow): Promise<AgentHello> => {
     const { status, value } = await ask(link, clock, SERVICES.hello, helloOf(row, ports.hostKey))
+    // A link that breaks off ends an answer without a word: that is nobody's fault.
+    if (value === null) throw new Transient(`the agent broke off its hello (${status})`)
     if (status !== 200 || !isAgentHello(value)) throw new Misbehaved(`the agent did not answer the hello as agents do (${status})`)
     told = row
     return value

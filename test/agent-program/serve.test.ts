@@ -148,11 +148,12 @@ describe('the program for those who fetch it', () => {
       Array.from({ length: 8 }, () => fetch(`${fresh.url}${ARCHIVE}.sha256`).then((answer) => answer.text())),
     ).finally(() => (packed = true))
     let healthy = 0
-    await until('the archive', async () => {
+    const look = async () => {
       const { ok } = await fetch(`${fresh.url}/healthz`)
       if (ok && !packed) healthy += 1
       return packed
-    })
+    }
+    await until('the archive', look, { limitMs: 50_000 })
     expect(new Set(await asked).size).toBe(1)
     expect(healthy).toBeGreaterThan(5)
   })
