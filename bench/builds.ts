@@ -1,14 +1,9 @@
-import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import { silentLog } from '../controller/kernel/log.ts'
 import { newUid } from '../controller/kernel/names.ts'
 import { migrate } from '../controller/store/migrate.ts'
 import type { Db } from '../controller/store/pool.ts'
-import { listProvisioners } from '../controller/store/provisioners.ts'
 import { queueBuild } from '../controller/store/queue-jobs.ts'
-import { openKey } from '../controller/store/sealed.ts'
 import { keepFiles } from '../controller/store/versions.ts'
 import { normaliseTemplate } from '../crds/files.ts'
 import { until } from '../test/support/until.ts'
@@ -16,7 +11,7 @@ import { paired, timed, type Asked, type Bench } from './harness/bench.ts'
 import type { Line } from './harness/line.ts'
 import { inPlace, type Place } from './harness/place.ts'
 import { openDatabase } from './harness/postgres.ts'
-import { collected, environment, exitOf, PROVISIONER } from './harness/programs.ts'
+import { startProvisioner } from './harness/provisioner.ts'
 import { newBuild } from './harness/seed.ts'
 import { bareTerraform, DATA, type BareTerraform } from './harness/terraform.ts'
 
@@ -35,7 +30,7 @@ const LOOK_MS = 100
 async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
   const capacity = availableParallelism()
   const { url, db } = await openDatabase(place)
-  const digest = await prepared(db, place)
+  const digest = await prepared(db)
   await startProvisioner(db, place, url, capacity)
   const terraform = await bareTerraform(place)
   const count = asked.quick ? BUILDS_QUICK : BUILDS
@@ -64,29 +59,11 @@ async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
   ]
 }
 
-async function prepared(db: Db, place: Place): Promise<string> {
+async function prepared(db: Db): Promise<string> {
   await migrate(db, silentLog)
-  const state = join(place.folder, 'state')
-  mkdirSync(state, { recursive: true, mode: 0o700 })
-  await openKey({ file: join(state, 'key'), env: undefined, db })
   const { digest, files } = normaliseTemplate(DATA)
   await keepFiles(db, digest, files)
   return digest
-}
-
-async function startProvisioner(db: Db, place: Place, url: string, capacity: number): Promise<void> {
-  const env = environment(place.folder, { DATABASE_URL: url, BOTHY_CAPACITY: String(capacity) })
-  const child = spawn(process.execPath, PROVISIONER, { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const said = collected(child)
-  const exited = exitOf(child)
-  place.onLeave(() => {
-    child.kill('SIGINT')
-    return exited
-  })
-  await until('the provisioner to be ready', async () => child.exitCode !== null || (await listProvisioners(db)).length > 0, {
-    limitMs: 30_000,
-  })
-  if (child.exitCode !== null) throw new Error(`the provisioner ended: ${said.stderr()}`)
 }
 
 interface Batch {

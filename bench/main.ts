@@ -8,6 +8,7 @@ import type { Asked, Bench } from './harness/bench.ts'
 import { judge, type Judged } from './harness/line.ts'
 import { leaveAll } from './harness/place.ts'
 import { tableOf } from './harness/table.ts'
+import { importing } from './import.ts'
 import { links } from './links.ts'
 import { sandbox } from './sandbox.ts'
 import { settled } from './settled.ts'
@@ -17,7 +18,7 @@ import { version } from './version.ts'
 
 /** Every number we claim, beside its floor or its rival in the same run. It measures and says; it never judges a build. */
 
-const BENCHES: readonly Bench[] = [create, up, builds, apply, sandbox, settled, shutdown, exec, links, version]
+const BENCHES: readonly Bench[] = [create, up, builds, apply, importing, sandbox, settled, shutdown, exec, links, version]
 
 const USAGE = `usage: npm run bench [-- NAME … --quick --many -o json]
 
