@@ -103,6 +103,7 @@ async function showOnceSettled(config: Config, follower: Follower, standalone: S
     const namespace = enter.metadata.namespace === 'default' ? '' : ` -n ${enter.metadata.namespace}`
     say(`enter it:   ${config.program} exec -it ${enter.metadata.name}${namespace} -- bash`)
   }
+  say(`see it:     ${config.program} open     in a browser, with its apps and a terminal`)
   say(`Ctrl-C ends the control plane and leaves workspaces running; ${config.program} down ends them too`)
 }
 
