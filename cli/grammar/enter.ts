@@ -88,4 +88,18 @@ export const ENTER: readonly CommandSpec[] = [
     examples: ['config-ssh', 'config-ssh --dry-run', 'config-ssh --remove'],
     load: () => import('../config-ssh.ts'),
   },
+  {
+    name: 'open',
+    arguments: '[name] [app]',
+    group: 'Enter a workspace:',
+    summary: 'open the page, a workspace or one of its apps in a browser',
+    more: 'The address has a ticket that is good once, within a minute. Without a display, it is printed.',
+    options: [
+      NAMESPACE,
+      { flags: '--port <number>', help: 'a port of the workspace instead of an app' },
+      { flags: '--print', help: 'print the address, and open nothing' },
+    ],
+    examples: ['open', 'open dev', 'open dev web', 'open dev.main --port 8080 --print'],
+    load: () => import('../open.ts'),
+  },
 ]

@@ -164,38 +164,41 @@ test.each([
   ['Auto', 'Plan', 'Plan'],
 ] as const)('a workspace with %s under a template with %s: %s', (ours, theirs, expected) => expect(policyOf(ours, theirs)).toBe(expected))
 
+const approved = (seen: Seen, planDigest = PLAN) => {
+  const { actions, conditions } = answer(
+    { namespace: 'default', workspaceName: 'dev', request: request('Approve', { planDigest }), answered: null, workspace: seen },
+    NOW,
+  )
+  return [`${conditions[0]?.status} ${conditions[0]?.reason}`, ...actions]
+}
+
 describe('an approval', () => {
-  const asks = (seen: Seen, planDigest = PLAN) => {
-    const { actions, conditions } = answer(
-      { namespace: 'default', workspaceName: 'dev', request: request('Approve', { planDigest }), answered: null, workspace: seen },
-      NOW,
-    )
-    return [`${conditions[0]?.status} ${conditions[0]?.reason}`, ...actions]
-  }
   test('of the plan that waits is given', () =>
-    expect(asks(changed('Plan', seenPlan()))).toEqual(['True Approved', { do: 'approve-plan', jobId: '100', by: 'request approve-1' }]))
+    expect(approved(changed('Plan', seenPlan()))).toEqual(['True Approved', { do: 'approve-plan', jobId: '100', by: 'request approve-1' }]))
   test('of another plan is refused', () =>
-    expect(asks(changed('Plan', seenPlan()), `sha256:${'b'.repeat(64)}`)).toEqual(['False PlanChanged']))
+    expect(approved(changed('Plan', seenPlan()), `sha256:${'b'.repeat(64)}`)).toEqual(['False PlanChanged']))
   test('of a plan that is void is refused', () =>
-    expect(asks(changed('Plan', seenPlan({ inputs: OLD })))).toEqual(['False NothingToApprove']))
-  test('where nothing waits is refused', () => expect(asks(world({ builds: [build()] }))).toEqual(['False NothingToApprove']))
-  test('where nobody has to agree any more is refused', () => expect(asks(changed('Auto', seenPlan()))).toEqual(['False NothingToApprove']))
+    expect(approved(changed('Plan', seenPlan({ inputs: OLD })))).toEqual(['False NothingToApprove']))
+  test('where nothing waits is refused', () => expect(approved(world({ builds: [build()] }))).toEqual(['False NothingToApprove']))
+  test('where nobody has to agree any more is refused', () =>
+    expect(approved(changed('Auto', seenPlan()))).toEqual(['False NothingToApprove']))
 })
 
+const asks = (seen: Seen) => {
+  const { conditions } = answer(
+    {
+      namespace: 'default',
+      workspaceName: 'dev',
+      request: request('Start'),
+      answered: null,
+      workspace: { ...seen, requests: [request('Start')] },
+    },
+    NOW,
+  )
+  return `${conditions[0]?.status} ${conditions[0]?.reason}`
+}
+
 describe('whoever asked for the start', () => {
-  const asks = (seen: Seen) => {
-    const { conditions } = answer(
-      {
-        namespace: 'default',
-        workspaceName: 'dev',
-        request: request('Start'),
-        answered: null,
-        workspace: { ...seen, requests: [request('Start')] },
-      },
-      NOW,
-    )
-    return `${conditions[0]?.status} ${conditions[0]?.reason}`
-  }
   const stopped = { builds: [stop(), build()], requests: [request('Start')] }
   test('is told that it is planned', () => expect(asks(changed('Plan', null, stopped))).toBe('Unknown Planning'))
   test('is told that somebody has to agree', () => expect(asks(changed('Plan', seenPlan(), stopped))).toBe('Unknown AwaitingApproval'))

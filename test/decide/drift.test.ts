@@ -91,15 +91,16 @@ describe('drift', () => {
   test.each(TABLE)('%s', (_sentence, seen, does) => expect(summary(decide(seen, NOW)).does).toEqual(does))
 })
 
+const driftedIn = (seen: Seen) => decide(seen, NOW).conditions.find(({ type }) => type === 'Drifted')
+
 test('a condition names what drifted while it is so', () => {
-  const of = (seen: Seen) => decide(seen, NOW).conditions.find(({ type }) => type === 'Drifted')
-  expect(of(runs(60 * MINUTE, { look: drifted() }))).toEqual({
+  expect(driftedIn(runs(60 * MINUTE, { look: drifted() }))).toEqual({
     type: 'Drifted',
     status: 'True',
     reason: 'Drifted',
     message: "Changed behind Terraform's back: aws_instance.dev.",
   })
-  expect(of(runs(60 * MINUTE, { look: look({ result: { drift: [] } }) }))).toBeUndefined()
+  expect(driftedIn(runs(60 * MINUTE, { look: look({ result: { drift: [] } }) }))).toBeUndefined()
 })
 
 test('it stays as wanted: drift is told, not judged', () => {

@@ -119,7 +119,10 @@ test('a look sees that a machine is gone and changes nothing; a start brings it 
 
   const look = await world.ended(await world.look(dev, digest))
   expect([look.phase, look.error]).toEqual(['Succeeded', null])
-  expect(look.result).toMatchObject({ machines: [{ type: 'bothy_process', name: 'main', present: false }], drift: ['bothy_process.main[0]'] })
+  expect(look.result).toMatchObject({
+    machines: [{ type: 'bothy_process', name: 'main', present: false }],
+    drift: ['bothy_process.main[0]'],
+  })
   expect((await newestState(db, dev.uid))?.equals(before ?? Buffer.alloc(0))).toBe(true)
 
   const start = await world.ended(await world.build(dev, digest))

@@ -109,7 +109,8 @@ function planOf(seen: Seen, step: Step): Readonly<Record<string, unknown>> {
 function agentStatus(seen: Seen, { name, status, lifecycle, apps }: AgentSeen): Readonly<Record<string, unknown>> {
   const shown = apps.slice(0, APPS_MAX).map((app) => {
     const url = appUrl(seen, name, app)
-    return { slug: app.slug, health: app.health, ...(url && url.length <= URL_LENGTH_MAX ? { url } : {}) }
+    const { slug, health } = app
+    return url && url.length <= URL_LENGTH_MAX ? { slug, health, url } : { slug, health }
   })
   return { name, status, lifecycle, ...(shown.length > 0 ? { apps: shown } : {}) }
 }
@@ -117,8 +118,9 @@ function agentStatus(seen: Seen, { name, status, lifecycle, apps }: AgentSeen): 
 /** A path: which host serves apps is nothing that a workspace knows. */
 function appUrl({ owner, workspace, agents }: Seen, agent: string, { slug, externalUrl, command }: AppSeen): string | null {
   if (externalUrl !== null || command || !owner.identity) return externalUrl
+  const space = workspace.namespace === 'default' ? '' : `${workspace.namespace}:`
   const place = agents.length > 1 ? `${workspace.name}.${agent}` : workspace.name
-  return `/@${owner.identity.name}/${place}/apps/${slug}/`
+  return `/@${owner.identity.name}/${space}${place}/apps/${slug}/`
 }
 
 function outputsOf({ builds }: Seen): Readonly<Record<string, unknown>> {
