@@ -1,8 +1,10 @@
 import type { Db } from '../store/pool.ts'
 import { versionOf } from '../store/versions.ts'
+import { configured, isOurs, typeIn } from './addresses.ts'
+import { MACHINE_TYPES } from './state.ts'
 
-/** Ours that hold nothing of anybody: they describe agents and what belongs to them. */
-const DESCRIPTIONS = /(^|\.)(coder|bothy)_(?!process|container|pod)[a-z_]+\./
+/** Ours hold nothing of anybody, machines aside: they describe agents and what belongs to them. */
+const isDescription = (type: string): boolean => isOurs(type) && !MACHINE_TYPES.includes(type)
 
 /**
  * Whether something of this version outlives a stop, as its import found out by planning both. What nobody found out
@@ -11,8 +13,5 @@ const DESCRIPTIONS = /(^|\.)(coder|bothy)_(?!process|container|pod)[a-z_]+\./
 export async function outlivesStops(db: Db, templateUid: string, digest: string): Promise<(address: string) => boolean> {
   const facts = (await versionOf(db, templateUid, digest))?.facts
   const ephemeral = new Set(facts?.ephemeral ?? [])
-  return (address) => !DESCRIPTIONS.test(address) && !ephemeral.has(configured(address))
+  return (address) => !isDescription(typeIn(address)) && !ephemeral.has(configured(address))
 }
-
-/** The address in the configuration, without which of several it is. */
-export const configured = (address: string): string => address.replace(/\[(?:\d+|"(?:[^"\\]|\\.)*")\]/g, '')
