@@ -79,37 +79,40 @@ async function settle(tools: Tools, options: ClassifierOptions, job: Job, intent
   const hold = holdClaim({ db, clock: tools.clock, log, leaseMs: options.leaseMs, limitMs: options.limitMs }, claim)
   try {
     const here = intent !== null && isHere(tools, intent)
-    const killed = here && (await endOf(tools, intent))
+    const end = here ? await endOf(tools, intent) : 'unknown'
     if (hold.lost()) return
-    const ending = await endingOf(tools, claim, intent, { here, killed })
+    const ending = await endingOf(tools, claim, intent, { here, end })
     if ((await finishJob(db, claim, ending)) && here) await removePath(folderOf(tools.stateDir, job.id))
   } finally {
     hold.close()
   }
 }
 
-/** Waits for a terraform that outlived its provisioner. true: it had to be killed. */
-async function endOf({ clock, graceMs }: Tools, { folder, pid, pidStartedAt }: Intent): Promise<boolean> {
-  if (pid === undefined || pidStartedAt === undefined) return false
+/** How a terraform ended that outlived its provisioner; unknown where nobody saw it. */
+type End = 'saved' | 'killed' | 'unknown'
+
+/** Waits for it, where it still runs. */
+async function endOf({ clock, graceMs }: Tools, { folder, pid, pidStartedAt }: Intent): Promise<End> {
+  if (pid === undefined || pidStartedAt === undefined || !isSame(pid, pidStartedAt)) return 'unknown'
   const process = { pid, startedAt: pidStartedAt }
   if (mayInterrupt(folder)) send(process, 'SIGINT', true)
   const since = clock.elapsedMs()
   while (isSame(pid, pidStartedAt)) {
     if (clock.elapsedMs() - since > graceMs) {
       send(process, 'SIGKILL', true)
-      return true
+      return 'killed'
     }
     await clock.sleep(LOOK_AGAIN_MS)
   }
-  return false
+  return 'saved'
 }
 
 interface Found {
   readonly here: boolean
-  readonly killed: boolean
+  readonly end: End
 }
 
-async function endingOf(tools: Tools, { job }: Claim, intent: Intent | null, { here, killed }: Found): Promise<Ending> {
+async function endingOf(tools: Tools, { job }: Claim, intent: Intent | null, { here, end }: Found): Promise<Ending> {
   const sealed = await newestState(tools.db, job.subject.uid)
   const before = sealed && parseState(tools.sealer.open(sealed, job.subject.uid))
   const bytes = here && intent ? await stateIn(intent.folder) : null
@@ -117,9 +120,10 @@ async function endingOf(tools: Tools, { job }: Claim, intent: Intent | null, { h
   const newer = left !== null && isNewer(left, before)
   const state = newer ? left : before
   const agents = state ? agentsIn(state) : null
-  const orphans = orphansIn(intent?.creates ?? [], state)
+  // One that ended when it was told to has written down everything it made.
+  const orphans = end === 'saved' && newer ? [] : orphansIn(intent?.planned ?? [], state)
   return {
-    ...verdictOf(job, intent, { here, killed }, newer),
+    ...verdictOf(job, intent, { here, end }, newer),
     state: newer && bytes ? tools.sealer.seal(bytes, job.subject.uid) : null,
     agents: agents === null || typeof agents === 'string' ? null : agents.map(({ id, name, manifest }) => ({ id, name, manifest })),
     result: {
@@ -132,9 +136,9 @@ async function endingOf(tools: Tools, { job }: Claim, intent: Intent | null, { h
 
 const isNewer = (left: State, before: State | null): boolean => !before || left.lineage !== before.lineage || left.serial > before.serial
 
-function verdictOf(job: Job, intent: Intent | null, { here, killed }: Found, newer: boolean): Pick<Ending, 'phase' | 'reason' | 'error'> {
+function verdictOf(job: Job, intent: Intent | null, { here, end }: Found, newer: boolean): Pick<Ending, 'phase' | 'reason' | 'error'> {
   const phase = job.cancelRequestedAt === null ? 'Failed' : 'Canceled'
-  if (killed)
+  if (end === 'killed')
     return { phase, reason: 'OrphansPossible', error: 'terraform outlived its provisioner, did not end when told to, and was killed' }
   if (!intent) return { phase, reason: 'Interrupted', error: 'every provisioner that took this job ended before it began' }
   if (!here)

@@ -1,3 +1,4 @@
+import { isOurs, typeIn } from './addresses.ts'
 import type { Work } from './job.ts'
 import type { Stage } from './journal.ts'
 import type { ResourceTiming } from '../store/records.ts'
@@ -12,23 +13,33 @@ export interface Heard {
   readonly failures: () => readonly Failure[]
   readonly planned: () => readonly Planned[]
   readonly drifted: () => readonly string[]
+  /** Addresses of what it began to make with providers of other people. */
+  readonly begun: () => readonly string[]
   readonly timings: () => readonly ResourceTiming[]
 }
 
 const KEPT_MAX = 10_000
 
-/** Writes terraform's lines to the build's log under the stage they belong to. */
-export function listen({ journal, progressed }: Work, applying: Stage): Heard {
+const MAKES: ReadonlySet<string> = new Set(['create', 'replace'])
+
+/** What of another's provider is, or will be, made. */
+const madeElsewhere = (work: { readonly address: string; readonly action: string } | null): string | null =>
+  work && MAKES.has(work.action) && !isOurs(typeIn(work.address)) ? work.address : null
+
+/** Writes terraform's lines to the build's log under the stage they belong to. `tell`: told of what will be made with providers of other people. */
+export function listen({ journal, progressed }: Work, applying: Stage, tell: (address: string) => void = () => {}): Heard {
   const failures: Failure[] = []
   const planned: Planned[] = []
   let progress = NO_PROGRESS
   const timings = createResourceTimings()
   const drifted = new Set<string>()
+  const begun = new Set<string>()
   journal.stage('Parsing')
   return {
     failures: () => failures,
     planned: () => planned,
     drifted: () => [...drifted].toSorted(),
+    begun: () => [...begun],
     timings: timings.list,
     onLine(line) {
       const heard = hear(line, progress)
@@ -40,6 +51,11 @@ export function listen({ journal, progressed }: Work, applying: Stage): Heard {
       if (said.planned && planned.length < KEPT_MAX) planned.push(said.planned)
       if (said.drifted !== null && drifted.size < KEPT_MAX) drifted.add(said.drifted)
       if (said.work) timings.hear(said.work)
+      const making = madeElsewhere(said.work)
+      if (making !== null && begun.size < KEPT_MAX) begun.add(making)
+      // A plan that was made before is not told of again: then its beginning is the first that is heard of a resource.
+      const made = making ?? madeElsewhere(said.planned)
+      if (made !== null) tell(made)
       progressed()
     },
   }

@@ -39,9 +39,8 @@ export async function machinesTriedSinceTheLastSuccess({ db }: Pick<Tools, 'db'>
 
 const isNative = ({ type }: Intent['creates'][number]): boolean => MACHINE_TYPES.includes(type)
 
-/** What may exist without being in the state and cannot be found again by its name. */
-export const orphansIn = (creates: Intent['creates'], state: State | null): string[] =>
-  creates
-    .filter((each) => !isNative(each))
-    .map(({ type, name }) => `${type}.${name}`)
-    .filter((address) => !state?.instances.some((instance) => instance.address === address))
+/** Of what terraform was about to make: what may exist without being in the state, and cannot be found again by a name. */
+export const orphansIn = (planned: readonly string[], state: State | null): string[] => {
+  const known = new Set(state?.instances.map(({ address }) => address))
+  return planned.filter((address) => !known.has(address))
+}

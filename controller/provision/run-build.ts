@@ -93,7 +93,7 @@ async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> 
   const [folder] = await Promise.all([prepareFolder(tools, work, apply.template, apply.before, fetched), intents.record()])
   const { plan } = apply.input
   if (plan) await bringPlan(tools, claim.job, folder, plan)
-  const heard = listen(work, STAGES[apply.transition])
+  const heard = listen(work, STAGES[apply.transition], intents.planned)
   const ended = await runTerraform(tools, {
     jobId: claim.job.id,
     folder,
@@ -108,7 +108,7 @@ async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> 
   journal.stage('Cleaning up')
   const left = await stateIn(folder.path)
   const lost = left === null && (await leftTooMuchState(folder.path))
-  return endingOf(tools, work, apply, { ended, heard, left, lost, intents })
+  return endingOf(tools, work, apply, { ended, heard, left, lost })
 }
 
 interface Left {
@@ -118,10 +118,9 @@ interface Left {
   readonly left: Buffer | null
   /** It left one that is larger than any that is kept. */
   readonly lost: boolean
-  readonly intents: Intents
 }
 
-async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, left, lost, intents }: Left): Promise<Ending> {
+async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, left, lost }: Left): Promise<Ending> {
   const { journal, claim } = work
   const state = (left && parseState(left)) ?? apply.known
   for (const name of state?.longOutputs ?? []) {
@@ -143,7 +142,7 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
       outputs: state?.outputs ?? {},
       resources: state?.instances.length ?? 0,
       timings: heard.timings(),
-      ...(ended.killed || lost ? { orphans: orphansIn(intents.creates(), state) } : {}),
+      ...(lost || endedHard(ended) ? { orphans: orphansIn(heard.begun(), state) } : {}),
     }),
   }
 }
@@ -178,7 +177,7 @@ function judge({ stop }: Work, { ended, heard, problem }: { ended: TerraformEnde
   }
   if (asked === 'canceled') return { phase, reason: 'BuildCanceled', error: null }
   if (asked === 'too long') return { phase, reason: 'BuildTimeout', error: 'the build took longer than it may and was stopped' }
-  if (ended.signal !== null || (ended.code !== null && ended.code > 128)) {
+  if (endedHard(ended)) {
     return {
       phase,
       reason: 'Interrupted',
@@ -188,6 +187,9 @@ function judge({ stop }: Work, { ended, heard, problem }: { ended: TerraformEnde
   const { reason, text } = diagnose(heard.failures(), 'BuildFailed', ended.stderr || 'terraform ended without saying why')
   return { phase, reason, error: text }
 }
+
+/** By a signal: what it was making at that moment may be in no state. */
+const endedHard = ({ killed, signal, code }: TerraformEnded): boolean => killed || signal !== null || (code !== null && code > 128)
 
 const withoutToken = ({ id, name, manifest }: AgentFound) => ({ id, name, manifest })
 

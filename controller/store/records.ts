@@ -170,7 +170,10 @@ export interface Intent {
   readonly pid?: number
   /** Start time of that pid in the kernel's own unit: pids are reused, the pair is not. */
   readonly pidStartedAt?: string
+  /** Machines of ours, which are found again by their names. */
   readonly creates: readonly { readonly type: string; readonly name: string }[]
+  /** Addresses of everything else that terraform was about to make, as far as there is room. */
+  readonly planned?: readonly string[]
 }
 
 export interface ProvisionerRow {

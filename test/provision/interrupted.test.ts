@@ -79,6 +79,56 @@ test('terraform killed from outside is Interrupted; the next build makes one mac
   expect(await agentsOf(db, dev.uid)).toHaveLength(1)
 })
 
+const SLOW = {
+  'main.tf': `
+resource "terraform_data" "done" {}
+module "coder_disk" {
+  source = "./disk"
+  after  = terraform_data.done.id
+}
+resource "terraform_data" "later" {
+  input = module.coder_disk.id
+}`,
+  'disk/main.tf': `
+variable "after" {}
+resource "terraform_data" "home" {
+  count = 1
+  input = var.after
+  provisioner "local-exec" {
+    command = "sleep 600"
+  }
+}
+output "id" { value = terraform_data.home[0].id }`,
+}
+const HOME = 'module.coder_disk.terraform_data.home[0]'
+
+test('what a terraform that was killed had begun with the providers of others is named, and nothing else', async () => {
+  const world = await createWorld(db)
+  await world.provisioner({ isolation: 'none' })
+  const job = await world.build(workspace(), await world.template(SLOW))
+  await until('it to be made', async () => (await world.logOf(job)).includes(`${HOME}: Provisioning with`))
+  const intent = await until('it to be written down', async () => {
+    const found = await intentOf(db, job.id)
+    return found?.pid && found.planned?.includes(HOME) ? found : null
+  })
+  expect(intent.planned?.toSorted()).toEqual([HOME, 'terraform_data.done', 'terraform_data.later'])
+  process.kill(-(intent.pid ?? 0), 'SIGKILL')
+  const ended = await world.ended(job)
+  expect([ended.phase, ended.errorReason, ended.result?.orphans]).toEqual(['Failed', 'Interrupted', [HOME]])
+})
+
+test('what a build that was lost with its machine was about to make is named', async () => {
+  const world = await createWorld(db)
+  const job = await world.build(workspace(), await world.template(PROCESS))
+  await db.query(
+    `update jobs set claimed_at = clock_timestamp(), progressed_at = clock_timestamp(), lease_until = clock_timestamp(),
+     provisioner_id = 'dead', epoch = 1, intent = $2 where id = $1`,
+    [job.id, JSON.stringify({ host: 'elsewhere', folder: '/nowhere', creates: [], planned: ['docker_volume.home'] })],
+  )
+  await world.provisioner({ limits: { elsewhereMs: 100, lookMs: 200 } })
+  expect((await world.ended(job)).result?.orphans).toEqual(['docker_volume.home'])
+})
+
 test('what a killed build left goes with the workspace, whatever the state says', async () => {
   const world = await createWorld(db)
   const slow = slowMachines(realMachines(world.stateDir))
