@@ -45,6 +45,14 @@ export const passedOf = (
 ): Readonly<Record<string, string>> =>
   Object.fromEntries(names.filter(mayPass).flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])))
 
+/** By their names, for a region or a path is wanted in a log; and an address that has a password in it. */
+const SECRET_NAME = /SECRET|TOKEN|KEY|PASS|CRED|AUTH/i
+const WITH_PASSWORD = /:\/\/[^/\s]*:[^/\s]*@/
+
+/** What of these must not be read in a log. */
+export const secretsAmong = (passed: Readonly<Record<string, string>>): string[] =>
+  Object.entries(passed).flatMap(([name, value]) => (SECRET_NAME.test(name) || WITH_PASSWORD.test(value) ? [value] : []))
+
 const WAYS_OUT = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'] as const
 
 /** How this machine reaches the world: for fetching providers and modules, which runs no code of a template. No credentials of clouds. */

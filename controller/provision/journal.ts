@@ -47,7 +47,7 @@ const asIs = (text: string): string => text
 export function createJournal({ clock, log, append }: JournalOptions): Journal {
   const waiting: Row[] = []
   const errors: string[] = []
-  const secrets = new Set<string>()
+  let secrets: readonly string[] = []
   const took: Record<string, number> = {}
   let current: { readonly stage: Stage; readonly since: number } = { stage: 'Preparing', since: clock.elapsedMs() }
   let dropped = 0
@@ -104,7 +104,7 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
       else timer ??= clock.after(BATCH_MS, () => void flush())
     },
     conceal(secret) {
-      if (secret.length >= SECRET_CHARACTERS_MIN) secrets.add(secret)
+      secrets = [...new Set([...secrets, ...piecesOf(secret)])].toSorted((a, b) => b.length - a.length)
     },
     stages() {
       enter(current.stage)
@@ -117,6 +117,13 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
     },
   }
 }
+
+/** Programs print a key of several lines line by line. The longest is looked for first, or what it has beyond another would stay. */
+const piecesOf = (secret: string): string[] =>
+  [secret, ...secret.split(/\r?\n/)].filter((piece) => piece.trim().length >= SECRET_CHARACTERS_MIN && !FRAME.test(piece.trim()))
+
+/** Says that there is a key, and nothing of it. */
+const FRAME = /^-----(BEGIN|END) [A-Z0-9 ]+-----$/
 
 function roomOfOneLog(): (level: LogRow['level'], text: string) => boolean {
   let written = 0

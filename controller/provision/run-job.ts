@@ -4,6 +4,7 @@ import { releaseClaim } from '../store/claim-jobs.ts'
 import { finishJob } from '../store/finish-job.ts'
 import { appendLogs } from '../store/logs.ts'
 import type { Claim } from '../store/records.ts'
+import { secretsAmong } from './environment.ts'
 import { folderOf, removePath, stateIn } from './folder.ts'
 import type { Hold } from './hold.ts'
 import { stopReasonOf, type Ending, type Tools, type Work } from './job.ts'
@@ -26,6 +27,8 @@ export async function runJob(tools: Tools, claim: Claim, hold: Hold, worked: () 
       if (!(await whileHeld(tools, hold, () => appendLogs(tools.db, claim, rows)))) hold.abort('lease lost')
     },
   })
+  // A template may print what the operator lets it use.
+  for (const secret of secretsAmong(tools.passed)) journal.conceal(secret)
   const work: Work = { claim, journal, stop: hold.stop, progressed: hold.progressed, worked }
   let ending: Ending
   try {
@@ -34,7 +37,7 @@ export async function runJob(tools: Tools, claim: Claim, hold: Hold, worked: () 
     if (error instanceof Transient) return await givenBack(tools, claim, error)
     if (!(error instanceof Stalled)) log.error('a job failed in a way nobody expected', { error })
     const phase = reasonOf(error) === 'BuildCanceled' ? 'Canceled' : 'Failed'
-    ending = { ...failed(work, reasonOf(error), messageOf(error)), phase, state: await stateSaved(tools, claim) }
+    ending = { ...failed(work, reasonOf(error), journal.redacted(messageOf(error))), phase, state: await stateSaved(tools, claim) }
   }
   if (ending.error !== null && !journal.hasSaid(ending.error)) journal.write('error', ending.error)
   await journal.close()

@@ -53,6 +53,29 @@ output "where" { value = abspath(path.root) }
   expect({ ...outputs, environment: null }).toEqual({ environment: null, region: true, root: [], passwd: false, where: '/build/tree' })
 })
 
+test('what the operator passes to builds is in no log and no error, whatever a template prints', async () => {
+  const world = await createWorld(db)
+  await world.provisioner({
+    environment: { CLOUD_TOKEN: 'hunter2hunter2', REGION: 'eu-north' },
+    passEnvironment: ['CLOUD_TOKEN', 'REGION'],
+  })
+  const digest = await world.template({
+    'main.tf': `
+locals { no = false }
+output "x" {
+  value = 1
+  precondition {
+    condition     = local.no
+    error_message = "It is \${join(" ", regexall("(?:CLOUD_TOKEN|REGION)=[a-z0-9-]+", file("/proc/self/environ")))}."
+  }
+}`,
+  })
+  const job = await world.ended(await world.build(workspace(), digest))
+  expect(job.error).toContain('CLOUD_TOKEN=[redacted]')
+  expect(job.error).toContain('REGION=eu-north')
+  expect(`${job.error} ${await world.logOf(job)}`).not.toContain('hunter2')
+})
+
 test('what a template runs finds no shell, no network and nothing but the program itself', async () => {
   const world = await createWorld(db)
   await world.provisioner({ isolation: 'required' })

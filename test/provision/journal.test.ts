@@ -45,6 +45,17 @@ test('never writes what it was told to conceal', async () => {
   expect(journal.hasSaid('it said [redacted]')).toBe(true)
 })
 
+test('conceals a key of several lines in each of them, and what holds another secret whole', async () => {
+  const { journal, batches } = journalOf()
+  journal.conceal('secret')
+  journal.conceal('-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END KEY-----\n')
+  journal.conceal('secret-and-more')
+  for (const text of ['-----BEGIN KEY-----', 'x (local-exec): MIIEvQIBADANBg', 'kqhkiG9w0BAQEF', 'secret-and-more'])
+    journal.write('info', text)
+  await journal.close()
+  expect(batches.flat().map(({ text }) => text)).toEqual(['-----BEGIN KEY-----', 'x (local-exec): [redacted]', '[redacted]', '[redacted]'])
+})
+
 test('a database that is away costs lines, not the build', async () => {
   const { journal } = journalOf(() => Promise.reject(new Error('away')))
   journal.write('info', 'one')
