@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { messageOf } from '../controller/kernel/errors.ts'
+import { pour } from '../controller/kernel/pour.ts'
 import { actorIn } from './actor.ts'
 import { HEADER_TARGET, HEADER_USE, USE_KINDS, type UseKind } from './protocol.ts'
 import { answer, type Service } from './serve.ts'
@@ -54,8 +55,8 @@ function join(stream: ServerHttp2Stream, socket: Socket, use: ReturnType<Stats['
   })
   // A person who is gone, other than one who has said everything.
   stream.on('aborted', () => socket.resetAndDestroy())
-  stream.pipe(socket)
-  socket.pipe(stream)
+  pour(stream, socket)
+  pour(socket, stream)
 }
 
 function targetIn(headers: IncomingHttpHeaders): string | null {

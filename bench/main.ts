@@ -4,6 +4,7 @@ import { apply } from './apply.ts'
 import { builds } from './builds.ts'
 import { create } from './create.ts'
 import { exec } from './exec.ts'
+import { forward } from './forward.ts'
 import type { Asked, Bench } from './harness/bench.ts'
 import { judge, type Judged } from './harness/line.ts'
 import { leaveAll } from './harness/place.ts'
@@ -18,7 +19,7 @@ import { version } from './version.ts'
 
 /** Every number we claim, beside its floor or its rival in the same run. It measures and says; it never judges a build. */
 
-const BENCHES: readonly Bench[] = [create, up, builds, apply, importing, sandbox, settled, shutdown, exec, links, version]
+const BENCHES: readonly Bench[] = [create, up, builds, apply, importing, sandbox, settled, shutdown, exec, forward, links, version]
 
 const USAGE = `usage: npm run bench [-- NAME … --quick --many -o json]
 

@@ -1,5 +1,6 @@
 import { rmSync, statSync } from 'node:fs'
 import { connect as connectTo, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { pour } from '../controller/kernel/pour.ts'
 import { aside, endpointOf, patiently, started } from './enter.ts'
 import { enteredName, shownName, type EnteredName } from './entered-name.ts'
 import { EXIT, Failure, usage } from './failure.ts'
@@ -58,8 +59,8 @@ function leader(session: Session, entered: EnteredName, options: Options): Lead 
     // One that breaks breaks the other, and as a reset: the library's own joining would let it look like an end.
     connection.on('error', () => socket.resetAndDestroy())
     socket.on('error', () => connection.destroy(new Error('the program here is gone')))
-    connection.pipe(socket)
-    socket.pipe(connection)
+    pour(connection, socket)
+    pour(socket, connection)
   }
   return (socket, forwarding) => {
     socket.on('error', () => {})

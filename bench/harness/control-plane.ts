@@ -21,15 +21,30 @@ const UP_LIMIT_MS = 60_000
 const WORKSPACES = '/apis/bothy.dev/v1alpha1/namespaces/default/workspaces'
 
 /** The template of the first example, without its workspace. */
-export function declaredTemplate(place: Place): string {
-  const folder = join(place.folder, 'declared')
+export function declaredTemplate(place: Place, name = 'declared'): string {
+  const folder = join(place.folder, name)
   mkdirSync(folder)
   for (const name of ['template.yaml', 'hello']) cpSync(join(EXAMPLE, name), join(folder, name), { recursive: true })
   return folder
 }
 
-export async function startUp(place: Place, folder: string, env: Variables, port = 0): Promise<ControlPlane> {
-  const child = spawn(process.execPath, [...BOTHY, 'up', folder, '--port', String(port)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+export interface StartOptions {
+  readonly port?: number
+  /** Files that its Node loads first. */
+  readonly preload?: readonly string[]
+}
+
+export async function startUp(
+  place: Place,
+  folder: string,
+  env: Variables,
+  { port = 0, preload = [] }: StartOptions = {},
+): Promise<ControlPlane> {
+  const node = preload.flatMap((file) => ['--import', file])
+  const child = spawn(process.execPath, [...node, ...BOTHY, 'up', folder, '--port', String(port)], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const said = collected(child)
   const exited = exitOf(child)
   let over = false

@@ -45,7 +45,7 @@ async function leaving(folder: string, closers: (() => Promise<unknown> | void)[
 }
 
 /** Machines of workspaces are nobody's children: what names our folder is ours, and nothing else is touched. */
-function processesOf(folder: string): number[] {
+export function processesOf(folder: string): number[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid)

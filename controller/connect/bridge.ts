@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { halfClosingDuplex } from '../kernel/half-closing-duplex.ts'
 import { messageDuplex } from '../kernel/message-duplex.ts'
+import { pour } from '../kernel/pour.ts'
 
 /** A person's connection and a stream of the agent: bytes both ways, each side held back by the other. */
 
@@ -59,8 +60,8 @@ export function bridgeApart(person: Duplex, stream: ClientHttp2Stream, onOver: (
     // The agent has closed both directions: whoever still sends sends to nobody.
     if (!personEnded) person.resume()
   })
-  person.pipe(stream)
-  stream.pipe(person, { end: false })
+  pour(person, stream)
+  pour(stream, person, { end: false })
 }
 
 export const webSocketApart = (ws: WebSocket): Duplex => halfClosingDuplex(ws)

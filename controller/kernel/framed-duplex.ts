@@ -7,6 +7,8 @@ import { Duplex } from 'node:stream'
 
 const HEAD_BYTES = 4
 const PIECE_BYTES_MAX = 1024 * 1024
+/** More than a socket hands over at a time, or it would be stopped and started with every piece. */
+const WAITING_BYTES = 256 * 1024
 const CUT_SHORT = 'the connection was cut short'
 
 export function framedDuplex(socket: Duplex): Duplex {
@@ -29,16 +31,16 @@ export function framedDuplex(socket: Duplex): Duplex {
     allowHalfOpen: true,
     autoDestroy: true,
     emitClose: true,
+    readableHighWaterMark: WAITING_BYTES,
+    writableHighWaterMark: WAITING_BYTES,
     read: () => void socket.resume(),
-    write(chunk: Buffer, _encoding, done) {
+    writev(written, done) {
+      const pieces = piecesOf(written.map(({ chunk }: { chunk: Buffer }) => chunk))
+      const parts = pieces.flatMap((piece) => [[head(lengthOf(piece))], piece].flat())
+      if (parts.length === 0) return done()
       socket.cork()
-      for (let from = 0; from < chunk.length; from += PIECE_BYTES_MAX) {
-        const piece = chunk.subarray(from, from + PIECE_BYTES_MAX)
-        socket.write(head(piece.length))
-        socket.write(piece, from + PIECE_BYTES_MAX >= chunk.length ? done : undefined)
-      }
+      for (const [i, part] of parts.entries()) socket.write(part, i === parts.length - 1 ? done : undefined)
       socket.uncork()
-      if (chunk.length === 0) done()
     },
     final(done) {
       saidEnd = true
@@ -68,6 +70,18 @@ export function framedDuplex(socket: Duplex): Duplex {
   socket.on('error', (error) => duplex.destroy(error))
   return duplex
 }
+
+/** What was written together is one piece, where that is not too long for one. */
+function piecesOf(chunks: readonly Buffer[]): readonly (readonly Buffer[])[] {
+  if (lengthOf(chunks) <= PIECE_BYTES_MAX) return lengthOf(chunks) === 0 ? [] : [chunks]
+  return chunks.flatMap((chunk) =>
+    Array.from({ length: Math.ceil(chunk.length / PIECE_BYTES_MAX) }, (_, i) => [
+      chunk.subarray(i * PIECE_BYTES_MAX, (i + 1) * PIECE_BYTES_MAX),
+    ]),
+  )
+}
+
+const lengthOf = (chunks: readonly Buffer[]): number => chunks.reduce((sum, { length }) => sum + length, 0)
 
 function head(length: number): Buffer {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES)
