@@ -59,7 +59,7 @@ export async function runBuild(tools: Tools, work: Work): Promise<Ending> {
   for (const token of tokens.values()) work.journal.conceal(token)
   const tokenOf = (agentId: string): string | null => tokens.get(agentId) ?? null
   const machines = tools.machinesFor({ workspace: subject, owner: input.owner, buildId: id, tokenOf, say: saidIn(work) })
-  const apply: Apply = { input, transition, template, before, known, tried, machines, tokens }
+  const apply: Apply = { input, transition, template, before, known, tried: [...tried], machines, tokens }
   const nothing = transition === 'destroy' && (!known || known.instances.length === 0)
   if (transition === 'start' && !input.plan) await checkAnswers(tools, work, template, input)
   return nothing ? destroyedNothing(work, apply) : applied(tools, work, apply)
@@ -79,8 +79,8 @@ interface Apply {
   readonly template: Template
   readonly before: Buffer | null
   readonly known: State | null
-  /** Machines that may be there although no state knows them. */
-  readonly tried: Intent['creates']
+  /** Machines that may be there although no state knows them. Those join that have ended by themselves: terraform forgets them. */
+  readonly tried: Intent['creates'][number][]
   readonly machines: Machines
   readonly tokens: Map<string, string>
 }
@@ -207,7 +207,7 @@ async function openedState({ db, sealer }: Tools, workspaceUid: string): Promise
   return sealed ? sealer.open(sealed, workspaceUid) : null
 }
 
-function hostOf(tools: Tools, work: Work, { input, machines, tokens }: Apply, intents: Intents): Host {
+function hostOf(tools: Tools, work: Work, { input, machines, tokens, tried }: Apply, intents: Intents): Host {
   const { job } = work.claim
   return {
     identity: identityOf(tools, job, input),
@@ -221,7 +221,7 @@ function hostOf(tools: Tools, work: Work, { input, machines, tokens }: Apply, in
         await recordAgent(tools, job, seen)
       },
       creating: (machine) => intents.creating(machine),
-      machine: () => {},
+      machine: ({ type, name, present }) => void (present || tried.push({ type, name })),
     },
   }
 }

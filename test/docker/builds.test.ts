@@ -68,6 +68,21 @@ describe.skipIf(missing !== null)(`builds of containers${missing ? ` (skipped: $
     },
   )
 
+  test('a container that ended by itself goes with the stop, and its volume stays', async () => {
+    const world = await createWorld(db)
+    await provisioner(world)
+    const dev = workspace()
+    const digest = await world.template(containerTemplate())
+    expect(await world.ended(await world.build(dev, digest))).toMatchObject({ phase: 'Succeeded' })
+    const [id] = await containers(dev.uid)
+    await daemon.docker.call('POST', `/containers/${id}/kill`)
+    const stop = await world.ended(await world.build(dev, digest, { transition: 'stop' }))
+    expect([stop.phase, stop.error]).toEqual(['Succeeded', null])
+    expect(await containers(dev.uid)).toEqual([])
+    expect(await ofWorkspace(daemon.docker, 'volumes', dev.uid)).toHaveLength(1)
+    await world.ended(await world.build(dev, digest, { transition: 'destroy' }))
+  })
+
   test('a container that a crash left under another name is removed by the next build', async () => {
     const world = await createWorld(db)
     const dev = workspace()
