@@ -169,7 +169,7 @@ test('what a machine is set up with wrongly is no bug of ours', () => {
   expect(up({ BOTHY_PORT: 'abc' })).toBe('2 bothy: BOTHY_PORT=abc: must be a whole number from 0 to 65535\n')
   expect(up({ DATABASE_URL: 'foo' })).toBe('2 bothy: DATABASE_URL must be a url that begins with postgres:// or postgresql://\n')
   expect(existsSync(state)).toBe(false)
-  const away = up({ DATABASE_URL: 'postgres://ada@127.0.0.1:9/x' })
+  const away = up({ DATABASE_URL: 'postgres://ada@127.0.0.1:9/x', BOTHY_PORT: '0', BOTHY_APPS_PORT: '0' })
   expect(away).toMatch(/^1 bothy: Postgres at 127\.0\.0\.1:9\/x cannot be reached: .*\n {2}to do: {2}see that it runs/)
 })
 

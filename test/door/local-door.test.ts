@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
 import { dial, LinkRefused } from '../../agent/link.ts'
+import { HEADER_PROTOCOL, PROTOCOL } from '../../agent/protocol.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { openLocalDoor, type LocalDoor } from '../../controller/connect/local-door.ts'
@@ -102,7 +103,7 @@ test('a state folder whose path is longer than the kernel takes for a socket has
 })
 
 const says = (line: string) => (_asked: IncomingMessage, socket: Duplex) =>
-  void socket.end(`HTTP/1.1 ${line}\r\nconnection: close\r\n\r\nno`)
+  void socket.end(`HTTP/1.1 ${line}\r\n${HEADER_PROTOCOL}: ${PROTOCOL}\r\nconnection: close\r\n\r\nno`)
 
 test('an agent that is refused learns it, and one that is told to come again tries again', async () => {
   const refusing = await doorAt(join(temporaryFolder(), 'door'), says('403 Forbidden'))
