@@ -14,12 +14,13 @@ import { links } from './links.ts'
 import { sandbox } from './sandbox.ts'
 import { settled } from './settled.ts'
 import { shutdown } from './shutdown.ts'
+import { ssh } from './ssh.ts'
 import { up } from './up.ts'
 import { version } from './version.ts'
 
 /** Every number we claim, beside its floor or its rival in the same run. It measures and says; it never judges a build. */
 
-const BENCHES: readonly Bench[] = [create, up, builds, apply, importing, sandbox, settled, shutdown, exec, forward, links, version]
+const BENCHES: readonly Bench[] = [create, up, builds, apply, importing, sandbox, settled, shutdown, exec, forward, ssh, links, version]
 
 const USAGE = `usage: npm run bench [-- NAME … --quick --many -o json]
 
