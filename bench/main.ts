@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { apply } from './apply.ts'
 import { builds } from './builds.ts'
 import { create } from './create.ts'
+import { echo } from './echo.ts'
 import { exec } from './exec.ts'
 import { forward } from './forward.ts'
 import type { Asked, Bench } from './harness/bench.ts'
@@ -20,7 +21,22 @@ import { version } from './version.ts'
 
 /** Every number we claim, beside its floor or its rival in the same run. It measures and says; it never judges a build. */
 
-const BENCHES: readonly Bench[] = [create, up, builds, apply, importing, sandbox, settled, shutdown, exec, forward, ssh, links, version]
+const BENCHES: readonly Bench[] = [
+  create,
+  up,
+  builds,
+  apply,
+  importing,
+  sandbox,
+  settled,
+  shutdown,
+  exec,
+  forward,
+  ssh,
+  echo,
+  links,
+  version,
+]
 
 const USAGE = `usage: npm run bench [-- NAME … --quick --many -o json]
 

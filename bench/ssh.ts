@@ -20,7 +20,7 @@ const LEAST = 0.7
 
 async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
   const ours = await workspaceSsh(place, await enteredWorkspace(place, 'dev'))
-  const { ssh: theirs } = await opensshBehindRelay(place)
+  const theirs = await opensshBehindRelay(place)
   const bytes = asked.quick ? BYTES_QUICK : BYTES
   const rounds = asked.quick ? ROUNDS_QUICK : ROUNDS
   const rate = (client: Ssh, to: 'up' | 'down') => async () => bytes / 1e6 / ((await client.moved(to, bytes)) / 1000)

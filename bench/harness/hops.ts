@@ -42,7 +42,7 @@ export async function firstWord(child: ChildProcess, pattern: RegExp): Promise<s
   return found
 }
 
-const PORT = /^(\d+)\n/
+const PORT = /^(\d+)(?: \d+)*\n/
 
 export async function startTarget(place: Place): Promise<number> {
   return Number(await firstWord(program(place, [QUIET, harness('pump.ts'), 'target'], environment('/nowhere')), PORT))
@@ -72,6 +72,12 @@ async function relay(place: Place, kind: 'tcp' | 'enter' | 'middle' | 'leave', .
 }
 
 const wayOf = (relays: readonly Relay[]): Way => ({ port: relays[0]?.port ?? 0, usedMs: () => sumOf(relays.map(({ pid }) => pid)) })
+
+/** One relay of TCP that leads to several places. */
+export async function tcpJunction(place: Place, targets: readonly number[]): Promise<readonly number[]> {
+  const child = program(place, [QUIET, harness('relay.ts'), 'tcp', ...targets.map(String)], environment('/nowhere'))
+  return (await firstWord(child, /^([\d ]+)\n/)).split(' ').map(Number)
+}
 
 /** Relays of TCP one after the other. */
 export async function tcpRelays(place: Place, count: number, target: number): Promise<Way> {

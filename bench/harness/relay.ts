@@ -1,9 +1,10 @@
+import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 
 /**
  * The least that a process between two others can do, as the rival: `node relay.ts KIND PORT` passes what comes on to a port
- * here, and prints its own. `tcp` is a pipe; of WebSockets, `enter` makes one of a socket, X `stdio` listens on nothing: it is the ProxyCommand of an ssh client.
+ * here, and prints its own. `tcp` is a pipe, to several ports if need be; of WebSockets, `enter` makes one of a socket, X `stdio` listens on nothing: it is the ProxyCommand of an ssh client.
  */
 
 const [, , kind = '', target = '', relay = ''] = process.argv
@@ -29,7 +30,7 @@ function eitherEnds(a: Socket, b: Socket): void {
   }
 }
 
-const dialled = (): Socket => connect({ port: Number(target), host: '127.0.0.1', noDelay: true })
+const dialled = (port = target): Socket => connect({ port: Number(port), host: '127.0.0.1', noDelay: true })
 const dialledWs = (port: string, path: string): WebSocket => new WebSocket(`ws://127.0.0.1:${port}${path}`, OPTIONS)
 
 /** Held back where more waits than anybody takes. */
@@ -71,7 +72,6 @@ function wsAndWs(a: WebSocket, b: WebSocket): void {
 }
 
 const KINDS: Readonly<Record<string, () => Server | WebSocketServer>> = {
-  tcp: () => createServer({ noDelay: true }, (socket) => joined(socket, dialled())).listen(0, '127.0.0.1', told),
   enter: () => createServer({ noDelay: true }, (socket) => socketAndWs(socket, dialledWs(target, ''))).listen(0, '127.0.0.1', told),
   middle: () => {
     const spare: WebSocket[] = []
@@ -90,6 +90,16 @@ const listening = KINDS[kind]?.()
 function told(): void {
   const address = listening?.address()
   process.stdout.write(`${typeof address === 'object' ? address?.port : ''}\n`)
+}
+
+if (kind === 'tcp') {
+  const servers = process.argv.slice(3).map((port) => createServer({ noDelay: true }, (socket) => joined(socket, dialled(port))))
+  const ports = servers.map(async (server) => {
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const address = server.address()
+    return typeof address === 'object' ? address?.port : ''
+  })
+  process.stdout.write(`${(await Promise.all(ports)).join(' ')}\n`)
 }
 
 if (kind === 'leave') {

@@ -70,7 +70,13 @@ export async function workspaceSsh(place: Place, { env }: Entered): Promise<Ssh>
 }
 
 /** OpenSSH's server behind a relay of TCP, and a ProxyCommand that is one as well: as many processes as ours has. */
-export async function opensshBehindRelay(place: Place): Promise<{ readonly ssh: Ssh; readonly relayPort: number }> {
+export async function opensshBehindRelay(place: Place): Promise<Ssh> {
+  const { port, clientAt } = await openssh(place)
+  return clientAt((await tcpRelays(place, 1, port)).port)
+}
+
+/** `clientAt` a port that leads to it. */
+export async function openssh(place: Place): Promise<{ readonly port: number; readonly clientAt: (relayPort: number) => Ssh }> {
   const folder = join(place.folder, 'openssh')
   mkdirSync(folder, { mode: 0o755 })
   const key = join(folder, 'key')
@@ -90,7 +96,10 @@ export async function opensshBehindRelay(place: Place): Promise<{ readonly ssh: 
   place.onLeave(() => killQuietly(sshd.pid ?? 0, 'SIGTERM'))
   await until('sshd to listen', async () => sshd.exitCode !== null || (await answers(port)), { limitMs: LIMIT_MS })
   if (sshd.exitCode !== null) throw new Error(`sshd ended with ${sshd.exitCode}: ${said}`)
-  const { port: relayPort } = await tcpRelays(place, 1, port)
+  return { port, clientAt: (relayPort) => clientThrough(relayPort, key) }
+}
+
+function clientThrough(relayPort: number, key: string): Ssh {
   const settings = {
     ProxyCommand: relayCommand(relayPort).join(' '),
     IdentityFile: key,
@@ -99,7 +108,7 @@ export async function opensshBehindRelay(place: Place): Promise<{ readonly ssh: 
     StrictHostKeyChecking: 'no',
   }
   const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-  return { ssh: clientOf(['-F', 'none', ...options], `${userInfo().username}@sshd`), relayPort }
+  return clientOf(['-F', 'none', ...options], `${userInfo().username}@sshd`)
 }
 
 const serverSettings = (port: number, hostKey: string, authorized: string): readonly string[] => [
