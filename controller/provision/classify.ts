@@ -10,6 +10,7 @@ import { holdClaim } from './hold.ts'
 import type { Ending, Tools } from './job.ts'
 import { orphansIn } from './machines-left.ts'
 import { agentsIn } from './manifest.ts'
+import { placed } from './place.ts'
 import { machinesIn, parseState, type State } from './state.ts'
 import { send } from './terraform.ts'
 
@@ -128,6 +129,7 @@ async function endingOf(tools: Tools, { job }: Claim, intent: Intent | null, { h
     agents: agents === null || typeof agents === 'string' ? null : agents.map(({ id, name, manifest }) => ({ id, name, manifest })),
     result: {
       machines: state ? machinesIn(state) : [],
+      ...(intent?.place === undefined ? {} : placed(intent.place, [...intent.creates, ...(state ? machinesIn(state) : [])])),
       resources: state?.instances.length ?? 0,
       ...(orphans.length > 0 ? { orphans } : {}),
     },

@@ -12,11 +12,12 @@ export interface Intents {
   /** Terraform is about to make this with somebody else's provider: nobody finds it again by a name. */
   planned(address: string): void
   started(process: Process): void
+  creates(): Intent['creates']
 }
 
 const PLANNED_MAX = 1000
 
-export function createIntents(db: Db, claim: Claim, where: Pick<Intent, 'host' | 'folder'>): Intents {
+export function createIntents(db: Db, claim: Claim, where: Pick<Intent, 'host' | 'folder' | 'place'>): Intents {
   let intent: Intent = { ...where, creates: [] }
   let writing: Promise<void> = Promise.resolve()
   const writtenAfter = async (before: Promise<void>, now: Intent): Promise<void> => {
@@ -48,5 +49,6 @@ export function createIntents(db: Db, claim: Claim, where: Pick<Intent, 'host' |
       void writePlanned().catch(() => {})
     },
     started: ({ pid, startedAt }) => void write({ pid, pidStartedAt: startedAt }).catch(() => {}),
+    creates: () => intent.creates,
   }
 }

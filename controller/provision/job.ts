@@ -35,6 +35,8 @@ export interface Tools extends TerraformTools {
   readonly log: Log
   readonly stateDir: string
   readonly host: string
+  /** Of the state folder, which is where native machines are. */
+  readonly place: string
   readonly backendRecord: string
   readonly shelf: Shelf
   readonly accessUrl: () => string

@@ -7,7 +7,7 @@ import { ANY_SOURCE, type SourceRules } from '../kernel/source-rules.ts'
 import type { Db } from '../store/pool.ts'
 import { heartbeatProvisioner, withdrawProvisioner } from '../store/provisioners.ts'
 import { reapJobs } from '../store/reap-jobs.ts'
-import type { Claim } from '../store/records.ts'
+import { PLACE_LABEL, type Claim } from '../store/records.ts'
 import type { Sealer } from '../store/sealed.ts'
 import { BUILD_LIMITS, type BuildLimits } from './build-limits.ts'
 import { createClassifier, type Classifier } from './classify.ts'
@@ -15,6 +15,7 @@ import { passedOf, waysOut } from './environment.ts'
 import { createJobs } from './jobs.ts'
 import type { Hold } from './hold.ts'
 import type { MachinesFor, Tools } from './job.ts'
+import { placeIn } from './place.ts'
 import { prepareTerraform } from './prepare.ts'
 import { every } from './rhythm.ts'
 import { runJob } from './run-job.ts'
@@ -92,13 +93,15 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
   const { db, clock, log, config } = options
   const limits = { ...LIMITS, ...config.limits }
   const over = new AbortController()
+  // An operator may say that it stands for another place, or that several are one.
+  const labels = { [PLACE_LABEL]: placeOf(config), ...config.labels }
   let tools: Tools | null = null
   const jobs = createJobs({
     db,
     clock,
     log,
     limits,
-    claimant: { provisionerId: config.id, labels: config.labels },
+    claimant: { provisionerId: config.id, labels },
     capacity: config.capacity,
   })
   const loops: Promise<void>[] = []
@@ -109,7 +112,7 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
 
   const heartbeat = async (): Promise<void> => {
     if (!tools || !jobs.accepting()) return
-    const { id, name, labels, version, capacity } = config
+    const { id, name, version, capacity } = config
     await heartbeatProvisioner(db, { id, name, labels, version, capacity, isolation: tools.sandbox.description })
   }
   /** Nothing is promised to it any more; where the database is away its silence says the same. */
@@ -157,6 +160,8 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
   }
 }
 
+const placeOf = ({ labels, stateDir }: ProvisionerConfig): string => labels[PLACE_LABEL] ?? placeIn(stateDir)
+
 /** What reads a template as a provisioner does, without being one. */
 export const offlineTools = (options: ProvisionerOptions): Promise<Tools> => toolsOf(options, LIMITS.graceMs)
 
@@ -186,7 +191,22 @@ async function toolsOf({ db, sealer, clock, log, config, machinesFor }: Provisio
     ways: { ...waysOut(config.environment), ...trust },
   })
   const passed = { ...passedOf(config.passEnvironment, config.environment), ...trust }
-  return { ...prepared, shelf, db, sealer, clock, log, machinesFor, stateDir, accessUrl, graceMs, buildLimits, passed, host: hostname() }
+  return {
+    ...prepared,
+    shelf,
+    db,
+    sealer,
+    clock,
+    log,
+    machinesFor,
+    stateDir,
+    accessUrl,
+    graceMs,
+    buildLimits,
+    passed,
+    host: hostname(),
+    place: placeOf(config),
+  }
 }
 
 /** Never rejects: a job that cannot be told of is left to its lease. */

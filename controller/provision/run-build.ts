@@ -28,6 +28,7 @@ import type { Stage } from './journal.ts'
 import { agentScripts, agentsIn, type AgentFound } from './manifest.ts'
 import { listen, type Heard } from './listen.ts'
 import { machinesTriedSinceTheLastSuccess, orphansIn, sweepMachines } from './machines-left.ts'
+import { placed } from './place.ts'
 import { bringPlan, PLAN_ARGUMENT } from './run-plan.ts'
 import { runTerraform, type TerraformEnded } from './run-terraform.ts'
 import { machinesIn, OUTPUT_CHARACTERS_MAX, parseState, tokensIn, type State } from './state.ts'
@@ -87,7 +88,11 @@ interface Apply {
 
 async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> {
   const { journal, claim, stop } = work
-  const intents = createIntents(tools.db, claim, { host: tools.host, folder: folderOf(tools.stateDir, claim.job.id) })
+  const intents = createIntents(tools.db, claim, {
+    host: tools.host,
+    place: tools.place,
+    folder: folderOf(tools.stateDir, claim.job.id),
+  })
   // Which may take minutes. Who dies meanwhile has done nothing yet, and somebody else may begin anew.
   const fetched = await fetchShared(tools, work, apply.template, apply.before)
   const [folder] = await Promise.all([prepareFolder(tools, work, apply.template, apply.before, fetched), intents.record()])
@@ -108,7 +113,7 @@ async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> 
   journal.stage('Cleaning up')
   const left = await stateIn(folder.path)
   const lost = left === null && (await leftTooMuchState(folder.path))
-  return endingOf(tools, work, apply, { ended, heard, left, lost })
+  return endingOf(tools, work, apply, { ended, heard, left, lost, intents })
 }
 
 interface Left {
@@ -118,9 +123,10 @@ interface Left {
   readonly left: Buffer | null
   /** It left one that is larger than any that is kept. */
   readonly lost: boolean
+  readonly intents: Intents
 }
 
-async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, left, lost }: Left): Promise<Ending> {
+async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, left, lost, intents }: Left): Promise<Ending> {
   const { journal, claim } = work
   const state = (left && parseState(left)) ?? apply.known
   for (const name of state?.longOutputs ?? []) {
@@ -139,6 +145,12 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
     agents: sound?.map(withoutToken) ?? null,
     result: resultOf(journal, {
       machines: state ? machinesIn(state) : [],
+      ...placed(tools.place, [
+        ...apply.tried,
+        ...intents.creates(),
+        ...(apply.known ? machinesIn(apply.known) : []),
+        ...(state ? machinesIn(state) : []),
+      ]),
       outputs: state?.outputs ?? {},
       resources: state?.instances.length ?? 0,
       timings: heard.timings(),

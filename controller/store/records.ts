@@ -106,6 +106,8 @@ export interface JobResult {
   readonly drift?: readonly string[]
   readonly plan?: PlanSummary
   readonly preview?: PreviewAnswer
+  /** The one whose machines it had to do with: set where they can be reached from there alone. */
+  readonly place?: string
   readonly outputs?: Readonly<Record<string, unknown>>
   readonly resources?: number
   /** Addresses that may exist without being in any state. */
@@ -172,9 +174,13 @@ export interface Intent {
   readonly pidStartedAt?: string
   /** Machines of ours, which are found again by their names. */
   readonly creates: readonly { readonly type: string; readonly name: string }[]
+  readonly place?: string
   /** Addresses of everything else that terraform was about to make, as far as there is room. */
   readonly planned?: readonly string[]
 }
+
+/** On each provisioner, and on the jobs of workspaces whose machines can be reached from that one place alone. */
+export const PLACE_LABEL = 'bothy.dev/place'
 
 export interface ProvisionerRow {
   readonly id: string

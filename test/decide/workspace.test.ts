@@ -512,6 +512,22 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
       { does: ['start 1 (Created)'], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: null },
     ],
     [
+      'what has something on one machine waits for a provisioner there',
+      world({
+        builds: [build({ result: { place: 'here' }, phase: 'Failed', finishedAt: NOW - HOUR })],
+        provisioners: [provisioner({ labels: { 'bothy.dev/place': 'there' } })],
+      }),
+      { does: [], ready: 'False NoProvisioner', under: 'Reconciling NoProvisioner', state: 'Pending', wakesInMs: 10 * SECOND },
+    ],
+    [
+      'the provisioner of that machine serves it',
+      world({
+        builds: [build({ result: { place: 'here' }, phase: 'Failed', finishedAt: NOW - HOUR })],
+        provisioners: [provisioner({ labels: { 'bothy.dev/place': 'here' } })],
+      }),
+      { does: ['start 2 (Retry)'], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: null },
+    ],
+    [
       'after ten seconds it is told, and looked at again in a minute',
       world({
         provisioners: [],

@@ -1,5 +1,6 @@
 import type { Instant } from '../../kernel/clock.ts'
 import { isServed, startIsOverAt } from '../provisioners.ts'
+import { wantedLabels } from './labels.ts'
 import type { Seen } from './seen.ts'
 
 export interface MissingProvisioner {
@@ -19,7 +20,7 @@ const WAITS = 'It waits for a provisioner.'
  * once when provisioners return. Judged at the instant of the decision.
  */
 export function missingProvisioner(seen: Seen, now: Instant): MissingProvisioner | null {
-  const wanted = seen.template?.labels ?? seen.builds[0]?.labels ?? {}
+  const wanted = wantedLabels(seen)
   if (isServed(wanted, seen.provisioners, now)) return null
   const startedAt = startIsOverAt(seen.controllerStartedAt)
   if (now < startedAt) return { reason: 'Queued', message: WAITS, lasts: false, lookAgainAt: startedAt }

@@ -5,6 +5,7 @@ import type { Activity } from '../../store/activity.ts'
 import type { Job, NewBuild } from '../../store/records.ts'
 import { isInFlight } from './builds.ts'
 import { decide, type Action } from './decide.ts'
+import { wantedLabels } from './labels.ts'
 import { remembering } from './life.ts'
 import type { AgentSeen, Seen } from './seen.ts'
 import { wants } from './wants.ts'
@@ -51,7 +52,7 @@ export function simulate(observed: Seen, now: Instant, until: Instant, uses: rea
 /** What is under way ends well, and everybody answers. */
 function begun(observed: Seen, now: Instant, until: Instant): Seen {
   const builds = observed.builds.map((job) => (isInFlight(job) ? { ...job, phase: 'Succeeded' as const, finishedAt: now } : job))
-  const labels = observed.template?.labels ?? builds[0]?.labels ?? {}
+  const labels = wantedLabels({ ...observed, builds })
   return {
     ...observed,
     builds,

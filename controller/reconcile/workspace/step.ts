@@ -16,6 +16,7 @@ import {
 } from './builds.ts'
 import { driftLookAt, isToBeCorrected } from './drift.ts'
 import { inputsChanged, startInputs, type StartInputs } from './inputs.ts'
+import { wantedLabels } from './labels.ts'
 import { machineOf } from './machine.ts'
 import { missingProvisioner } from './provisioner.ts'
 import type { Seen } from './seen.ts'
@@ -251,7 +252,7 @@ function newBuild(
   }
 }
 
-const jobOf = ({ workspace, template, builds }: Seen) => ({
-  subject: { uid: workspace.uid, namespace: workspace.namespace, name: workspace.name },
-  labels: template?.labels ?? builds[0]?.labels ?? {},
+const jobOf = (seen: Seen) => ({
+  subject: { uid: seen.workspace.uid, namespace: seen.workspace.namespace, name: seen.workspace.name },
+  labels: wantedLabels(seen),
 })
