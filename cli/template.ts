@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
+import { isOurs, typeIn } from '../controller/kernel/addresses.ts'
 import { toIso, fromIso } from '../controller/kernel/clock.ts'
 import { Misconfigured } from '../controller/kernel/errors.ts'
 import { EXIT, Failure, usage, type ExitCode } from './failure.ts'
@@ -35,7 +36,7 @@ const validate: Action = async (session, folder, options) => {
 }
 
 /** What only describes agents and what belongs to them is nothing that somebody could lose. */
-const isThing = (address: string): boolean => !/(^|\.)(coder|bothy)_(?!process|container|pod)[a-z_]+\./.test(address)
+const isThing = (address: string): boolean => !isOurs(typeIn(address)) || /_(process|container|pod)$/.test(typeIn(address))
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 

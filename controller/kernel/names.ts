@@ -23,3 +23,6 @@ export function splitKey(key: Key): { readonly kind: string; readonly namespace:
   const [kind = '', namespace = '', name = ''] = key.split('/')
   return { kind, namespace, name }
 }
+
+/** On each provisioner, and on the jobs of workspaces whose machines can be reached from that one place alone. */
+export const PLACE_LABEL = 'bothy.dev/place'

@@ -1,4 +1,4 @@
-import { isOurs, typeIn } from './addresses.ts'
+import { isOurs, typeIn } from '../kernel/addresses.ts'
 import type { Work } from './job.ts'
 import type { Stage } from './journal.ts'
 import type { ResourceTiming } from '../store/records.ts'

@@ -1,6 +1,6 @@
 import type { Db } from '../store/pool.ts'
 import { versionOf } from '../store/versions.ts'
-import { configured, isOurs, typeIn } from './addresses.ts'
+import { configured, isOurs, typeIn } from '../kernel/addresses.ts'
 import { MACHINE_TYPES } from './state.ts'
 
 /** Ours hold nothing of anybody, machines aside: they describe agents and what belongs to them. */

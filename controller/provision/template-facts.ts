@@ -1,7 +1,7 @@
 import { contentOf, type TemplateFile } from '../../crds/files.ts'
 import { sha256 } from '../kernel/names.ts'
 import type { VersionFacts } from '../store/records.ts'
-import { configured } from './addresses.ts'
+import { configured } from '../kernel/addresses.ts'
 import type { Said } from './output.ts'
 import { literal, type PlacedBlock, type Read } from './template-blocks.ts'
 import { readHcl, type Block } from './template-hcl.ts'

@@ -179,9 +179,6 @@ export interface Intent {
   readonly planned?: readonly string[]
 }
 
-/** On each provisioner, and on the jobs of workspaces whose machines can be reached from that one place alone. */
-export const PLACE_LABEL = 'bothy.dev/place'
-
 export interface ProvisionerRow {
   readonly id: string
   readonly name: string

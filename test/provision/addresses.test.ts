@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { configured, typeIn } from '../../controller/provision/addresses.ts'
+import { configured, typeIn } from '../../controller/kernel/addresses.ts'
 
 test.each([
   ['docker_volume.home', 'docker_volume'],

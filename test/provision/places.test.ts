@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { PLACE_LABEL } from '../../controller/kernel/names.ts'
 import { placeIn } from '../../controller/provision/place.ts'
 import { jobById } from '../../controller/store/read-jobs.ts'
-import { PLACE_LABEL } from '../../controller/store/records.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { DATA, PROCESS } from './templates.ts'

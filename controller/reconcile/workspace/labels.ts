@@ -1,4 +1,4 @@
-import { PLACE_LABEL } from '../../store/records.ts'
+import { PLACE_LABEL } from '../../kernel/names.ts'
 import type { Seen } from './seen.ts'
 
 /** Which provisioners may work on a workspace: those its template asks for; and once it has something on a machine, those there. */
