@@ -33,10 +33,6 @@ async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
   const agent = await tcpRelays(place, 1, target)
   const [toSsh = 0, toLoad = 0] = await tcpJunction(place, [port, agent.port])
   const theirs = { keys: await typing(place, clientAt(toSsh)), port: (await tcpRelays(place, 1, toLoad)).port }
-  const idle =
-    ({ keys }: Typist) =>
-    () =>
-      keys.many(IDLE_KEYS)
   const busy = (typist: Typist, op: Load['op']) => async () => {
     const over = new AbortController()
     const flowing = load({ port: typist.port, op, streams: 1, bytes: asked.quick ? BYTES_QUICK : BYTES }).finally(() => over.abort())
@@ -45,21 +41,13 @@ async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
     return found
   }
   const found = await inTurns(asked, asked.quick ? ROUNDS_QUICK : ROUNDS, {
-    idle: idle(ours),
-    theirsIdle: idle(theirs),
+    idle: () => ours.keys.many(IDLE_KEYS),
+    theirsIdle: () => theirs.keys.many(IDLE_KEYS),
     down: busy(ours, 'down'),
     theirsDown: busy(theirs, 'down'),
     up: busy(ours, 'up'),
     theirsUp: busy(theirs, 'up'),
   })
-  const line = (what: string, values: readonly number[], besides: string, other: readonly number[]): Line => ({
-    what,
-    unit: 'ms',
-    values,
-    beside: { what: besides, values: other },
-    reach: [{ of: 'p99', most: P99_MS_MAX }],
-  })
-  const theirLine = (what: string, values: readonly number[]): Line => ({ what: `  ${what} of sshd and relays`, unit: 'ms', values })
   const all = (side: keyof typeof found) => found[side].flat()
   return [
     line('a key, idle', all('idle'), 'sshd, idle', all('theirsIdle')),
@@ -70,6 +58,16 @@ async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
     theirLine('the same', all('theirsUp')),
   ]
 }
+
+const line = (what: string, values: readonly number[], besides: string, other: readonly number[]): Line => ({
+  what,
+  unit: 'ms',
+  values,
+  beside: { what: besides, values: other },
+  reach: [{ of: 'p99', most: P99_MS_MAX }],
+})
+
+const theirLine = (what: string, values: readonly number[]): Line => ({ what: `  ${what} of sshd and relays`, unit: 'ms', values })
 
 interface Typist {
   readonly keys: Keys
