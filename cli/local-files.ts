@@ -8,6 +8,8 @@ import { EXIT, Failure } from './failure.ts'
 /** Files of this machine, as `bothy cp` reads and writes them. */
 
 const READ_BYTES = 64 * 1024
+/** Nothing that a workspace sends runs here as its owner. */
+const PERMISSIONS = 0o777
 
 export async function* packLocal(path: string, name: string): AsyncGenerator<Buffer> {
   yield* packEntry(path, name)
@@ -74,7 +76,7 @@ async function writeAll(file: FileHandle, data: Buffer): Promise<void> {
 }
 
 async function keepLocal({ file, temporary }: Writing, path: string, mode: number, mtimeMs: number): Promise<void> {
-  await file.chmod(mode)
+  await file.chmod(mode & PERMISSIONS)
   await file.utimes(mtimeMs / 1000, mtimeMs / 1000)
   await file.close()
   await rename(temporary, path)
@@ -118,27 +120,30 @@ export async function unpackLocal(target: string, source: AsyncIterable<Buffer>)
   }
   for (const { path, entry } of folders.toReversed()) {
     await utimes(path, entry.mtimeMs / 1000, entry.mtimeMs / 1000)
-    await chmod(path, entry.mode)
+    await chmod(path, entry.mode & PERMISSIONS)
   }
 }
 
 /** The first name of the stream is the folder that was asked for, whatever it is called here. */
-async function placeOf(target: string, { path }: TarEntry): Promise<string> {
+async function placeOf(target: string, { path, type }: TarEntry): Promise<string> {
   const [, ...below] = path.split('/')
   if (path.startsWith('/') || path.split('/').some((part) => part === '..' || part === '' || part.includes('\0')))
     throw new Failure(EXIT.refused, { what: `the workspace sent the name ${JSON.stringify(path.slice(0, 200))}, which leads elsewhere` })
+  // A folder was asked for: a link in its place would lead all that follows elsewhere.
+  if (below.length === 0 && type !== 'folder')
+    throw new Failure(EXIT.refused, { what: `the workspace sent a ${type} in the place of the folder ${target}` })
   let place = target
-  for (const [i, part] of below.entries()) {
-    if (i > 0 || below.length > 1) await refuseLink(place, i === 0 ? target : place)
+  for (const part of below) {
+    await refuseLink(place)
     place = join(place, part)
   }
   return place
 }
 
-async function refuseLink(path: string, said: string): Promise<void> {
-  const found = await lstat(path)
-  if (!found.isDirectory())
-    throw new Failure(EXIT.refused, { what: `the workspace sent something that goes through ${said}, which is no folder` })
+async function refuseLink(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null)
+  if (!found?.isDirectory())
+    throw new Failure(EXIT.refused, { what: `the workspace sent something that goes through ${path}, which is no folder` })
 }
 
 async function makeFolder(path: string): Promise<void> {
