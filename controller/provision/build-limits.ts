@@ -12,6 +12,9 @@ export interface BuildLimits {
   /** Everything in the build's folder. */
   readonly folderBytes: number
   readonly folderFiles: number
+  /** While providers and modules are fetched, what is only passing through included. */
+  readonly fetchedBytes: number
+  readonly fetchedFiles: number
   /** Everything it prints. */
   readonly outputBytes: number
 }
@@ -24,6 +27,8 @@ export const BUILD_LIMITS: BuildLimits = {
   fileBytes: 1024 * MEBIBYTE,
   folderBytes: 2048 * MEBIBYTE,
   folderFiles: 100_000,
+  fetchedBytes: 8192 * MEBIBYTE,
+  fetchedFiles: 200_000,
   outputBytes: 256 * MEBIBYTE,
 }
 
@@ -31,11 +36,13 @@ export const inMebibytes = (bytes: number): string => `${Math.floor(bytes / MEBI
 
 const LOOK_MS = 500
 
+export type FolderLimits = Pick<BuildLimits, 'folderBytes' | 'folderFiles'>
+
 /** Calls `exceeded` once, with a sentence, when the folder has become too much. */
 export function watchFolder(
   clock: Clock,
   folder: string,
-  limits: BuildLimits,
+  limits: FolderLimits,
   over: AbortSignal,
   exceeded: (what: string) => void,
 ): Promise<void> {
@@ -51,7 +58,7 @@ export function watchFolder(
 }
 
 /** Stops counting as soon as it knows, so that no number of files makes it slow. */
-export async function tooMuchIn(folder: string, { folderBytes, folderFiles }: BuildLimits): Promise<string | null> {
+export async function tooMuchIn(folder: string, { folderBytes, folderFiles }: FolderLimits): Promise<string | null> {
   let bytes = 0
   let files = 0
   const waiting = [folder]

@@ -3,6 +3,7 @@ import { isAbsolute, join, posix } from 'node:path'
 import { within, type Clock } from '../kernel/clock.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { SourceRules } from '../kernel/source-rules.ts'
+import { tooMuchIn, watchFolder, type BuildLimits } from './build-limits.ts'
 import { fetchingConfig } from './cli-config.ts'
 import { environmentOf } from './environment.ts'
 import { fetchProblem } from './fetch-problem.ts'
@@ -24,6 +25,7 @@ export interface Fetching {
   readonly backendRecord: string
   readonly rules: SourceRules
   readonly ways: Readonly<Record<string, string>>
+  readonly buildLimits: BuildLimits
 }
 
 export interface Wanted {
@@ -100,7 +102,8 @@ interface Places {
 }
 
 async function init(tools: Fetching, wanted: Wanted, how: Making, { making, work, mirror }: Places): Promise<void> {
-  const { clock, sandbox, terraform, rules, ways } = tools
+  const { clock, sandbox, terraform, rules, ways, buildLimits } = tools
+  const limits = { folderBytes: buildLimits.fetchedBytes, folderFiles: buildLimits.fetchedFiles }
   const needs = needsOf(wanted.read)
   const place = sandbox.placeOf(work)
   wanted.say('Fetching providers and modules, once for this version of the template')
@@ -121,16 +124,21 @@ async function init(tools: Fetching, wanted: Wanted, how: Making, { making, work
   const kill = () => running.kill()
   wanted.stop.addEventListener('abort', kill, { once: true })
   if (wanted.stop.aborted) kill()
+  const over = new AbortController()
+  const watched = watchFolder(clock, work, limits, over.signal, kill)
   try {
     const late = () => new Stalled('ProviderUnavailable', `terraform init took longer than ${FETCH_LIMIT_MS / 60_000} minutes`)
     const ended = await within(clock, FETCH_LIMIT_MS, running.ended, late)
     if (wanted.stop.aborted) throw stopped(wanted.stop)
+    const tooMuch = await tooMuchIn(work, limits)
+    if (tooMuch !== null) throw new Stalled('LimitExceeded', `fetching providers and modules: ${tooMuch}`)
     if (ended.code !== 0)
       throw fetchProblem(rules, needs, ended.stderr || `terraform init ended with ${ended.signal ?? `code ${ended.code}`}`)
   } finally {
     wanted.stop.removeEventListener('abort', kill)
     running.kill()
-    await running.ended
+    over.abort()
+    await Promise.all([running.ended, watched])
     await sandbox.over(how.name)
   }
 }

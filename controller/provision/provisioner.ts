@@ -188,6 +188,7 @@ async function toolsOf({ db, sealer, clock, log, config, machinesFor }: Provisio
     clock,
     log,
     stateDir,
+    buildLimits,
     rules: config.sources ?? ANY_SOURCE,
     ways: { ...waysOut(config.environment), ...trust },
   })

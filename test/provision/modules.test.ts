@@ -66,6 +66,18 @@ for (const isolation of ['required', 'none'] as const) {
   })
 }
 
+test('a repository that is too large is not fetched to its end', async () => {
+  const { url } = await repository()
+  const world = await createWorld(db)
+  await world.provisioner({
+    buildLimits: { fetchedFiles: 10 },
+    sources: { providers: [], modules: [`${url}//*`], mirror: null, direct: false },
+  })
+  const imported = await world.ended(await world.importOf(await world.template(template(url))), 30_000)
+  expect([imported.phase, imported.errorReason]).toEqual(['Failed', 'LimitExceeded'])
+  expect(imported.error).toContain('more than 10 files')
+})
+
 test('a module that is asked for by a module is judged as well', async () => {
   const { url } = await repository()
   const world = await createWorld(db)
