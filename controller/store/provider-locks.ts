@@ -15,8 +15,12 @@ export async function keepProviderLock(db: Db, digest: string, lock: string): Pr
   return row?.lock ?? lock
 }
 
-/** Those of the digests whose files are still kept. */
+/** Those of the digests whose files are still kept, or that somebody builds with now: a destroy does without the files. */
 export async function keptDigests(db: Db, digests: readonly string[]): Promise<ReadonlySet<string>> {
-  const rows = await db.query<{ digest: string }>('select digest from template_files where digest = any($1)', [digests])
+  const rows = await db.query<{ digest: string }>(
+    `select digest from template_files where digest = any($1)
+     union select digest from jobs where digest = any($1) and finished_at is null`,
+    [digests],
+  )
   return new Set(rows.map(({ digest }) => digest))
 }

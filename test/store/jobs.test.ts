@@ -23,6 +23,7 @@ import {
   type Outcome,
 } from '../../controller/store/jobs.ts'
 import { appendLogs, JOB_LOG_BYTES_MAX, readLogs } from '../../controller/store/logs.ts'
+import { keptDigests } from '../../controller/store/provider-locks.ts'
 import { heartbeatProvisioner, listProvisioners, withdrawProvisioner } from '../../controller/store/provisioners.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { versionOf } from '../../controller/store/versions.ts'
@@ -420,4 +421,12 @@ describe('logs', () => {
     const [row] = await readLogs(db, id, null, 10)
     expect(row?.text).toBe(`${'x'.repeat(16 * 1024)}… (cut)`)
   })
+})
+
+test('what a version was built with is kept while somebody builds with it, files or not', async () => {
+  const digest = 'sha256:gone'
+  await queued(db, 'dev', { digest, transition: 'destroy' })
+  expect([...(await keptDigests(db, [digest, 'sha256:never']))]).toEqual([digest])
+  await finishJob(db, await claimed(db), succeeded)
+  expect([...(await keptDigests(db, [digest]))]).toEqual([])
 })
