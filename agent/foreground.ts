@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { childrenOf, procText } from './proc.ts'
 
 /**
  * Whether something runs in the foreground of a terminal. A shell that waits for a line to be typed is alone in the
@@ -36,23 +36,9 @@ function leaderFrom(pid: number, depth: number): Process | null {
 
 /** `pid (name) state ppid pgrp session tty tpgid …`; the name may hold anything, brackets too. */
 function processOf(pid: number): Process | null {
-  const stat = textOf(`/proc/${pid}/stat`)
+  const stat = procText(`/proc/${pid}/stat`)
   const [open, close] = [stat.indexOf('('), stat.lastIndexOf(')')]
   if (open === -1 || close === -1) return null
   const [, , group, , , foreground] = stat.slice(close + 2).split(' ')
   return { pid, name: stat.slice(open + 1, close), group: Number(group), foreground: Number(foreground) }
-}
-
-const childrenOf = (pid: number): number[] =>
-  textOf(`/proc/${pid}/task/${pid}/children`)
-    .split(' ')
-    .filter((text) => text !== '')
-    .map(Number)
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
-  }
 }

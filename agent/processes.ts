@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { childrenOf, procText } from './proc.ts'
 
 /** How many processes the agent's own program has below it, and the memory they and it have. */
 export interface ProcessesSeen {
@@ -16,19 +16,4 @@ export function processesSeen(root: number = process.pid): ProcessesSeen {
   return { processes: found.length - 1, memoryBytes }
 }
 
-const residentBytes = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
-
-/** Children are kept by the thread that started them. */
-const childrenOf = (pid: number): number[] =>
-  textOf(`/proc/${pid}/task/${pid}/children`)
-    .split(' ')
-    .filter((text) => text !== '')
-    .map(Number)
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
-  }
-}
+const residentBytes = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(procText(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
