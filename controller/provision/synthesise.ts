@@ -1,8 +1,9 @@
 import { lstat, mkdir, readdir, chown } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { contentOf, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
+import { contentOf, FILES_BYTES_MAX, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
+import { inMebibytes, watchFolder } from './build-limits.ts'
 import { ownFile } from './folder.ts'
 import { prepareFolder, stopReasonOf, type Template, type Tools, type Work } from './job.ts'
 import { librariesOf, TREE, type Sandbox, type Shown } from './sandbox.ts'
@@ -57,7 +58,12 @@ function mainOf(files: readonly TemplateFile[]): string {
   throw new Stalled('TemplateInvalid', `${MANIFEST}:1:1: the program it names, ${main}, is not in the template`)
 }
 
-async function run({ clock, sandbox }: Tools, { claim, journal, stop, progressed }: Work, folder: string, main: string): Promise<void> {
+async function run(
+  { clock, sandbox, buildLimits }: Tools,
+  { claim, journal, stop, progressed }: Work,
+  folder: string,
+  main: string,
+): Promise<void> {
   const runtime = await runtimeOf()
   const place = sandbox.placeOf(folder).folder
   const out = `${place}/out`
@@ -88,11 +94,19 @@ async function run({ clock, sandbox }: Tools, { claim, journal, stop, progressed
   const end = () => running.kill()
   stop.addEventListener('abort', end, { once: true })
   if (stop.aborted) end()
+  const over = new AbortController()
+  let tooMuch: string | null = null
+  const watched = watchFolder(clock, folder, buildLimits, over.signal, (what) => {
+    tooMuch = what
+    running.kill()
+  })
   const ended = await running.ended.finally(() => {
     cancel()
+    over.abort()
     stop.removeEventListener('abort', end)
   })
-  const exceeded = await sandbox.over(claim.job.id)
+  await watched
+  const exceeded = (await sandbox.over(claim.job.id)) ?? tooMuch
   if (stopReasonOf(stop) !== null) throw new Stalled('Interrupted', 'the import was stopped before it was done')
   if (late) throw new Stalled('TemplateInvalid', `${main}:1:1: it was not synthesised within ${TIME_MS_MAX / 1000} s`)
   if (ended.code === 0) return
@@ -165,18 +179,28 @@ async function stackIn(out: string, main: string): Promise<Map<string, Buffer>> 
   if (names.length > 1)
     throw new Stalled('TemplateInvalid', `${main}:1:1: it makes ${names.length} stacks (${names.join(', ')}); a template is one`)
   const files = new Map<string, Buffer>()
-  await collect(join(out, 'stacks', name), '', files)
+  await collect(join(out, 'stacks', name), '', { files, bytes: 0 })
   return files
 }
 
-async function collect(folder: string, path: string, files: Map<string, Buffer>): Promise<void> {
+interface Collected {
+  readonly files: Map<string, Buffer>
+  bytes: number
+}
+
+/** Counted while it is read: a program may have written more than there is memory. */
+async function collect(folder: string, path: string, into: Collected): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const inner = path === '' ? entry.name : `${path}/${entry.name}`
-    if (files.size >= OUT_FILES_MAX) throw new Stalled('TemplateInvalid', `it was synthesised to more than ${OUT_FILES_MAX} files`)
-    if (entry.isDirectory()) await collect(join(folder, entry.name), inner, files)
+    if (into.files.size >= OUT_FILES_MAX) throw new Stalled('TemplateInvalid', `it was synthesised to more than ${OUT_FILES_MAX} files`)
+    if (entry.isDirectory()) await collect(join(folder, entry.name), inner, into)
     else if (entry.isFile()) {
-      const bytes = await ownFile(join(folder, entry.name))
-      if (bytes) files.set(inner, inner === SYNTHESISED ? tidied(bytes) : bytes)
+      const file = join(folder, entry.name)
+      into.bytes += (await lstat(file)).size
+      if (into.bytes > FILES_BYTES_MAX)
+        throw new Stalled('TemplateInvalid', `it was synthesised to more than ${inMebibytes(FILES_BYTES_MAX)}`)
+      const bytes = await ownFile(file)
+      if (bytes) into.files.set(inner, inner === SYNTHESISED ? tidied(bytes) : bytes)
     }
   }
 }

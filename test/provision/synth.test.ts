@@ -147,6 +147,30 @@ const HOSTILE: readonly { readonly what: string; readonly code: string; readonly
   { what: 'ends early', code: 'process.exit(0)', says: /makes no stack/ },
 ]
 
+const WRITES = {
+  'main.ts': `
+const { mkdirSync, writeFileSync } = process.getBuiltinModule('node:fs')
+const out = process.env.CDKTF_OUTDIR + '/stacks/large'
+mkdirSync(out, { recursive: true })
+for (let i = 0; i < 12; i += 1) writeFileSync(out + '/' + i, Buffer.alloc(1024 * 1024))
+`,
+}
+
+test('what a program writes is read no further than a template may be large', async () => {
+  const world = await createWorld(db)
+  await world.provisioner({ isolation: 'required' })
+  const job = await world.ended(await world.importOf(await world.template(WRITES)))
+  expect([job.errorReason, job.error]).toEqual(['TemplateInvalid', 'it was synthesised to more than 10 MiB'])
+})
+
+test('a program that fills its folder is ended', async () => {
+  const world = await createWorld(db)
+  await world.provisioner({ isolation: 'required', buildLimits: { folderBytes: 4 * 1024 * 1024 } })
+  const job = await world.ended(await world.importOf(await world.template({ 'main.ts': `${WRITES['main.ts']}for (;;);\n` })))
+  expect(job.errorReason).toBe('TemplateInvalid')
+  expect(job.error).toContain('wrote more than 4 MiB into its folder')
+})
+
 test('a program reaches nothing but its own files', { timeout: 60_000 }, async () => {
   const world = await createWorld(db)
   await world.provisioner({ isolation: 'required', environment: { SECRET: 'x' } })
