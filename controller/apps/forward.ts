@@ -1,7 +1,7 @@
 import { request as ask, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import type { Admitted } from './gate.ts'
-import { headersForApp, headersFromApp, pathInside } from './headers.ts'
+import { headersForApp, headersFromApp, pathInside, statusOf } from './headers.ts'
 import type { Live } from './live.ts'
 import { busy, failed, TooSlow } from './notices.ts'
 import { answerNotice } from './pages.ts'
@@ -35,10 +35,12 @@ export function forward(way: Way, admitted: Admitted, request: IncomingMessage, 
     asked.destroy()
   })
   asked.on('response', (answer) => {
+    const status = statusOf(answer)
+    if (!status) return void asked.destroy(new Error('the app answered with a code that is none'))
     const headers = headersFromApp(answer, face)
     const ours = cookie === null ? [] : [cookie]
     const theirs = [headers['set-cookie'] ?? []].flat()
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', {
+    response.writeHead(status.code, status.phrase, {
       ...headers,
       ...(ours.length + theirs.length > 0 ? { 'set-cookie': [...theirs, ...ours] } : {}),
     })
@@ -46,9 +48,14 @@ export function forward(way: Way, admitted: Admitted, request: IncomingMessage, 
     response.flushHeaders()
     pipeline(answer, response, () => {})
   })
-  asked.on('error', (error) => {
+  const fail = (error: unknown) => {
     const health = 'app' in place.what ? workspace.health.get(place.what.app) : undefined
     answerNotice(request, response, failed(title, health, error))
+  }
+  asked.on('error', fail)
+  // An answer that makes something else of the connection ends it, and Node says no more of that.
+  asked.on('close', () => {
+    if (!response.headersSent) fail(new Error('the app broke off'))
   })
   if (hasBody(request)) pipeline(request, asked, () => {})
   else asked.end()

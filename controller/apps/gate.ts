@@ -88,14 +88,15 @@ export function createGate(
     placeOf,
     async admit(request) {
       const at = await placeOf(request, request.url ?? '/')
-      if (!at) return { notice: say.nothingHere(ports.pageUrl) }
+      const origin = `${outside().secure ? 'https' : 'http'}://${request.headers.host ?? ''}`
+      // A port may have digits of which none is made.
+      if (!at || !URL.canParse(origin)) return { notice: say.nothingHere(ports.pageUrl) }
       const { place, base, rest, by } = at
       if (by === 'path' && !rest.startsWith('/')) return { redirect: `${base}/${rest}` }
       const signIn = { notice: say.signIn(ports.pageUrl, pathOf(place), rest) }
       const workspace = workspaces.at(place.namespace, place.workspace)
       if (workspace?.owner !== place.owner) return signIn
       const own = sessionOf(request, workspace, place)
-      const origin = `${outside().secure ? 'https' : 'http'}://${request.headers.host ?? ''}`
       const session = own && isForeign(request, origin) ? null : own
       const found = findIn(await workspaces.agentsOf(workspace), place)
       const share = found?.app?.share ?? 'owner'

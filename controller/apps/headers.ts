@@ -43,6 +43,8 @@ export function headersForApp(request: IncomingMessage, face: Face, upgrade: str
   const { headers } = request
   const cookies = cookiesForApp(headers.cookie)
   delete out['cookie']
+  // Nothing is sent of it: an app that waited for a body would take the next visitor's request for one.
+  if (upgrade !== null) delete out['content-length']
   if (headers.authorization !== undefined && face.isOurToken(headers.authorization)) delete out['authorization']
   // An app that compares who asks with where it is asked must find them alike.
   for (const name of ['origin', 'referer']) {
@@ -60,8 +62,18 @@ export function headersForApp(request: IncomingMessage, face: Face, upgrade: str
     'x-forwarded-proto': protocol.slice(0, -1),
     ...(face.base === '' ? {} : { 'x-forwarded-prefix': face.base }),
     ...(upgrade === null ? {} : { connection: 'Upgrade', upgrade }),
-    ...(headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
+    ...(upgrade !== null || headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
   }
+}
+
+const PHRASE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** The first line of an answer; null: no answer has that one. An app may say anything, and Node throws at what it would not send. */
+export function statusOf({
+  statusCode = 0,
+  statusMessage = '',
+}: IncomingMessage): { readonly code: number; readonly phrase: string } | null {
+  return statusCode < 200 || statusCode > 999 ? null : { code: statusCode, phrase: PHRASE.test(statusMessage) ? statusMessage : '' }
 }
 
 export function headersFromApp(answer: IncomingMessage, face: Face): Listed {

@@ -77,10 +77,10 @@ export async function openApps(ports: AppsPorts, listen: AppsListen, limits: App
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {})
-    gate.admit(request).then(
-      (admitted) => passOn(way, admitted, request, socket, head),
-      (error: unknown) => refuse(request, socket, failed('The app', undefined, error)),
-    )
+    gate
+      .admit(request)
+      .then((admitted) => passOn(way, admitted, request, socket, head))
+      .catch((error: unknown) => refuse(request, socket, failed('The app', undefined, error)))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()

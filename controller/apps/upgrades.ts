@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { pipeline, type Duplex } from 'node:stream'
 import { askedOf, type Way } from './forward.ts'
 import type { Admitted } from './gate.ts'
-import { headersFromApp } from './headers.ts'
+import { headersFromApp, statusOf } from './headers.ts'
 import { busy, failed } from './notices.ts'
 import { rendered, type Notice } from './pages.ts'
 
@@ -31,7 +31,7 @@ export function forwardUpgrade(way: Way, admitted: Admitted, request: IncomingMe
     inner = stream
     asked.setTimeout(0)
     const upgrade = answer.headers.upgrade ?? ''
-    socket.write(headOf(answer, admitted, ['connection: Upgrade', `upgrade: ${upgrade}`]))
+    socket.write(headOf(answer, admitted, '101 Switching Protocols', ['connection: Upgrade', `upgrade: ${upgrade}`]))
     if (socket instanceof Socket) {
       socket.setTimeout(0)
       socket.setNoDelay(true)
@@ -42,8 +42,10 @@ export function forwardUpgrade(way: Way, admitted: Admitted, request: IncomingMe
     joined(socket, stream)
   })
   asked.on('response', (answer) => {
+    const status = statusOf(answer)
+    if (!status) return void asked.destroy(new Error('the app answered with a code that is none'))
     // It does not want to: what it says instead is the answer, and the end of this connection.
-    socket.write(headOf(answer, admitted, ['connection: close']))
+    socket.write(headOf(answer, admitted, `${status.code} ${status.phrase}`, ['connection: close']))
     pipeline(answer, socket, () => socket.destroy())
   })
   asked.on('error', (error) => {
@@ -65,11 +67,11 @@ function joined(socket: Duplex, stream: Duplex): void {
   socket.on('close', end)
 }
 
-function headOf(answer: IncomingMessage, { face, cookie }: Admitted, more: readonly string[]): string {
+function headOf(answer: IncomingMessage, { face, cookie }: Admitted, status: string, more: readonly string[]): string {
   const headers = headersFromApp(answer, face)
   const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((each) => `${name}: ${each}`))
   const ours = cookie === null ? [] : [`set-cookie: ${cookie}`]
-  return `HTTP/1.1 ${answer.statusCode ?? 502} ${answer.statusMessage ?? ''}\r\n${[...lines, ...ours, ...more].join('\r\n')}\r\n\r\n`
+  return `HTTP/1.1 ${status}\r\n${[...lines, ...ours, ...more].join('\r\n')}\r\n\r\n`
 }
 
 export function refuse(request: IncomingMessage, socket: Duplex, notice: Notice): void {
