@@ -54,8 +54,9 @@ export const KEEPING: readonly Keeping[] = [
   },
   {
     table: 'jobs',
-    keeps: `30 days (previews an hour), the newest ${BUILDS_KEPT} of each kind of a workspace that is not gone or template, and the newest start that succeeded`,
-    gone: `kind = 'preview' and ${older('queued_at', '1 hour')} or finished_at is not null and ${older('finished_at', '30 days')} and (${ended('jobs.subject_uid')} and (
+    keeps: `30 days (looks one, previews an hour), the newest ${BUILDS_KEPT} of each kind of a workspace that is not gone or template, and the newest start that succeeded`,
+    gone: `kind = 'preview' and ${older('queued_at', '1 hour')} or finished_at is not null and (${older('finished_at', '30 days')}
+      or kind = 'look' and ${older('finished_at', '1 day')}) and (${ended('jobs.subject_uid')} and (
       not (${LAST_OF_ITS_SUBJECT}) or ${ALONE}) or not (
       kind = 'build' and transition = 'start' and outcome = 'Succeeded' and not exists (
         select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = 'build' and later.id > jobs.id
@@ -63,6 +64,12 @@ export const KEEPING: readonly Keeping[] = [
       select count(*) from (
         select from jobs later where later.subject_uid = jobs.subject_uid and later.kind = jobs.kind and later.id > jobs.id
         limit ${BUILDS_KEPT}) as newer) >= ${BUILDS_KEPT})`,
+  },
+  {
+    table: 'plans',
+    keeps: 'until an hour after another plan or a build of the workspace ended: nobody can agree to it any more',
+    gone: `exists (select from jobs later where later.subject_uid = plans.workspace_uid and later.kind in ('build', 'plan')
+      and later.id > plans.job_id and ${older('later.finished_at', '1 hour')})`,
   },
   {
     table: 'states',

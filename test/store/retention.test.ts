@@ -26,6 +26,33 @@ test('a settled system loses nothing', async () => {
   expect(await pruned()).toEqual({})
 })
 
+const others = (workspace: string, kind: 'look' | 'plan', count: number, days: number) =>
+  db.query(
+    `insert into jobs (kind, subject_uid, subject_namespace, subject_name, digest, reason, initiator, class, labels, queued_at, finished_at, outcome)
+     select $2, $1, 'default', 'dev', 'd', 'DriftLook', 'bothy', 'background', '{}', at, at, 'Succeeded'
+     from generate_series(1, $3::int), lateral (select clock_timestamp() - $4::int * interval '1 day') as times (at) returning id`,
+    [workspace, kind, count, days],
+  )
+
+test('looks: a day, and the newest fifty of a workspace', async () => {
+  await others('often', 'look', 70, 2)
+  await others('lately', 'look', 70, 0)
+  expect(await pruned()).toEqual({ jobs: 20 })
+})
+
+test('plans: the newest of a workspace, until it was built after', async () => {
+  for (const workspace of ['waits', 'built']) {
+    await others(workspace, 'plan', 2, 1)
+    await db.query(
+      `insert into plans (job_id, workspace_uid, sealed) select id, $1, 'x' from jobs where subject_uid = $1 and kind = 'plan'`,
+      [workspace],
+    )
+  }
+  await builds('built', 2, 1)
+  expect(await pruned()).toEqual({ plans: 3 })
+  expect(await db.query('select workspace_uid as uid from plans')).toEqual([{ uid: 'waits' }])
+})
+
 test('states: the newest ten of each workspace, and all of a week', async () => {
   await db.query(
     `insert into states (workspace_uid, job_id, sealed, kept_at)
