@@ -30,6 +30,13 @@ const drifted = (over: Partial<Job> = {}): Job => look({ reason: 'DriftLook', re
 const runs = (builtMs: number, over: Told = {}): Seen =>
   world({ template: WATCHED, builds: [build({ finishedAt: NOW - builtMs })], agents: [agent()], ...over })
 
+/** The newest first, ten minutes apart. */
+const corrections = (count: number): Job[] =>
+  Array.from({ length: count }, (_, i) => {
+    const at = NOW - (i + 1) * 10 * MINUTE
+    return build({ number: count - i, reason: 'Drifted', queuedAt: at, finishedAt: at })
+  })
+
 const TABLE: readonly (readonly [sentence: string, seen: Seen, does: readonly string[]])[] = [
   ['nobody asked to look: nothing', runs(60 * MINUTE, { template: template() }), []],
   ['before the interval is over: nothing', runs(9 * MINUTE), []],
@@ -68,6 +75,16 @@ const TABLE: readonly (readonly [sentence: string, seen: Seen, does: readonly st
     'put right also where power is Running',
     runs(60 * MINUTE, { template: CORRECTED, look: drifted(), workspace: { power: 'Running' } }),
     ['tell Drifted', 'start 2 (Drifted)'],
+  ],
+  [
+    'what drifts again whatever is done is put right three times an hour',
+    runs(0, { template: CORRECTED, look: drifted(), builds: corrections(3) }),
+    ['tell Drifted'],
+  ],
+  [
+    'and again when an hour has passed since the first of them',
+    runs(0, { template: CORRECTED, look: drifted(), builds: corrections(2) }),
+    ['tell Drifted', 'start 3 (Drifted)'],
   ],
   [
     'a stopped workspace is put right by its next start',

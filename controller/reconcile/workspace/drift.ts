@@ -12,9 +12,16 @@ export function driftOf({ look, builds }: Seen): readonly string[] {
   return Array.isArray(found) ? found : []
 }
 
+const CORRECTIONS_AN_HOUR_MAX = 3
+const HOUR_MS = 3_600_000
+
 /** Only what runs is put right by itself: a stopped workspace is, when it starts. */
 export function isToBeCorrected(seen: Seen): boolean {
-  return (seen.template?.drift.corrects ?? false) && isSucceededStart(seen.builds[0] ?? null) && driftOf(seen).length > 0
+  if (!(seen.template?.drift.corrects ?? false) || !isSucceededStart(seen.builds[0] ?? null) || driftOf(seen).length === 0) return false
+  // What has drifted again by the next look is no matter of building: somebody else, or its provider, changes it all the time.
+  const lookedAt = seen.look?.queuedAt ?? 0
+  const lately = seen.builds.filter(({ reason, queuedAt }) => reason === 'Drifted' && queuedAt > lookedAt - HOUR_MS)
+  return lately.length < CORRECTIONS_AN_HOUR_MAX
 }
 
 /** When to look next; null: nobody asked to, or there is nothing to look at. */
