@@ -11,6 +11,8 @@ export interface Transport {
   readonly full: boolean
   /** Calls once when it is no longer full, or over. */
   whenFree(work: () => void): void
+  /** What the library writes meanwhile leaves together: a packet is a little more than what HTTP/2 carries at a time. */
+  together(work: () => void): void
 }
 
 const FULL_BYTES = 1024 * 1024
@@ -42,6 +44,14 @@ export function transportOf(stream: ServerHttp2Stream, onOver: () => void): Tran
       return !over && !stream.destroyed && stream.writableLength > FULL_BYTES
     },
     whenFree: (work) => (over ? work() : void waiting.push(work)),
+    together(work) {
+      stream.cork()
+      try {
+        work()
+      } finally {
+        stream.uncork()
+      }
+    },
   }
 }
 
@@ -67,11 +77,12 @@ export function createFlow(transport: Transport, source: { pause(): void; resume
   return {
     write(to, data) {
       waiting += data.length
-      to.write(data, () => {
+      const taken = () => {
         waiting -= data.length
         look()
         if (waiting === 0) onEmpty?.()
-      })
+      }
+      transport.together(() => to.write(data, taken))
       look()
     },
     whenEmpty(work) {
