@@ -1,4 +1,4 @@
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { providerPackage } from './package.ts'
 import { PROVIDER_ADDRESSES } from './reattach.ts'
@@ -28,19 +28,36 @@ export async function installProvider(mirror: string, ownVersion: string, platfo
   return installed
 }
 
-/** Whoever installs at the same moment sees the old package or the new one, whole. */
+/** Of two that install at the same moment one stays, whole. */
 async function writePackage({ address, version, folder }: Installed): Promise<void> {
   const type = address.split('/').at(-1) ?? ''
-  const fresh = `${folder}.new`
-  await rm(fresh, { recursive: true, force: true })
-  await mkdir(fresh, { recursive: true })
-  for (const { name, contents, mode } of await providerPackage(type, version)) {
-    await writeFile(join(fresh, name), contents)
-    await chmod(join(fresh, name), mode)
-  }
   await mkdir(dirname(folder), { recursive: true })
-  await rm(folder, { recursive: true, force: true })
-  await rename(fresh, folder)
+  const own = await mkdtemp(`${folder}.`)
+  const fresh = join(own, 'fresh')
+  try {
+    await mkdir(fresh)
+    for (const { name, contents, mode } of await providerPackage(type, version)) {
+      await writeFile(join(fresh, name), contents)
+      await chmod(join(fresh, name), mode)
+    }
+    await swap(fresh, folder, join(own, 'before'))
+  } finally {
+    await rm(own, { recursive: true, force: true })
+  }
+}
+
+const SWAPS_MAX = 10
+
+/** No folder takes another's place while that has something in it; between the two renames somebody else's may have come. */
+async function swap(fresh: string, folder: string, before: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    await rename(folder, `${before}-${tries}`).catch(() => {})
+    try {
+      return await rename(fresh, folder)
+    } catch (error) {
+      if (tries === SWAPS_MAX) throw error
+    }
+  }
 }
 
 const ADDRESSES = PROVIDER_ADDRESSES.map((address) => `      ${JSON.stringify(address)},\n`).join('')

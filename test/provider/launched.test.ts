@@ -253,3 +253,12 @@ test('a provider whose terraform is gone does not stay', async () => {
   const { ended } = await started()
   expect(await ended).toEqual(0)
 })
+
+test('several that install at the same moment leave one package, whole', async () => {
+  const mirror = temporaryFolder()
+  const installed = await Promise.all([1, 2, 3].map(() => installProvider(mirror, '0.1.0', platform)))
+  for (const { folder } of installed[0] ?? []) {
+    expect(await readdir(join(folder, '..'))).toEqual([platform])
+    expect((await readdir(folder)).toSorted()).toEqual(['provider.mjs', expect.stringMatching(/^terraform-provider-/)])
+  }
+})
