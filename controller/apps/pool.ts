@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { connect as tlsOver } from 'node:tls'
 import { HEADER_ACTOR, HEADER_TARGET, HEADER_USE, SERVICES } from '../../agent/protocol.ts'
 import { answeredWell } from '../connect/agent-answer.ts'
+import { abandon } from '../connect/link.ts'
 import type { AppsPorts } from './ports.ts'
 
 /** Connections to apps, each a stream of the agent's link, kept for a moment for the next request. */
@@ -65,7 +66,7 @@ async function dialled({ connections, clock }: Pick<AppsPorts, 'connections' | '
   try {
     await answeredWell(stream, clock, 'apps')
   } catch (error) {
-    stream.close()
+    abandon(stream)
     throw error
   }
   const connection = asSocket(stream)

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { halfClosingDuplex } from '../kernel/half-closing-duplex.ts'
 import { messageDuplex } from '../kernel/message-duplex.ts'
+import { abandon } from './link.ts'
 import { pour } from '../kernel/pour.ts'
 
 /** A person's connection and a stream of the agent: bytes both ways, each side held back by the other. */
@@ -23,7 +24,7 @@ export function bridgeTogether(ws: WebSocket, stream: ClientHttp2Stream, onOver:
   let complete = false
   person.on('error', () => stream.destroy())
   person.on('close', () => {
-    stream.close()
+    abandon(stream)
     onOver(count)
   })
   stream.on('end', () => (complete = stream.rstCode === 0 && !stream.aborted))

@@ -6,6 +6,7 @@ import { messageOf, Refused, Transient, type RefusedReason } from '../kernel/err
 import { keyOf } from '../kernel/names.ts'
 import { audit } from '../store/audit.ts'
 import type { Subject } from '../store/records.ts'
+import { abandon } from './link.ts'
 import type { SessionPorts } from './sessions.ts'
 
 /** Files of a workspace over plain HTTP: one request is one operation of its agent. */
@@ -43,24 +44,28 @@ export function createFiles(ports: SessionPorts): Files {
     const refused = ports.barred(subject)
     if (refused) throw refused
     if (open.size >= AT_ONCE_MAX) throw new Refused('TooManyRequests', `${AT_ONCE_MAX} transfers are under way here already.`)
+    // A request that is over no longer says where it came from.
+    const origin = request.socket.remoteAddress ?? ''
     const agent = await ports.agentOf(subject.uid, target.agentName)
     const headers = { [HEADER_FILES]: encodeURIComponent(JSON.stringify(asked)), [HEADER_ACTOR]: encodeURIComponent(actor) }
     const stream = await ports.openStream(agent.id, SERVICES.files, headers, { waitForTrailers: TAKES_BYTES.has(asked.op) })
     const startedAt = ports.clock.elapsedMs()
     const bytes = { bytesIn: 0, bytesOut: 0 }
     open.set(stream, subject)
-    response.once('close', () => stream.close(8))
+    response.once('close', () => abandon(stream))
+    // It closed while the agent was looked for, and will not say so again.
+    if (response.destroyed) abandon(stream)
     request.on('data', (part: Buffer) => (bytes.bytesIn += part.length))
     try {
       await carry(ports, stream, target, request, response, (count) => (bytes.bytesOut += count))
     } finally {
       open.delete(stream)
       const seconds = Math.round((ports.clock.elapsedMs() - startedAt) / 1000)
-      note(ports, target, { origin: request.socket.remoteAddress ?? '', agent: agent.name, seconds, ...bytes })
+      note(ports, target, { origin, agent: agent.name, seconds, ...bytes })
     }
   }
   const cutWhere = (isCut: (subject: Subject) => boolean) => {
-    for (const [stream, subject] of open) if (isCut(subject)) stream.close(8)
+    for (const [stream, subject] of open) if (isCut(subject)) abandon(stream)
   }
   return { serve, review: () => cutWhere((subject) => ports.barred(subject) !== null), close: () => cutWhere(() => true) }
 }
@@ -131,9 +136,9 @@ async function sendBody({ clock }: SessionPorts, stream: ClientHttp2Stream, requ
     }
     if (refused || stream.destroyed) return
     if (request.complete) stream.end()
-    else stream.close(8)
+    else abandon(stream)
   } catch {
-    stream.close(8)
+    abandon(stream)
   } finally {
     over.abort()
   }
@@ -190,7 +195,7 @@ function textOf(stream: ClientHttp2Stream): Promise<string> {
   return new Promise((resolve) => {
     stream.on('data', (part: Buffer) => {
       bytes += part.length
-      if (bytes > JSON_BYTES_MAX) stream.close(8)
+      if (bytes > JSON_BYTES_MAX) abandon(stream)
       else parts.push(part)
     })
     const done = () => resolve(Buffer.concat(parts).toString())

@@ -1,4 +1,4 @@
-import { connect, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2'
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2'
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -59,6 +59,12 @@ export function accepted(request: IncomingMessage, socket: Duplex, head: Buffer)
   socket.on('end', () => socket.destroy(new Error('the agent hung up')))
   return Promise.resolve(socket)
 }
+
+/**
+ * Nobody wants to know how it goes on. Closed as done instead, a stream with bytes that nobody read would never be over: it waits
+ * for a reader, and counts among those that the agent serves.
+ */
+export const abandon = (stream: ClientHttp2Stream): void => stream.close(constants.NGHTTP2_CANCEL)
 
 export function createLink(connection: Duplex, clock: Clock, onFlood: (why: string) => void = () => {}): Link {
   let streams = 0

@@ -18,7 +18,7 @@ import { answeredWell } from './agent-answer.ts'
 import { bridgeApart, bridgeTogether, CLOSE, cutOff, webSocketApart, type Bridged } from './bridge.ts'
 import { BRIDGED, type BridgedName, type BridgedService } from './bridged-services.ts'
 import { answerStatus } from './http-answer.ts'
-import type { StreamOptions } from './link.ts'
+import { abandon, type StreamOptions } from './link.ts'
 
 export interface EnterTarget {
   /** The workspace. */
@@ -84,10 +84,12 @@ export function createSessions(ports: SessionPorts): Sessions {
     socket.once('close', () => counts.set(service, (counts.get(service) ?? 1) - 1))
   }
   const connect = async (target: EnterTarget, request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // It closed while it was asked whether there is such a workspace: it will not say so again.
+    if (socket.destroyed) return
     refuseBarred(barred, target)
     count(target, socket)
     const { agent, stream, keep } = await opened(ports, target, socket)
-    if (socket.destroyed) return stream.close()
+    if (socket.destroyed) return abandon(stream)
     // A socket that is closed no longer says where it came from.
     const origin = request.socket.remoteAddress ?? ''
     const begin = (ends: Pick<Session, 'cut' | 'restart'>) => {
@@ -139,16 +141,16 @@ async function opened(ports: SessionPorts, target: EnterTarget, socket: Duplex):
     ...told,
   })
   // While its agent is asked, and while a handshake goes on that is wrong and that the library answers, telling nobody.
-  const abandon = () => stream.close()
-  socket.once('close', abandon)
+  const leave = () => abandon(stream)
+  socket.once('close', leave)
   try {
     if (waitsForAnswer) await answeredWell(stream, ports.clock, action)
     refuseBarred(ports.barred, target)
   } catch (error) {
-    stream.close()
+    abandon(stream)
     throw error
   }
-  return { agent, stream, keep: () => void socket.off('close', abandon) }
+  return { agent, stream, keep: () => void socket.off('close', leave) }
 }
 
 interface Upgrading {

@@ -199,3 +199,38 @@ test('each transfer is a row of the audit with its bytes', async () => {
   })
   expect(rows[0]).toMatchObject({ actor: 'ada', detail: { path: 'a/b c/ü/x.bin', bytesIn: 3_000_000, agent: 'main' } })
 })
+
+test('who leaves in the middle of a read, or before it began, leaves nothing behind', async () => {
+  const { at } = agentOf()
+  await reached(db, made, 'Ready')
+  writeFileSync(at('large.bin'), randomBytes(24_000_000))
+  const before = await until('the audit', async () => (await rowsOf('read')).length)
+  const slowly = () =>
+    new Promise<void>((gone) => {
+      const sent = httpRequest({ host: '127.0.0.1', port, path: '/?op=read&path=large.bin', agent: false }, (answer) => {
+        // Reads nothing more: what is on the way stands still.
+        answer.once('readable', () => {
+          answer.socket.pause()
+          setImmediate(() => answer.destroy())
+        })
+      })
+      sent.on('error', () => {})
+      sent.on('close', gone)
+      sent.end()
+    })
+  await Promise.all(Array.from({ length: 4 }, slowly))
+  const rows = await until('each to be over', async () => {
+    const found = await rowsOf('read')
+    return found.length === before + 4 ? found : null
+  })
+  expect(rows.slice(-4).every(({ origin }) => origin !== '')).toBe(true)
+  // Gone while its agent was looked for.
+  const early = httpRequest({ host: '127.0.0.1', port, path: '/?op=watch&path=.', agent: false })
+  early.on('error', () => {})
+  server.once('request', () => early.destroy())
+  early.end()
+  await until('the one that was gone before to be over', async () => (await rowsOf('watch')).length > 0)
+})
+
+const rowsOf = (op: string) =>
+  db.query<{ origin: string }>("select origin from audit where action = 'files' and detail->>'op' = $1 order by id", [op])
