@@ -1,5 +1,6 @@
 import type { Http2Session } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import { SESSION_WINDOW_BYTES } from '../../agent/protocol.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 
 /**
@@ -12,6 +13,8 @@ const FRAMES_PER_SECOND_MAX = 200
 /** While nothing but reports is open, and those are taken at a pace. */
 const IDLE_BYTES_PER_SECOND_MAX = 4 * 1024 * 1024
 const LOOK_EVERY_MS = 1000
+/** What was on its way when the last stream ended may still come: no more than the window of the session, at the pace above. */
+const IDLE_LOOKS = SESSION_WINDOW_BYTES / IDLE_BYTES_PER_SECOND_MAX
 
 const PENALTY_FIRST_MS = 1000
 const PENALTY_MAX_MS = 60_000
@@ -26,7 +29,7 @@ export class Misbehaved extends Error {
 export interface Watched {
   readonly session: Http2Session
   readonly connection: Duplex
-  /** Nothing but the stream of reports is open. */
+  /** Nothing but the stream of reports is open, or was since this was last asked. */
   readonly idle: () => boolean
   readonly cut: (why: string) => void
 }
@@ -35,6 +38,7 @@ export function watchFlood(watched: Watched, clock: Clock): void {
   const { session, connection, idle, cut } = watched
   let frames = 0
   let bytes = bytesRead(connection)
+  let idleLooks = 0
   let over = false
   const count = () => {
     frames += 1
@@ -47,7 +51,8 @@ export function watchFlood(watched: Watched, clock: Clock): void {
   const look = () => {
     if (over || session.destroyed) return
     const read = bytesRead(connection)
-    if (idle() && read - bytes > IDLE_BYTES_PER_SECOND_MAX) return end('the agent floods its link')
+    idleLooks = idle() ? idleLooks + 1 : 0
+    if (idleLooks > IDLE_LOOKS && read - bytes > IDLE_BYTES_PER_SECOND_MAX) return end('the agent floods its link')
     frames = 0
     bytes = read
     clock.after(LOOK_EVERY_MS, look)

@@ -68,6 +68,7 @@ export const abandon = (stream: ClientHttp2Stream): void => stream.close(constan
 
 export function createLink(connection: Duplex, clock: Clock, onFlood: (why: string) => void = () => {}): Link {
   let streams = 0
+  let usedSinceAsked = false
   const waiting: (() => void)[] = []
   const session = connect('http://agent', {
     createConnection: () => connection,
@@ -89,7 +90,12 @@ export function createLink(connection: Duplex, clock: Clock, onFlood: (why: stri
     onFlood(why)
     setImmediate(() => session.destroy(new Error(why)))
   }
-  watchFlood({ session, connection, idle: () => streams <= 1, cut: cutFor }, clock)
+  const idle = () => {
+    const was = !usedSinceAsked
+    usedSinceAsked = streams > 1
+    return was
+  }
+  watchFlood({ session, connection, idle, cut: cutFor }, clock)
 
   return {
     gone,
@@ -101,6 +107,7 @@ export function createLink(connection: Duplex, clock: Clock, onFlood: (why: stri
       if (streams >= STREAMS_MAX) throw new Transient(`the agent serves ${STREAMS_MAX} calls already`)
       const stream = session.request({ ':method': 'POST', ':path': path, ...headers }, { endStream: false, ...options })
       streams += 1
+      usedSinceAsked ||= streams > 1
       stream.on('error', () => {})
       stream.on('close', () => {
         streams -= 1
