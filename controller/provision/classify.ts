@@ -4,8 +4,8 @@ import { lostClaims, releaseClaim, takeOver } from '../store/claim-jobs.ts'
 import { finishJob } from '../store/finish-job.ts'
 import { intentOf, jobById } from '../store/read-jobs.ts'
 import type { Claim, Intent, Job } from '../store/records.ts'
-import { newestState } from '../store/states.ts'
-import { folderOf, foldersLeft, mayInterrupt, removePath, stateIn } from './folder.ts'
+import { keepLateState, newestState } from '../store/states.ts'
+import { folderOf, foldersLeft, mayInterrupt, removePath, setAside, stateIn } from './folder.ts'
 import { holdClaim } from './hold.ts'
 import type { Ending, Tools } from './job.ts'
 import { orphansIn } from './machines-left.ts'
@@ -159,5 +159,25 @@ async function sweepFolder(tools: Tools, id: string): Promise<void> {
     if (mayInterrupt(folder)) send({ pid: intent.pid, startedAt: intent.pidStartedAt }, 'SIGINT', true)
     return
   }
+  if (job.kind === 'build' && job.phase !== 'Succeeded' && !(await keptLate(tools, job, folder))) return
   await removePath(folder)
+}
+
+/**
+ * A build that was called lost while this machine was away may have left a state that nobody else has. false: it came too late to
+ * count, since the workspace was built again without it; then it is set aside for people, for it alone knows what is there.
+ */
+async function keptLate({ db, sealer, log }: Tools, job: Job, folder: string): Promise<boolean> {
+  const bytes = await stateIn(folder)
+  const left = bytes && parseState(bytes)
+  if (!bytes || !left) return true
+  const sealed = await newestState(db, job.subject.uid)
+  if (!isNewer(left, sealed && parseState(sealer.open(sealed, job.subject.uid)))) return true
+  if (await keepLateState(db, job.subject.uid, job.id, sealer.seal(bytes, job.subject.uid))) {
+    log.warn('the state of a build that had been given up was found and kept', { job: job.id, workspace: job.subject.name })
+    return true
+  }
+  const aside = await setAside(folder)
+  log.error('a build that had been given up left a state that no longer counts: see what of it is still there', { job: job.id, aside })
+  return false
 }

@@ -1,7 +1,7 @@
 import { constants, writeFileSync } from 'node:fs'
-import { chown, lstat, mkdir, mkdtemp, open, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { chown, lstat, mkdir, mkdtemp, open, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { contentOf, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
 import { CLI_CONFIG } from './cli-config.ts'
@@ -197,6 +197,13 @@ export function mayInterrupt(path: string): boolean {
 }
 
 export const removePath = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 2 })
+
+/** Where nobody sweeps it. Answers the place. */
+export async function setAside(path: string): Promise<string> {
+  const aside = join(dirname(path), `.aside-${basename(path)}`)
+  await rename(path, aside)
+  return aside
+}
 
 /** The ids of jobs that left a folder here. */
 export async function foldersLeft(stateDir: string): Promise<string[]> {

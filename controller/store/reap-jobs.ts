@@ -23,6 +23,8 @@ export async function reapJobs(db: Db): Promise<Job[]> {
   const rows = await db.query<JobColumns>(
     `with reaped as (
        update jobs set finished_at = clock_timestamp(), outcome = 'Failed',
+         -- Nobody can say which of it is in a state: all of it may be there.
+         result = case when json_array_length(intent->'planned') > 0 then json_build_object('orphans', intent->'planned') else result end,
          error_reason = case
            when claimed_at is null then 'NoProvisioner'
            when lease_until > clock_timestamp() then 'BuildTimeout'

@@ -85,6 +85,41 @@ test('a build that was left on another machine is ProvisionerLost', async () => 
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'ProvisionerLost'])
 })
 
+test('what a build left that was called lost while its machine was away is kept when it comes back, unless it was built again', async () => {
+  const world = await createWorld(db)
+  const slow = slowMachines(realMachines(world.stateDir))
+  const [early, late] = [workspace('early'), workspace('late')]
+  const digest = await world.template(PROCESS)
+  const first = await world.provisioner({ machinesFor: slow.machinesFor })
+  const lost: string[] = []
+  for (const subject of [early, late]) lost.push((await world.build(subject, digest)).id)
+  for (const id of lost) {
+    const intent = await until('it to be in the middle', async () => ((await intentOf(db, id))?.creates.length ? intentOf(db, id) : null))
+    expect(intent?.folder).toContain(id)
+  }
+  await first.close()
+  slow.release()
+  for (const id of lost) {
+    const { pid = 0, pidStartedAt = '' } = (await intentOf(db, id)) ?? {}
+    await until('terraform to end', () => !isSame(pid, pidStartedAt))
+  }
+  // As another machine would, that does not see the folder.
+  await db.query(
+    `update jobs set finished_at = clock_timestamp(), outcome = 'Failed', error_reason = 'ProvisionerLost' where id = any($1)`,
+    [lost],
+  )
+  const again = await world.build(late, digest)
+  await db.query(`update jobs set finished_at = clock_timestamp(), outcome = 'Failed', error_reason = 'ProvisionerLost' where id = $1`, [
+    again.id,
+  ])
+
+  await world.provisioner({ limits: { lookMs: 200 } })
+  await until('the folders to go', () => lost.every((id) => !existsSync(`${world.stateDir}/builds/${id}`)))
+  expect(await newestState(db, early.uid)).not.toBeNull()
+  expect(await newestState(db, late.uid)).toBeNull()
+  expect(existsSync(`${world.stateDir}/builds/.aside-${lost[1]}/tree/terraform.tfstate`)).toBe(true)
+})
+
 test('a provisioner that was stopped in the middle and wakes after its lease writes nothing', async () => {
   const world = await createWorld(db)
   const child = await another({ world, url, how: 'slow' })

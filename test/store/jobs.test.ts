@@ -423,6 +423,14 @@ describe('logs', () => {
   })
 })
 
+test('a job that nobody can tell the end of names everything it was about to make', async () => {
+  const job = await queued(db, 'dev')
+  await recordIntent(db, await claimed(db), { host: 'h', folder: '/f', creates: [], planned: ['docker_volume.home'] })
+  await longAgo(job.id, 'lease_until', 'progressed_at')
+  await reapJobs(db)
+  expect(await jobById(db, job.id)).toMatchObject({ errorReason: 'ProvisionerLost', result: { orphans: ['docker_volume.home'] } })
+})
+
 test('what a version was built with is kept while somebody builds with it, files or not', async () => {
   const digest = 'sha256:gone'
   await queued(db, 'dev', { digest, transition: 'destroy' })
