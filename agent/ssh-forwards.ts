@@ -13,7 +13,7 @@ export function serveForwards(connection: Connection, ports: ForwardPorts): void
     accept: () => ServerChannel | undefined,
     reject: () => void,
   ) => {
-    if (!ports.takeChannel()) return reject()
+    if (!isThere(options) || !ports.takeChannel()) return reject()
     let answered = false
     const socket = connect({ ...options, allowHalfOpen: true, timeout: DIAL_LIMIT_MS })
     const refuse = () => {
@@ -37,4 +37,10 @@ export function serveForwards(connection: Connection, ports: ForwardPorts): void
   connection.on('tcpip', (accept, reject, { destIP, destPort }) => dial({ host: destIP, port: destPort }, accept, reject))
   connection.on('openssh.streamlocal', (accept, reject, { socketPath }) => dial({ path: socketPath }, accept, reject))
   serveListeners(connection, ports)
+}
+
+/** What the system's own functions throw at, instead of saying that nobody answers. */
+function isThere(options: { readonly port: number } | { readonly path: string }): boolean {
+  if ('path' in options) return options.path.startsWith('/') && !options.path.includes('\0')
+  return options.port > 0 && options.port <= 65_535
 }

@@ -53,12 +53,14 @@ function requestsOf(
       const onConnection = (socket: Socket, port: number) =>
         lead(socket, (done) => connection.forwardOut(bindAddr, port, socket.remoteAddress ?? '127.0.0.1', socket.remotePort ?? 0, done))
       // As sshd does by itself: on loopback, whatever address is asked for.
+      if (!isPort(bindPort)) return reject()
       listeners.add(`tcp:${bindPort}`, { host: '127.0.0.1', port: bindPort }, onConnection, (port) =>
         port === null ? reject() : accept(port),
       )
     },
     'cancel-tcpip-forward': ({ bindPort = 0 }, accept, reject) => (listeners.remove(`tcp:${bindPort}`) ? accept() : reject()),
     'streamlocal-forward@openssh.com': ({ socketPath = '' }, accept, reject) => {
+      if (!isSocketPath(socketPath)) return reject()
       const onConnection = (socket: Socket) => lead(socket, (done) => connection.openssh_forwardOutStreamLocal(socketPath, done))
       listeners.add(`unix:${socketPath}`, { path: socketPath }, onConnection, (port) => (port === null ? reject() : accept()))
     },
@@ -67,6 +69,20 @@ function requestsOf(
       rmSync(socketPath, { force: true })
       accept()
     },
+  }
+}
+
+/** A number may come that no port has, and a name that the system's own functions throw at: where nobody would catch it. */
+const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 && port <= 65_535
+const isSocketPath = (path: string): boolean => path.startsWith('/') && !path.includes('\0')
+
+/** It may be gone already, or lie where it is another's. */
+function isForOwnerAlone(path: string): boolean {
+  try {
+    chmodSync(path, 0o600)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -91,7 +107,11 @@ function createListeners(): Listeners {
       servers.set(name, server)
       server.listen(options, () => {
         if (over) return void server.close()
-        if (options.path) chmodSync(options.path, 0o600)
+        if (options.path && !isForOwnerAlone(options.path)) {
+          servers.delete(name)
+          server.close()
+          return done(null)
+        }
         if (options.port === 0) {
           // Removed by its number, which is known only now.
           servers.delete(name)

@@ -133,3 +133,29 @@ function childrenOf(pid: number): string[] {
       }
     })
 }
+
+test('places to listen or to lead to that no system has are refused, and end nobody else', async () => {
+  const { made, agent } = await workspace()
+  const forwards: ((client: Awaited<ReturnType<typeof sshClient>>, done: (error?: Error) => void) => unknown)[] = [
+    (client, done) => client.openssh_forwardInStreamLocal('\0hidden', done),
+    (client, done) => client.openssh_forwardInStreamLocal('/tmp/a\0b', done),
+    (client, done) => client.openssh_forwardInStreamLocal('', done),
+    (client, done) => client.openssh_forwardInStreamLocal(`/${'long'.repeat(100)}`, done),
+    (client, done) => client.openssh_forwardInStreamLocal('/proc/nowhere/x', done),
+    (client, done) => client.openssh_unforwardInStreamLocal('/tmp/a\0b', done),
+    (client, done) => client.forwardIn('127.0.0.1', 70_000, done),
+    (client, done) => client.forwardOut('127.0.0.1', 1, '127.0.0.1', 70_000, done),
+    (client, done) => client.openssh_forwardOutStreamLocal('/tmp/a\0b', done),
+    (client, done) => client.openssh_forwardOutStreamLocal('', done),
+  ]
+  for (const [i, forward] of forwards.entries()) {
+    const client = await sshClient(await enter(plane.url, made, 'ssh'))
+    const refused = await new Promise<boolean>((resolve) => {
+      client.on('close', () => resolve(true))
+      forward(client, (error) => resolve(error !== undefined))
+    })
+    expect({ i, refused }).toEqual({ i, refused: true })
+    client.destroy()
+    await othersGoOn(made, agent)
+  }
+})

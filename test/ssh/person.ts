@@ -15,7 +15,7 @@ export async function sshClient(sock: Duplex): Promise<Client> {
   await new Promise<void>((resolve, reject) => {
     client.on('ready', resolve)
     client.on('error', reject)
-    client.connect({ sock: sock as never, username: 'anybody', readyTimeout: 20_000 })
+    client.connect({ sock: sock as never, username: 'anybody', readyTimeout: 20_000, strictVendor: false })
   })
   client.on('error', () => {})
   return client
