@@ -11,9 +11,9 @@ export const forward: Bench = {
   measure: (asked) => inPlace((place) => measured(asked, place)),
 }
 
-const ROUNDS = 7
+const ROUNDS = 5
 const ROUNDS_QUICK = 1
-const BYTES = 320 * 1024 * 1024
+const BYTES = 208 * 1024 * 1024
 const BYTES_QUICK = 32 * 1024 * 1024
 const LEAST_OF_WEBSOCKET = 0.55
 const LEAST_OF_TCP = 0.65

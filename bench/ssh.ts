@@ -14,7 +14,7 @@ export const ssh: Bench = {
 const ROUNDS = 7
 const ROUNDS_QUICK = 1
 const LATENCY_ROUNDS = 15
-const BYTES = 512 * 1024 * 1024
+const BYTES = 256 * 1024 * 1024
 const BYTES_QUICK = 32 * 1024 * 1024
 const LEAST = 0.7
 
