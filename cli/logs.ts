@@ -1,4 +1,5 @@
 import { fromIso, toIso, type Instant } from '../controller/kernel/clock.ts'
+import { plain } from '../controller/kernel/plain.ts'
 import { EXIT } from './failure.ts'
 import { field, textOf } from './json.ts'
 import { pathOfRef, refOf } from './objects.ts'
@@ -50,13 +51,19 @@ function rowOf(line: unknown): Row {
   }
 }
 
-/** A template's output may hold escape codes; colours are let through on a terminal, nothing else is. */
+/** A template's output may hold escape codes; colours are let through on a terminal, and end with their line. Nothing else is. */
 // oxlint-disable-next-line no-control-regex -- control characters are exactly what is taken out
-const UNSAFE = /\u001b\[[0-9;]*[A-LN-Za-ln-z]|[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f]|\u001b(?!\[[0-9;]*m)/g
+const UNSAFE = /\u001b\[[0-9;]*[A-LN-Za-ln-z]|[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f]|\u001b(?!\[[0-9;]*m)/g
+
+export function lineText(text: string): string {
+  const body = text.replaceAll(UNSAFE, '')
+  return body.includes('\u001b') ? `${body}\u001b[0m` : body
+}
 
 function print({ terminal }: Session, { at, stage, level, text }: Row): void {
   const time = at === null ? '' : `${toIso(at).slice(11, 19)} `
-  const head = terminal.style('dim', `${time}${stage.padEnd(8)} `)
-  const body = text.replaceAll(UNSAFE, '')
+  // A stage has the name that an agent gave to what spoke.
+  const head = terminal.style('dim', `${time}${plain(stage).padEnd(8)} `)
+  const body = lineText(text)
   terminal.out(head + (level === 'error' ? terminal.style('red', body) : level === 'warn' ? terminal.style('yellow', body) : body))
 }

@@ -17,7 +17,8 @@ export async function run(session: Session, [name = '', ...command]: readonly st
   }
   const entered = enteredName(name, session.namespace)
   const proxy = proxyCommand([...(options.flag('start') ? [] : ['--no-start']), ...(session.terminal.quiet ? ['--quiet'] : [])])
-  const args = [...sshOptions(proxy, knownHostsFile(session.environment)), ...passedOn(options), hostOf(entered), ...command]
+  // ssh looks for options behind the host too: what begins with a dash there is the command's.
+  const args = [...sshOptions(proxy, knownHostsFile(session.environment)), ...passedOn(options), '--', hostOf(entered), ...command]
   return ranSsh(args, session.environment.forChildren({ BOTHY_URL: options.text('url'), BOTHY_TOKEN: options.text('token') }))
 }
 
@@ -32,7 +33,7 @@ const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word :
 /** What holds for every workspace, as options of ssh; the values are those of the file that config-ssh writes. */
 export const settings = (proxy: string, knownHosts: string): readonly (readonly [name: string, value: string])[] => [
   ['ProxyCommand', proxy],
-  ['UserKnownHostsFile', `"${knownHosts}"`],
+  ['UserKnownHostsFile', `"${knownHosts.replaceAll('%', '%%')}"`],
   ['GlobalKnownHostsFile', 'none'],
   ['StrictHostKeyChecking', 'yes'],
   ['UpdateHostKeys', 'no'],
