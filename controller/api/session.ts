@@ -5,6 +5,7 @@ import { answerJson } from './answer.ts'
 import { expectMediaType, readJson } from './body.ts'
 import { callerOf } from './guard.ts'
 import type { BrowserPorts, Call, Handler, ResourceHandler } from './ports.ts'
+import { targetOf } from './resource-path.ts'
 import { existing } from './resources.ts'
 
 /**
@@ -25,11 +26,11 @@ const PAGE_MAY: readonly { readonly method: string; readonly path: RegExp }[] = 
   { method: 'POST', path: /^\/apis\/bothy\.dev\/v1alpha1\/namespaces\/[^/]+\/workspaces\/[^/]+\/open$/ },
   { method: 'POST', path: /^\/bothy\/v1\/tickets$/ },
 ]
-/** Files of a workspace go through no page. */
-const PAGE_MAY_NOT = /\/workspaces\/[^/]+\/files$/
 
 export function refuseBeyondPage(method: string, path: string): void {
-  if (!PAGE_MAY_NOT.test(path) && PAGE_MAY.some((each) => each.method === method && each.path.test(path))) return
+  // Files of a workspace go through no page. Read as it will be: a name may be written in several ways.
+  const isFiles = targetOf(path)?.subresource === 'files'
+  if (!isFiles && PAGE_MAY.some((each) => each.method === method && each.path.test(path))) return
   throw new Refused('Forbidden', `a session of the page may not ${method} ${path}: use the token`)
 }
 

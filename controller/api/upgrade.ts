@@ -80,6 +80,8 @@ interface Entrant {
 
 /** Whoever signed out in the page is out of what they opened there. */
 function cutWithSession(passes: Passes, pass: Pass, socket: Duplex): void {
+  // Closed while its workspace was looked up: it would be listened for here for ever.
+  if (socket.destroyed) return
   socket.once(
     'close',
     passes.onEnded(() => passes.hasEnded({ ...pass, id: pass.by }) && socket.destroy()),

@@ -99,6 +99,12 @@ test('a ticket becomes a session once, within a minute, and a session may what t
   // Nobody's page may ask, whatever it has.
   expect((await asked('GET', '/version', session, undefined, { origin: 'http://evil.example' })).status).toBe(403)
 
+  // Files go through no page, however their name is written.
+  for (const files of ['files', '%66iles', 'file%73/'])
+    expect((await asked('GET', `/apis/bothy.dev/v1alpha1/namespaces/default/workspaces/dev/${files}?op=read&path=x`, session)).status).toBe(
+      403,
+    )
+
   // It ends here, and at every other control plane on this database; so does what it made.
   const made = passes.issue('App', { user: 'ada', target: 'x', by: passes.read('Page', session)!.id })
   expect(other.read('App', made)).not.toBeNull()
