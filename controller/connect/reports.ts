@@ -12,6 +12,9 @@ import { createPace } from './pace.ts'
 const BYTES_PER_SECOND = 256 * 1024
 const BURST_BYTES = 4 * 1024 * 1024
 
+/** What is said of reports that are kept, and lies here unread. */
+const ACKS_BYTES_MAX = 64 * 1024
+
 /** `at`: when they arrived. */
 export type Keep = (reports: readonly Report[], at: Instant) => Promise<void>
 
@@ -45,6 +48,7 @@ export async function followReports(link: Link, ports: FollowPorts, keep: Keep):
       const reports = said.filter((report): report is Report => report.kind !== null)
       await kept(link, ports, () => keep(reports, at))
       stream.write(`${JSON.stringify({ ack: last.seq })}\n`)
+      if (stream.writableLength > ACKS_BYTES_MAX) throw new Misbehaved('the agent reports, and never reads what is said of it')
     }
   } finally {
     stream.destroy()
