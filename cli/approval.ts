@@ -41,10 +41,13 @@ function sameDigest(named: string, digest: string): string {
 }
 
 function shown(plan: unknown, name: string, digest: string): string[] {
+  const lost = new Set(listOf(field(plan, 'lost')))
   const count = (what: string) => Number(field(plan, what) ?? 0)
   return [
     `Plan ${digest.replace('sha256:', '').slice(0, SHORT)} of workspace ${name}: ${count('add')} to add, ${count('change')} to change, ${count('destroy')} to destroy`,
-    ...listOf(field(plan, 'addresses')).map((address) => `  ${textOf(address) ?? ''}`),
+    ...listOf(field(plan, 'addresses')).map(
+      (address) => `  ${textOf(address) ?? ''}${lost.has(address) ? '  (lost: otherwise it outlives a stop)' : ''}`,
+    ),
   ]
 }
 

@@ -615,6 +615,8 @@ export type WorkspaceStatus = {
     readonly destroy?: number
     /** Which, as far as there is room. */
     readonly addresses?: readonly string[]
+    /** Of what it would destroy or make anew, what otherwise outlives a stop, as far as there is room. */
+    readonly lost?: readonly string[]
   }
   /** The agents of the newest state. */
   readonly agents?: readonly ({

@@ -10,4 +10,10 @@ export function typeIn(address: string): string {
   return (parts[0] === 'data' ? parts[1] : parts[0]) ?? ''
 }
 
+const SHOWN_CHARACTERS_MAX = 512
+
+/** The key of one of several may be as long as a template likes. */
+export const shownAddress = (address: string): string =>
+  address.length > SHOWN_CHARACTERS_MAX ? `${address.slice(0, SHOWN_CHARACTERS_MAX - 1)}…` : address
+
 export const isOurs = (type: string): boolean => /^(coder|bothy)_/.test(type)

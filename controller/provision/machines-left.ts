@@ -1,3 +1,4 @@
+import { shownAddress } from '../kernel/addresses.ts'
 import type { Machines } from '../../provider/port.ts'
 import { buildsOf, intentOf } from '../store/read-jobs.ts'
 import type { Intent, Job } from '../store/records.ts'
@@ -42,5 +43,5 @@ const isNative = ({ type }: Intent['creates'][number]): boolean => MACHINE_TYPES
 /** Of what terraform was about to make: what may exist without being in the state, and cannot be found again by a name. */
 export const orphansIn = (planned: readonly string[], state: State | null): string[] => {
   const known = new Set(state?.instances.map(({ address }) => address))
-  return planned.filter((address) => !known.has(address))
+  return planned.filter((address) => !known.has(address)).map(shownAddress)
 }

@@ -1,3 +1,4 @@
+import { shownAddress } from '../kernel/addresses.ts'
 import type { PlanSummary } from '../store/records.ts'
 import type { Said } from './output.ts'
 
@@ -17,10 +18,10 @@ export function planSummary(planned: readonly Planned[], outlives: (address: str
     add: count((action) => ADDS.has(action)),
     change: count((action) => action === 'update'),
     destroy: count((action) => DESTROYS.has(action)),
-    addresses: changes.map(({ address }) => address).slice(0, ADDRESSES_MAX),
+    addresses: changes.map(({ address }) => shownAddress(address)).slice(0, ADDRESSES_MAX),
     lost: changes
       .filter(({ action, address }) => DESTROYS.has(action) && outlives(address))
-      .map(({ address }) => address)
+      .map(({ address }) => shownAddress(address))
       .slice(0, ADDRESSES_MAX),
   }
 }

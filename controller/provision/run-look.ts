@@ -1,3 +1,4 @@
+import { shownAddress } from '../kernel/addresses.ts'
 import { Stalled } from '../kernel/errors.ts'
 import { buildsOf } from '../store/read-jobs.ts'
 import type { JobResult } from '../store/records.ts'
@@ -61,5 +62,5 @@ const seen = ({ journal }: Work, machines: NonNullable<JobResult['machines']>, d
   error: null,
   state: null,
   agents: null,
-  result: resultOf(journal, { machines, drift: drift.slice(0, DRIFT_MAX) }),
+  result: resultOf(journal, { machines, drift: drift.slice(0, DRIFT_MAX).map(shownAddress) }),
 })

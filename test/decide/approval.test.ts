@@ -156,6 +156,16 @@ test('while it waits, counts and addresses are in its status, and nothing else o
   expect(decide(changed('Plan', seenPlan({}, 'ada')), NOW).status).not.toHaveProperty('plan')
 })
 
+test('what would be lost is in its status by itself', () => {
+  const lost = ['bothy_process.main[0]']
+  expect(
+    decide(
+      changed('PlanIfDestroys', seenPlan({ result: { plan: { digest: PLAN, add: 1, change: 0, destroy: 1, addresses: lost, lost } } })),
+      NOW,
+    ).status['plan'],
+  ).toMatchObject({ lost })
+})
+
 test.each([
   ['Auto', 'Auto', 'Auto'],
   ['Auto', 'PlanIfDestroys', 'PlanIfDestroys'],

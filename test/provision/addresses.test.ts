@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { configured, typeIn } from '../../controller/kernel/addresses.ts'
+import { configured, shownAddress, typeIn } from '../../controller/kernel/addresses.ts'
 
 test.each([
   ['docker_volume.home', 'docker_volume'],
@@ -15,4 +15,9 @@ test.each([
 
 test('an address in the configuration has no index', () => {
   expect(configured('module.a["x.y"].docker_volume.home[0]')).toBe('module.a.docker_volume.home')
+})
+
+test('a long address is cut where it is shown', () => {
+  expect(shownAddress(`docker_volume.home["${'x'.repeat(1000)}"]`)).toHaveLength(512)
+  expect(shownAddress('docker_volume.home')).toBe('docker_volume.home')
 })

@@ -102,8 +102,8 @@ function templateStatus({ template, workspace, builds }: Seen, digest: string): 
 function planOf(seen: Seen, step: Step): Readonly<Record<string, unknown>> {
   const waiting = step.is === 'held' && step.reason === 'AwaitingApproval' ? waitingPlan(seen) : null
   if (!waiting) return {}
-  const { digest, add, change, destroy, addresses } = waiting.summary
-  return { plan: { digest, add, change, destroy, addresses } }
+  const { digest, add, change, destroy, addresses, lost } = waiting.summary
+  return { plan: { digest, add, change, destroy, addresses, ...(lost.length > 0 ? { lost } : {}) } }
 }
 
 function agentStatus(seen: Seen, { name, status, lifecycle, apps }: AgentSeen): Readonly<Record<string, unknown>> {
