@@ -55,7 +55,9 @@ export function install() {
     })
     if (npm.status !== 0) {
       stderr.write(`${npm.stdout ?? ''}${npm.stderr ?? ''}`)
-      stderr.write(`bothy: npm ci failed${npm.error ? ` (${npm.error.message})` : ''}. Is npm on PATH, and can it reach its registry?\n`)
+      stderr.write(
+        `bothy: npm ci failed${npm.error ? ` (${npm.error.message})` : ''}. See that npm is on PATH and reaches its registry. After an installation that was broken off, run the same once more.\n`,
+      )
       exit(1)
     }
     buildFasterCrypto()

@@ -32,10 +32,10 @@ export const REQUESTS: readonly CommandSpec[] = [
     arguments: '<name>',
     group: 'Ask for something once:',
     summary: 'move the deadline of a workspace that is running',
-    more: 'At least half an hour ahead, and never beyond a stop that the template requires.',
+    more: 'Counted from now, so it may come nearer as well: at least half an hour ahead, and\nnever beyond a stop that the template requires.',
     options: [
       { flags: '--until <instant>', help: 'until then: 2026-11-21T18:00:00Z, or +2h' },
-      { flags: '--for <duration>', help: 'for so long from now' },
+      { flags: '--for <duration>', help: 'that long from now, not from the deadline it has' },
       ...ASKING,
     ],
     examples: ['extend dev --for 2h', 'extend dev --until 2026-11-21T18:00:00Z'],

@@ -1,4 +1,4 @@
-import type { Instant } from '../../kernel/clock.ts'
+import { toIso, type Instant } from '../../kernel/clock.ts'
 import { humanDuration } from '../../kernel/durations.ts'
 import type { Reason } from '../../kernel/reasons.ts'
 import type { LifeRow } from '../../store/records.ts'
@@ -32,14 +32,20 @@ export function extended(request: RequestSeen, sight: Sight, now: Instant): Move
   const inFlight = buildInFlight(sight.builds)
   if (!standingStart(sight.builds) || (inFlight && inFlight.transition !== 'start')) return no('NotRunning', `${name} is not running.`)
   const { deadlineAt, maxDeadlineAt } = deadlines(sight)
-  if (deadlineAt === null) return no('NoDeadline', `${name} has no deadline that could be moved.`)
+  if (deadlineAt === null)
+    return no('NoDeadline', `${name} has no deadline that could be moved: spec.schedule.ttl sets one, at the next start.`)
   // From when it was asked: asked again after a crash it is the same instant.
   const wanted = request.until ?? request.createdAt + (request.forMs ?? 0)
   if (wanted < now + AHEAD_MIN_MS - TOLERANCE_MS) return no('TooSoon', 'A new deadline must be at least 30 minutes ahead.')
   if (maxDeadlineAt !== null && wanted > maxDeadlineAt) {
     return no('TooLate', `The template of ${name} requires a stop before that (status.schedule.maxDeadline).`)
   }
-  return { succeeded: true, reason: 'Extended', message: `The deadline of ${name} was moved.`, life: { ...sight.life, deadlineAt: wanted } }
+  return {
+    succeeded: true,
+    reason: 'Extended',
+    message: `The deadline of ${name} is ${toIso(wanted)} now; it was ${toIso(deadlineAt)}.`,
+    life: { ...sight.life, deadlineAt: wanted },
+  }
 }
 
 export function held(request: RequestSeen, sight: Sight, now: Instant): Moved {
