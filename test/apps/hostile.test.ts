@@ -97,3 +97,31 @@ test('an upgrade that announces a body leaves nothing for the next visitor on th
   expect({ status: second.status, body: second.body }).toEqual({ status: 200, body: 'plain' })
   expect(asked).toEqual(['POST /first', 'GET /second'])
 })
+
+test('heads and bodies that are written in one go arrive as they were, however many at a time', async () => {
+  const server = createHttp((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      const body = Buffer.concat(parts)
+      response.end(`${request.url} ${body.length} ${body.every((byte) => byte === 66)}`)
+    })
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = server.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
+  const dev = await world.workspace([app('web', url, { share: 'public', subdomain: true })])
+  const host = dev.host('web')
+  for (let round = 0; round < 8; round += 1) {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        get(port, `/${i}`, { host, 'x-more': 'v'.repeat(i * 12) }, 'POST', 'B'.repeat(1 + ((i * 37) % 3000))),
+      ),
+    )
+    expect(answers.map(({ body }) => body)).toEqual(answers.map((_, i) => `/${i} ${1 + ((i * 37) % 3000)} true`))
+  }
+})

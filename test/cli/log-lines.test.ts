@@ -8,6 +8,7 @@ import { temporaryFolder } from '../support/temporary.ts'
 test('of what a workspace says, a terminal is given its colours, which end with the line, and nothing else', () => {
   expect(lineText('plain é 漢')).toBe('plain é 漢')
   expect(lineText('\u001b[31mred')).toBe('\u001b[31mred\u001b[0m')
+  // oxlint-disable-next-line no-control-regex -- none of them is to be left
   expect(lineText('a\u001b]0;title\u0007b\u001b[2Jc\u009b2Jd\u009d0;x\u009ce\rf\u001bPg')).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
 })
 

@@ -136,7 +136,7 @@ function childrenOf(pid: number): string[] {
 
 test('places to listen or to lead to that no system has are refused, and end nobody else', async () => {
   const { made, agent } = await workspace()
-  const forwards: ((client: Awaited<ReturnType<typeof sshClient>>, done: (error?: Error) => void) => unknown)[] = [
+  const forwards: ((client: Awaited<ReturnType<typeof sshClient>>, done: (error?: Error | null) => void) => unknown)[] = [
     (client, done) => client.openssh_forwardInStreamLocal('\0hidden', done),
     (client, done) => client.openssh_forwardInStreamLocal('/tmp/a\0b', done),
     (client, done) => client.openssh_forwardInStreamLocal('', done),
@@ -152,7 +152,7 @@ test('places to listen or to lead to that no system has are refused, and end nob
     const client = await sshClient(await enter(plane.url, made, 'ssh'))
     const refused = await new Promise<boolean>((resolve) => {
       client.on('close', () => resolve(true))
-      forward(client, (error) => resolve(error !== undefined))
+      forward(client, (error) => resolve(error instanceof Error))
     })
     expect({ i, refused }).toEqual({ i, refused: true })
     client.destroy()
