@@ -222,3 +222,9 @@ test('a start that failed after it was agreed to is planned anew: the state is a
   })
   expect(summary(decide(seen, NOW)).does).toContain('plan (Retry)')
 })
+
+test('an approval that was written down and not answered is answered all the same', () => {
+  const { name } = request('Approve')
+  expect(approved(changed('Plan', seenPlan({}, `request ${name}`)))).toEqual(['True Approved'])
+  expect(approved(changed('Plan', seenPlan({}, 'request another')))[0]).toBe('False NothingToApprove')
+})

@@ -84,9 +84,15 @@ function buildIsCanceled({ request, workspace }: Seen): Opinion | null {
   }
 }
 
+/** By this very request, which nobody was told of: whoever wrote it down was gone before the answer was. */
+const agreedBefore = ({ plan }: NonNullable<Seen['workspace']>, { name, planDigest }: Seen['request']): boolean =>
+  plan?.approvedBy === `request ${name}` && plan.job.result?.plan?.digest === planDigest
+
 function planIsAgreedTo({ request, workspace }: Seen): Opinion | null {
   if (!workspace || request.action !== 'Approve') return null
   const name = `Workspace ${workspace.workspace.name}`
+  const agreed = agreedBefore(workspace, request)
+  if (agreed) return { succeeded: true, reason: 'Approved', message: `The plan of workspace ${workspace.workspace.name} was agreed to.` }
   const waiting = waitingPlan(workspace)
   if (!waiting) return no('NothingToApprove', `${name} has no plan that waits for somebody to agree.`)
   const { digest } = waiting.summary
