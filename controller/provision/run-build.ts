@@ -96,7 +96,7 @@ async function applied(tools: Tools, work: Work, apply: Apply): Promise<Ending> 
   // Which may take minutes. Who dies meanwhile has done nothing yet, and somebody else may begin anew.
   const fetched = await fetchShared(tools, work, apply.template, apply.before)
   const [folder] = await Promise.all([prepareFolder(tools, work, apply.template, apply.before, fetched), intents.record()])
-  const { plan } = apply.input
+  const plan = apply.transition === 'start' ? apply.input.plan : undefined
   if (plan) await bringPlan(tools, claim.job, folder, plan)
   const heard = listen(work, STAGES[apply.transition], intents.planned)
   const ended = await runTerraform(tools, {

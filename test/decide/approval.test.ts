@@ -147,6 +147,15 @@ test('what is built is the plan that was agreed to, and what it was worked out f
   expect(queuedBuild?.build.input).toEqual({ ...seen.plan?.job.input, plan: { jobId: '100', digest: PLAN } })
 })
 
+test('a stop after it is made of the same, without the plan: it was agreed to once', () => {
+  const agreed = build({ input: { ...todaysInputs(world()).input!, plan: { jobId: '100', digest: PLAN } } })
+  const stopped = decide(world({ builds: [agreed], requests: [request('Stop')] }), NOW).actions.find(
+    (action) => action.do === 'queue-build',
+  )
+  expect(stopped?.build.transition).toBe('stop')
+  expect(stopped?.build.input).not.toHaveProperty('plan')
+})
+
 test('while it waits, counts and addresses are in its status, and nothing else of it', () => {
   const { status, conditions } = decide(changed('Plan', seenPlan()), NOW)
   expect(status['plan']).toEqual({ digest: PLAN, add: 1, change: 0, destroy: 1, addresses: ['bothy_process.main[0]'] })

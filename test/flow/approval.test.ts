@@ -75,10 +75,14 @@ test('a change waits for a person, who agrees to exactly what was shown', { time
   expect((await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $GREETING'])).stdout).toBe('Good evening\n')
   const nothing = await home.run(['approve', 'dev', '--yes'])
   expect(nothing.code).toBe(4)
+  // What was agreed to was that start: it stops, starts as it was, and goes.
+  expect((await home.run(['stop', 'dev'])).code).toBe(0)
+  expect((await home.run(['start', 'dev'])).code).toBe(0)
+  expect((await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $GREETING'])).stdout).toBe('Good evening\n')
   // Where the time of what was carried out went.
   const { stdout } = await home.run(['logs', 'dev', '--timings'])
   expect(stdout).toMatch(/^STAGE +TOOK\n(.*\n)*Starting +\d+/)
-  expect(stdout).toMatch(/\nbothy_process\.dev\[0\] +update +\d+/)
+  expect(stdout).toMatch(/\nbothy_process\.dev\[0\] +create +\d+/)
 })
 
 test('where only what outlives a stop counts, nobody is asked about the rest', { timeout: 120_000 }, async () => {

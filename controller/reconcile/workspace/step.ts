@@ -232,7 +232,9 @@ function lastApplied(seen: Seen): Pick<NewBuild, 'digest' | 'input' | 'inputs'> 
   if (!last?.input) throw new Error(`workspace ${seen.workspace.name} has builds, and none says what it was made of`)
   // Credentials may have been renewed since; without the template the old ones are all there is.
   const fresh = seen.template && !seen.template.variablesProblem ? seen.template.variables : last.input.variables
-  return { digest: last.digest, input: { ...last.input, variables: fresh }, inputs: last.inputs }
+  // What somebody agreed to was that start, and nothing after it.
+  const { plan: _plan, ...input } = last.input
+  return { digest: last.digest, input: { ...input, variables: fresh }, inputs: last.inputs }
 }
 
 function newBuild(
