@@ -39,7 +39,8 @@ export function filesClient(client: Client, { namespace, workspace, agent }: Whe
         const seen: FileSeen = JSON.parse(await textOf(answer))
         return seen
       } catch (error) {
-        if (error instanceof Failure && error.reason === 'NotFound' && !error.text.what.includes('workspaces.bothy.dev')) return null
+        // What is not there may be the workspace itself, or its agent: then nothing is to be sent either.
+        if (error instanceof Failure && error.reason === 'NotFound' && !NOWHERE.test(error.text.what)) return null
         throw error
       }
     },
@@ -57,6 +58,8 @@ export function filesClient(client: Client, { namespace, workspace, agent }: Whe
     },
   }
 }
+
+const NOWHERE = /^there is no workspace\/|^The workspace has no agent /
 
 const brokenOff = (path: string): Failure =>
   new Failure(EXIT.unreachable, {

@@ -77,7 +77,8 @@ test('files and folders go in and out as they are, and what cannot be done is sa
   expect(await wrong(one, 'dev:no/such/folder')).toMatch(/^3 bothy: .*no\/such\/folder: there is no such file or folder/)
   expect(await wrong(one, one)).toBe('2 bothy: cp copies into a workspace, or out of one')
   expect(await wrong(one, tree, 'dev:typed')).toBe('2 bothy: "dev:typed" is no folder')
-  expect(await wrong(one, 'nobody:x')).toMatch(/^3 bothy: /)
+  expect(await wrong(one, 'nobody:x')).toBe('3 bothy: there is no workspace/nobody')
+  expect(await wrong(one, 'dev.other:x')).toBe('3 bothy: The workspace has no agent other; it has main.')
   expect(readdirSync(here).filter((name) => name.endsWith('.part'))).toEqual([])
   expect(existsSync(join(here, 'nothing'))).toBe(false)
 
