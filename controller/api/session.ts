@@ -113,7 +113,7 @@ export const openApp: ResourceHandler = async (call, target) => {
   const number = Number(port)
   if (port !== null && !(/^\d{1,5}$/.test(port) && number > 0 && number < 65_536))
     throw new Refused('BadRequest', 'port must be a number up to 65535')
-  if (!/^\/(?![/\\])/.test(rest)) throw new Refused('BadRequest', 'path must begin with one slash')
+  if (!/^\/(?![/\\])/.test(rest) || /\p{Cc}/u.test(rest)) throw new Refused('BadRequest', 'path must begin with one slash')
   const { user, session } = call.caller
   const opened = await browserOf(call).openApp({
     subject: { uid: metadata.uid, namespace: metadata.namespace ?? '', name: metadata.name },

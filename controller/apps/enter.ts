@@ -16,6 +16,9 @@ export const ENTER_PATH = '/-/enter'
 
 const SESSION_SECONDS = 3600
 
+/** Of this host: browsers leave tabs and line ends out, and what is left may be the name of another. */
+const isPath = (to: string): boolean => /^\/(?![/\\])/.test(to) && !/\p{Cc}/u.test(to)
+
 export type Enter = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 export function createEnter(ports: AppsPorts, gate: Gate, workspaces: Workspaces, outside: () => Outside): Enter {
@@ -23,7 +26,7 @@ export function createEnter(ports: AppsPorts, gate: Gate, workspaces: Workspaces
   return async (request, response) => {
     const query = new URL(request.url ?? '/', 'http://apps').searchParams
     const to = query.get('to') ?? '/'
-    const at = to.startsWith('/') && !/^\/[/\\]/.test(to) ? await gate.placeOf(request, to) : null
+    const at = isPath(to) ? await gate.placeOf(request, to) : null
     const workspace = at && workspaces.at(at.place.namespace, at.place.workspace)
     const ticket = request.method === 'GET' && workspace ? passes.read('AppTicket', query.get('ticket') ?? '') : null
     // Looked at before it is used up: one that is meant for another place stays good there.

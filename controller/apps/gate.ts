@@ -148,8 +148,11 @@ function ownHost(outside: Outside, place: Place, agent: string): Answer {
   return host === null ? { notice: say.needsHost() } : { redirect: `${addressOf(outside, place, agent, true).url}` }
 }
 
-const elsewhere = (app: AgentApp, pageUrl: string): Answer =>
-  app.external && /^https?:/i.test(app.url) ? { redirect: app.url } : { notice: say.inTerminal(app, pageUrl) }
+/** As it is written in a header: what a template has in an address beyond that would begin another one. */
+function elsewhere(app: AgentApp, pageUrl: string): Answer {
+  const url = app.external && URL.canParse(app.url) ? new URL(app.url) : null
+  return url && /^https?:$/.test(url.protocol) ? { redirect: url.href } : { notice: say.inTerminal(app, pageUrl) }
+}
 
 /** How the workspace itself reaches it; null: the template names no web address. */
 function insideOf(app: AgentApp | null, { what }: Place): URL | null {

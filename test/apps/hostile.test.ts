@@ -125,3 +125,18 @@ test('heads and bodies that are written in one go arrive as they were, however m
     expect(answers.map(({ body }) => body)).toEqual(answers.map((_, i) => `/${i} ${1 + ((i * 37) % 3000)} true`))
   }
 })
+
+test('nobody is led away by an address that browsers read otherwise than it is written', async () => {
+  const dev = await world.workspace([
+    app('web', await answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'), { subdomain: true }),
+    app('link', 'https://docs.example/a\r\nset-cookie: theirs=1', { external: true, share: 'public', subdomain: true }),
+  ])
+  for (const to of ['/\t/evil.example', '/\n/evil.example', '//evil.example', '/\\evil.example']) {
+    const opened = await world.apps.open({ subject: dev.subject, agent: null, what: { app: 'web' }, rest: '/', user: 'ada', by: '' })
+    const url = new URL('url' in opened ? opened.url : '')
+    url.searchParams.set('to', to)
+    expect((await get(port, url.pathname + url.search, { host: url.host })).status).toBe(403)
+  }
+  const said = await raw(`GET / HTTP/1.1\r\nhost: ${dev.host('link')}\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n`)
+  expect(said).toMatch(/^HTTP\/1\.1 307 [^\r]*\r\nlocation: https:\/\/docs\.example\/[^\r]*\r\nconnection: close/)
+})

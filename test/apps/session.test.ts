@@ -163,7 +163,14 @@ test('a terminal is opened with a ticket that is good for its path and once, nev
   expect((await asked('POST', '/bothy/v1/tickets', again, { for: 'upgrade', path: path.replace('terminal', 'exec') })).status).toBe(400)
   const opening = path.replace('terminal', 'open')
   expect((await asked('POST', opening, again, { app: 'web' })).said['url']).toBe('http://apps/ada/session')
-  for (const body of [{}, { app: 'a', port: '1' }, { port: '99999' }, { app: 'a', path: '//evil.example' }, { app: 7 }])
+  for (const body of [
+    {},
+    { app: 'a', port: '1' },
+    { port: '99999' },
+    { app: 'a', path: '//evil.example' },
+    { app: 'a', path: '/\t/evil.example' },
+    { app: 7 },
+  ])
     expect((await asked('POST', opening, again, body)).status).toBe(400)
 })
 
