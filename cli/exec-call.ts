@@ -10,6 +10,7 @@ import {
   type ExecStart,
   type PtySize,
 } from '../agent/protocol.ts'
+import { plain } from '../controller/kernel/plain.ts'
 import { createExecInput } from './exec-input.ts'
 import { field, textOf } from './json.ts'
 
@@ -82,11 +83,11 @@ export function createExecCall(asked: Asked, ends: CallEnds): ExecCall {
   const takeWord = (type: number, said: unknown) => {
     if (type === FRAME.started) {
       const lost = textOf(field(said, 'lost'))
-      if (lost && !started) ends.say(lost)
+      if (lost && !started) ends.say(plain(lost))
       started = true
       return
     }
-    if (type === FRAME.refused) ends.say(textOf(field(said, 'message')) ?? 'the agent refused the command')
+    if (type === FRAME.refused) ends.say(plain(textOf(field(said, 'message')) ?? 'the agent refused the command'))
     const exitCode = field(said, 'code')
     void end(typeof exitCode === 'number' ? exitCode : 1)
   }

@@ -1,3 +1,5 @@
+import { plain } from '../controller/kernel/plain.ts'
+
 /** The whole contract of exit codes. */
 export const EXIT = { done: 0, didNotBecomeSo: 1, usage: 2, notFound: 3, refused: 4, unreachable: 5 } as const
 
@@ -23,7 +25,7 @@ export class Failure extends Error {
   constructor(code: ExitCode, text: FailureText, more: { readonly reason?: string; readonly causes?: readonly FailureCause[] } = {}) {
     super(text.what)
     this.code = code
-    this.text = text
+    this.text = readable(text)
     this.reason = more.reason ?? null
     this.causes = more.causes ?? []
   }
@@ -37,6 +39,13 @@ export class Failure extends Error {
     )
   }
 }
+
+/** A workspace's agent may have said it, and a person reads it in a terminal. */
+const readable = ({ what, where, fix }: FailureText): FailureText => ({
+  what: plain(what),
+  ...(where === undefined ? {} : { where: plain(where) }),
+  ...(fix === undefined ? {} : { fix: plain(fix) }),
+})
 
 export interface FailureCause {
   readonly reason: string

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { EXIT, Failure, failureLines } from '../../cli/failure.ts'
 import { lineText } from '../../cli/logs.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -10,6 +11,11 @@ test('of what a workspace says, a terminal is given its colours, which end with 
   expect(lineText('\u001b[31mred')).toBe('\u001b[31mred\u001b[0m')
   // oxlint-disable-next-line no-control-regex -- none of them is to be left
   expect(lineText('a\u001b]0;title\u0007b\u001b[2Jc\u009b2Jd\u009d0;x\u009ce\rf\u001bPg')).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
+})
+
+test('what an agent refuses with moves no cursor', () => {
+  const failure = new Failure(EXIT.refused, { what: 'no\u001b[2J\u009b2J', where: 'there\u001b]0;x\u0007' }).with({ fix: 'try\u001b[1A' })
+  expect(failureLines(failure)).toEqual(['bothy: no2J', '  where:  there]0;x', '  to do:  try'])
 })
 
 test('what stands behind the name of a workspace is the command, never an option of ssh here', () => {
