@@ -62,9 +62,6 @@ function decoded(text: string): string | null {
 
 export const wordOf = ({ what }: Place): string => ('app' in what ? what.app : String(what.port))
 
-/** One host name a place: what a cookie or a ticket is bound to names it too. */
-export const isSame = (a: Place, b: Place): boolean => a.agent === b.agent && wordOf(a) === wordOf(b) && 'app' in a.what === 'app' in b.what
-
 const LABEL_LENGTH_MAX = 63
 const HASH_LENGTH = 20
 const READABLE = /^[a-z0-9](?:-?[a-z0-9])*$/
