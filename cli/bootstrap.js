@@ -47,17 +47,15 @@ export function install() {
     if (installed() === wanted) return
     stderr.write('bothy: installing what it needs into node_modules (once) …\n')
     const startedAt = Date.now()
-    const npm = spawnSync('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'], {
-      cwd: root,
-      encoding: 'utf8',
-      shell: platform === 'win32',
-      env: { ...env, NODE_ENV: '' },
-    })
+    let npm = installAll()
+    // What an installation that was broken off has left stands in npm's own way.
+    if (npm.status !== 0 && /ENOTEMPTY|EEXIST/.test(npm.stderr ?? '')) {
+      rmSync(modules, { recursive: true, force: true, maxRetries: 5 })
+      npm = installAll()
+    }
     if (npm.status !== 0) {
       stderr.write(`${npm.stdout ?? ''}${npm.stderr ?? ''}`)
-      stderr.write(
-        `bothy: npm ci failed${npm.error ? ` (${npm.error.message})` : ''}. See that npm is on PATH and reaches its registry. After an installation that was broken off, run the same once more.\n`,
-      )
+      stderr.write(`bothy: npm ci failed${npm.error ? ` (${npm.error.message})` : ''}. See that npm is on PATH and reaches its registry.\n`)
       exit(1)
     }
     buildFasterCrypto()
@@ -67,6 +65,14 @@ export function install() {
     release()
   }
 }
+
+const installAll = () =>
+  spawnSync('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    encoding: 'utf8',
+    shell: platform === 'win32',
+    env: { ...env, NODE_ENV: '' },
+  })
 
 /** ssh2's ciphers in C++, for the Node that runs them. Where there is no compiler the ones in JavaScript do the same, slower. */
 function buildFasterCrypto() {

@@ -85,7 +85,7 @@ function whereTo(environment: Environment, given: Given): { readonly url: string
   }
   const url = readQuietly(join(environment.stateDir, 'url'))
   if (url === null) throw nothingRuns(environment, `nothing runs in ${environment.stateDir}`)
-  return { url, token: given.token ?? readQuietly(join(environment.stateDir, 'token')), from: `the one running in ${environment.stateDir}` }
+  return { url, token: given.token ?? readQuietly(join(environment.stateDir, 'token')), from: `of ${environment.stateDir}` }
 }
 
 function readQuietly(file: string): string | null {

@@ -1,7 +1,8 @@
 import { kindOf } from '../crds/kinds.ts'
 import { readGiven, refOfDocument, shownPlace } from './documents.ts'
 import { EXIT, Failure, usage } from './failure.ts'
-import { pathOfRef, refOf, shownRef, type Ref } from './objects.ts'
+import { field, textOf } from './json.ts'
+import { getObject, pathOfRef, refOf, shownRef, type Ref } from './objects.ts'
 import type { Options } from './options.ts'
 import type { Run, Session } from './session.ts'
 import { goalOf, waitFor } from './wait.ts'
@@ -15,9 +16,12 @@ export const run: Run = async (session, args, options) => {
   const deleting: Ref[] = []
   for (const ref of refs) {
     try {
+      const declaredBy = await declarerOf(session, ref)
       await session.client().request('DELETE', pathOfRef(ref), { query: { dryRun: dryRun ? 'All' : undefined }, body: {} })
       deleting.push(ref)
       if (dryRun) say(session, ref, 'would be deleted')
+      if (declaredBy !== null)
+        session.terminal.err(`note: ${shownRef(ref)} is declared by ${declaredBy}: it is made anew unless you remove it there`)
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== EXIT.notFound) throw error
       missing = new Failure(
@@ -31,6 +35,19 @@ export const run: Run = async (session, args, options) => {
   if (session.output === 'json') session.terminal.out(JSON.stringify({ deleted: deleting.map(refJson), dryRun }))
   if (missing) throw missing
   return EXIT.done
+}
+
+/** The file that declares it and will do so again; null: none. */
+async function declarerOf(session: Session, ref: Ref): Promise<string | null> {
+  const { annotations } = (await getObject(session.client(), ref)).metadata
+  const mark = textOf(field(annotations, 'bothy.dev/declared-by'))
+  if (mark === null) return null
+  try {
+    const { source, path, line } = JSON.parse(mark) as Readonly<Record<string, unknown>>
+    return typeof path === 'string' ? `${path}${typeof line === 'number' ? `:${line}` : ''}` : String(source)
+  } catch {
+    return mark
+  }
 }
 
 /** A workspace is gone when its infrastructure is; until then it is still there, with a deletionTimestamp. */

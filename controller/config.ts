@@ -48,6 +48,8 @@ export interface Config {
   readonly databaseUrl: string | null
   readonly key: string | null
   readonly user: string
+  /** How people call this program, also from another terminal: with the state folder, where it is not the usual one. */
+  readonly callAs: string
   /** How people call this program. */
   readonly program: string
   readonly logLevel: Level
@@ -81,9 +83,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The one reader of the controller's and provisioner's environment. Each error names its variable. */
 export function readConfig(flags: Flags = {}, env: Environment = process.env): Config {
-  const stateDir = resolve(
-    flags.state ?? (env['BOTHY_STATE'] || join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bothy')),
-  )
+  const stateDir = resolve(flags.state ?? (env['BOTHY_STATE'] || usualStateDir(env)))
   return Object.freeze({
     stateDir,
     folder: flags.folder ? resolve(flags.folder) : null,
@@ -103,6 +103,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     key: env['BOTHY_KEY'] || null,
     user: env['BOTHY_USER'] || userName(),
     program: env['BOTHY_PROGRAM'] || 'bothy',
+    callAs: `${stateDir === usualStateDir(env) ? '' : `BOTHY_STATE=${quoted(stateDir)} `}${env['BOTHY_PROGRAM'] || 'bothy'}`,
     logLevel: oneOf(env, 'BOTHY_LOG', ['debug', 'info', 'warn', 'error'], 'info'),
     provisioner: Object.freeze({
       name: env['BOTHY_PROVISIONER_NAME'] || hostname(),
@@ -141,6 +142,11 @@ function dockerSockets(env: Environment): readonly string[] {
   if (name === 'DOCKER_HOST') return [given]
   throw wrong(name, given, 'must be a socket of this machine, like unix:///var/run/docker.sock')
 }
+
+const usualStateDir = (env: Environment): string => join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bothy')
+
+/** As a shell takes it. */
+const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
 /** A uid without an entry in the system's list of users is still somebody. */
 function userName(): string {

@@ -9,7 +9,7 @@ import { logTo } from './log-file.ts'
 import { closeInOrder, createClosers } from './shutdown.ts'
 import { listenToSignals } from './signals.ts'
 import { openEverything, type DownAnswer, type Standalone } from './standalone.ts'
-import { holderOf, openState, tokenIn, type Holder } from './state.ts'
+import { holderOf, openState, takeLeft, tokenIn, type Holder } from './state.ts'
 
 /** `bothy down`: every machine of this state folder ends, by its own stop build. Homes stay; the next `bothy up` resumes. */
 
@@ -45,7 +45,8 @@ export async function runDown(config: Config): Promise<number> {
         process.exit(1)
       },
     })
-    return await Promise.race([bringDown(standalone, say), unable.promise])
+    const left = bringDown(standalone, say).then(({ length }) => (length === 0 ? 0 : 1))
+    return await Promise.race([left, unable.promise])
   } finally {
     await closeInOrder(closers.steps(), systemClock, log)
     stopListening()
@@ -77,12 +78,15 @@ async function askTheOneThatIsUp(config: Config, { pid, start, url }: Holder): P
     }
     await systemClock.sleep(LOOK_MS)
   }
+  const left = takeLeft(config.stateDir)
+  for (const line of left) say(line)
+  if (left.length > 0) return 1
   say(running.length ? `down: ${running.join(', ')}` : 'the control plane has ended')
   return 0
 }
 
-/** Waits until nothing runs any more, and says what is left. */
-export async function bringDown({ engine, cache }: Standalone, say: (line: string) => void): Promise<number> {
+/** Waits until nothing runs any more; says and answers what is left. */
+export async function bringDown({ engine, cache }: Standalone, say: (line: string) => void): Promise<readonly string[]> {
   const names = workspacesOf(cache)
     .filter(mayRun)
     .map(({ metadata }) => metadata.name)
@@ -93,10 +97,12 @@ export async function bringDown({ engine, cache }: Standalone, say: (line: strin
     if (systemClock.elapsedMs() > limitAt) break
     await systemClock.sleep(LOOK_MS)
   }
-  const left = workspacesOf(cache).filter(mayRun)
-  for (const { metadata, status } of left) say(`left: ${metadata.name} (${status?.build?.message ?? status?.state ?? 'unknown'})`)
+  const left = workspacesOf(cache)
+    .filter(mayRun)
+    .map(({ metadata, status }) => `left: ${metadata.name} (${status?.build?.message ?? status?.state ?? 'unknown'})`)
+  for (const line of left) say(line)
   if (left.length === 0 && names.length > 0) say(`down: ${names.join(', ')}`)
-  return left.length === 0 ? 0 : 1
+  return left
 }
 
 export const runningNames = (cache: Cache): string[] =>

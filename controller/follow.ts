@@ -64,6 +64,8 @@ function wordOf(object: Followed): Told {
   const ready = conditionOf(object, 'Ready')
   const declared = conditionOf(object, 'Declared')
   const word = isWorkspace(object) ? (object.status?.state ?? '') : (ready?.reason ?? '')
+  const waits = conditionOf(object, 'AwaitingApproval')
+  if (waits?.status === 'True') return { word: waits.reason, message: waits.message }
   if (declared?.status === 'False') return { word, message: declared.message }
   return { word, message: ready?.status === 'True' || conditionOf(object, 'Stalled')?.status !== 'True' ? '' : (ready?.message ?? '') }
 }

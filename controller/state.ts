@@ -61,6 +61,20 @@ export function openState(dir: string): StateFolder {
   }
 }
 
+/** For whoever asked that everything be brought down, and waits for the end of this process. */
+export const noteLeft = (dir: string, lines: readonly string[]): void => writeWhole(join(dir, 'left'), lines.join('\n'))
+
+/** What the one that was asked to bring everything down has left; empty: nothing. */
+export function takeLeft(dir: string): readonly string[] {
+  try {
+    const lines = readFileSync(join(dir, 'left'), 'utf8').split('\n')
+    rmSync(join(dir, 'left'), { force: true })
+    return lines.filter((line) => line !== '')
+  } catch {
+    return []
+  }
+}
+
 function makePrivate(dir: string): void {
   try {
     makeFolder(dir)

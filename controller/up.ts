@@ -9,7 +9,7 @@ import { closeInOrder, createClosers, type Closers } from './shutdown.ts'
 import { listenToSignals } from './signals.ts'
 import { createFolderSource } from './source/folder.ts'
 import { openEverything, type Standalone } from './standalone.ts'
-import { openState } from './state.ts'
+import { noteLeft, openState } from './state.ts'
 import { jobsInFlight } from './store/read-jobs.ts'
 
 /** `bothy up`: the control plane of one machine, in the foreground. */
@@ -101,10 +101,10 @@ async function showOnceSettled(config: Config, follower: Follower, standalone: S
   const enter = workspacesOf(cache).find(({ status }) => status?.state === 'Running')
   if (enter) {
     const namespace = enter.metadata.namespace === 'default' ? '' : ` -n ${enter.metadata.namespace}`
-    say(`enter it:   ${config.program} exec -it ${enter.metadata.name}${namespace} -- bash`)
+    say(`enter it:   ${config.callAs} exec -it ${enter.metadata.name}${namespace} -- bash`)
   }
-  say(`see it:     ${config.program} open     in a browser, with its apps and a terminal`)
-  say(`Ctrl-C ends the control plane and leaves workspaces running; ${config.program} down ends them too`)
+  say(`see it:     ${config.callAs} open     in a browser, with its apps and a terminal`)
+  say(`Ctrl-C ends the control plane and leaves workspaces running; ${config.callAs} down ends them too`)
 }
 
 /** The cache follows the cluster with a small delay: what the folder has just declared must not count as nothing. */
@@ -131,13 +131,20 @@ async function end(
   }
   if (ending.why === 'unable') return 2
   if (ending.why === 'settled') return follower.ready() ? 0 : 1
-  if (ending.why === 'down') return bringDown(standalone, say)
+  if (ending.why === 'down') return broughtDown(config, standalone)
   const running = workspacesOf(standalone.cache).filter(({ status }) => status?.power?.effective === 'Running')
   await tellOfBuilds(standalone)
   await closeInOrder(closers.steps(), systemClock, log)
   const names = running.map(({ metadata }) => metadata.name)
-  say(names.length ? `bothy is down; these go on: ${names.join(', ')}   (${config.program} down ends them)` : 'bothy is down')
+  say(names.length ? `bothy is down; these go on: ${names.join(', ')}   (${config.callAs} down ends them)` : 'bothy is down')
   return 0
+}
+
+/** Whoever asked waits for this process to end, and then reads what it left. */
+async function broughtDown({ stateDir }: Config, standalone: Standalone): Promise<number> {
+  const left = await bringDown(standalone, say)
+  noteLeft(stateDir, left)
+  return left.length === 0 ? 0 : 1
 }
 
 /** A build that runs is finished, not cut. */
