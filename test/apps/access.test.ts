@@ -90,9 +90,9 @@ test('a ticket is good once, for its app, for a minute, and unchanged; a session
     return (await get(port, changed.pathname + changed.search, { host: way.host })).status
   }
   const ticket = way.searchParams.get('ticket')!
-  expect(await tried(({ searchParams }) => searchParams.set('ticket', `${ticket.slice(0, -1)}${ticket.endsWith('A') ? 'B' : 'A'}`))).toBe(
-    403,
-  )
+  // Not its last letter, of which a part stands for nothing.
+  const bent = ticket.replace(/.(?=.{4}$)/, (letter) => (letter === 'A' ? 'B' : 'A'))
+  expect(await tried(({ searchParams }) => searchParams.set('ticket', bent))).toBe(403)
   expect(await tried(({ searchParams }) => searchParams.set('ticket', ticket.replace('AppTicket', 'App')))).toBe(403)
   expect(await tried(({ searchParams }) => searchParams.set('to', `${dev.path('other')}/`))).toBe(403)
   expect(await tried(({ searchParams }) => searchParams.set('to', 'http://evil.example/'))).toBe(403)
