@@ -38,23 +38,21 @@ const LOOK_MS = 500
 
 export type FolderLimits = Pick<BuildLimits, 'folderBytes' | 'folderFiles'>
 
-/** Calls `exceeded` once, with a sentence, when the folder has become too much. */
-export function watchFolder(
+/** Looks now and then until it is over, and calls `exceeded` once, with the first sentence that a look answers. */
+export async function watchLimits(
   clock: Clock,
-  folder: string,
-  limits: FolderLimits,
+  looks: readonly (() => Promise<string | null>)[],
   over: AbortSignal,
   exceeded: (what: string) => void,
 ): Promise<void> {
-  const watch = async (): Promise<void> => {
-    for (;;) {
-      await clock.sleep(LOOK_MS, over)
+  for (;;) {
+    await clock.sleep(LOOK_MS, over)
+    for (const look of looks) {
       if (over.aborted) return
-      const what = await tooMuchIn(folder, limits)
+      const what = await look()
       if (what !== null) return exceeded(what)
     }
   }
-  return watch()
 }
 
 /** Stops counting as soon as it knows, so that no number of files makes it slow. */

@@ -10,6 +10,8 @@ import { startOf } from '../kernel/pids.ts'
 export interface ControlGroups {
   /** Files that a process writes 0 to, to be in the build's groups from then on. */
   enter(jobId: string): Promise<readonly string[]>
+  /** What the build wanted more of than it may have, so far. */
+  met(jobId: string): Promise<readonly ('memory' | 'processes')[]>
   /** Ends the groups. Answers what the build wanted more of than it may have. */
   leave(jobId: string): Promise<readonly ('memory' | 'processes')[]>
 }
@@ -116,6 +118,16 @@ async function removeOld(folder: string): Promise<void> {
 
 function groupsIn(clock: Clock, hierarchies: readonly Hierarchy[]): ControlGroups {
   const folderOf = ({ folder }: Hierarchy, jobId: string) => join(folder, `${PREFIX}${process.pid}-${jobId}`)
+  const metOf: ControlGroups['met'] = async (jobId) => {
+    const met = new Set<'memory' | 'processes'>()
+    for (const hierarchy of hierarchies) {
+      for (const { file, name, what } of hierarchy.counters) {
+        const text = await readFile(join(folderOf(hierarchy, jobId), file), 'utf8').catch(() => '')
+        if (Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0) > 0) met.add(what)
+      }
+    }
+    return [...met]
+  }
   return {
     async enter(jobId) {
       const files: string[] = []
@@ -132,14 +144,11 @@ function groupsIn(clock: Clock, hierarchies: readonly Hierarchy[]): ControlGroup
       }
       return files
     },
+    met: metOf,
     async leave(jobId) {
-      const met = new Set<'memory' | 'processes'>()
+      const met = await metOf(jobId)
       for (const hierarchy of hierarchies) {
         const folder = folderOf(hierarchy, jobId)
-        for (const { file, name, what } of hierarchy.counters) {
-          const text = await readFile(join(folder, file), 'utf8').catch(() => '')
-          if (Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0) > 0) met.add(what)
-        }
         // What it started is ended by the kernel, which may take a moment.
         for (let tries = 0; tries < LEAVE_TRIES; tries += 1) {
           const gone = await rmdir(folder).then(
@@ -150,7 +159,7 @@ function groupsIn(clock: Clock, hierarchies: readonly Hierarchy[]): ControlGroup
           await clock.sleep(LEAVE_AGAIN_MS)
         }
       }
-      return [...met]
+      return met
     },
   }
 }

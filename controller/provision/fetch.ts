@@ -3,7 +3,7 @@ import { isAbsolute, join, posix } from 'node:path'
 import { within, type Clock } from '../kernel/clock.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { SourceRules } from '../kernel/source-rules.ts'
-import { tooMuchIn, watchFolder, type BuildLimits } from './build-limits.ts'
+import { tooMuchIn, watchLimits, type BuildLimits } from './build-limits.ts'
 import { fetchingConfig } from './cli-config.ts'
 import { environmentOf } from './environment.ts'
 import { fetchProblem } from './fetch-problem.ts'
@@ -125,7 +125,7 @@ async function init(tools: Fetching, wanted: Wanted, how: Making, { making, work
   wanted.stop.addEventListener('abort', kill, { once: true })
   if (wanted.stop.aborted) kill()
   const over = new AbortController()
-  const watched = watchFolder(clock, work, limits, over.signal, kill)
+  const watched = watchLimits(clock, [() => tooMuchIn(work, limits)], over.signal, kill)
   try {
     const late = () => new Stalled('ProviderUnavailable', `terraform init took longer than ${FETCH_LIMIT_MS / 60_000} minutes`)
     const ended = await within(clock, FETCH_LIMIT_MS, running.ended, late)

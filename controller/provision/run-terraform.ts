@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { Host } from '../../provider/port.ts'
 import { serveProvider } from '../../provider/serve.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { inMebibytes, watchFolder, type BuildLimits } from './build-limits.ts'
+import { inMebibytes, tooMuchIn, watchLimits, type BuildLimits } from './build-limits.ts'
 import { environmentOf } from './environment.ts'
 import { mayInterrupt, type WorkFolder } from './folder.ts'
 import type { Sandbox } from './sandbox.ts'
@@ -114,7 +114,8 @@ async function seeThrough(
   }
   if (run.stop.aborted) stop()
   else run.stop.addEventListener('abort', stop, { once: true })
-  const watched = watchFolder(clock, run.folder.path, buildLimits, grace.signal, exceed)
+  const looks = [() => tooMuchIn(run.folder.path, buildLimits), () => sandbox.exceeded(run.jobId)]
+  const watched = watchLimits(clock, looks, grace.signal, exceed)
   try {
     const ended = await running.ended
     const tooMuch = (await sandbox.over(run.jobId)) ?? exceeded

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import type { Clock } from '../kernel/clock.ts'
 import { sha256 } from '../kernel/names.ts'
 import { BUILD_LIMITS, inMebibytes, type BuildLimits } from './build-limits.ts'
-import { controlGroups, type ControlGroups } from './control-groups.ts'
+import { controlGroups, type ControlGroups, type GroupLimits } from './control-groups.ts'
 import { findProgram, type Launch, type Terraform } from './terraform.ts'
 import { PROGRAM_FOLDERS, worldOf, type World } from './world.ts'
 
@@ -45,6 +45,8 @@ export interface Sandbox {
   /** The user that terraform becomes; null: it stays ours. */
   userOf(jobId: string): number | null
   launch(wanted: Wanted): Promise<Launch>
+  /** While it runs: a sentence when the kernel has ended a part of it, whatever the rest does. */
+  exceeded(jobId: string): Promise<string | null>
   /** After everything that was launched has ended. Answers a sentence when the kernel kept it from using more. */
   over(jobId: string): Promise<string | null>
 }
@@ -64,6 +66,7 @@ export const noSandbox = (why: string): Sandbox => ({
     cwd: `${folder}/${TREE}`,
     wrapped: false,
   }),
+  exceeded: async () => null,
   over: async () => null,
 })
 
@@ -122,12 +125,12 @@ const sandboxOf = (tools: Tools): Sandbox => ({
     const [program = tools.bwrap, ...args] = command
     return { program, args, env: wanted.env, cwd: '/', wrapped: true }
   },
-  async over(jobId) {
-    const met = (await tools.groups?.leave(jobId)) ?? []
-    if (met.includes('memory')) return `the build used more than ${inMebibytes(tools.limits.memoryBytes)} of memory and was ended`
-    return null
-  },
+  exceeded: async (jobId) => toldOf((await tools.groups?.met(jobId)) ?? [], tools.limits),
+  over: async (jobId) => toldOf((await tools.groups?.leave(jobId)) ?? [], tools.limits),
 })
+
+const toldOf = (met: readonly string[], { memoryBytes }: GroupLimits): string | null =>
+  met.includes('memory') ? `the build used more than ${inMebibytes(memoryBytes)} of memory and was ended` : null
 
 /** A process moves itself, before it becomes what could start others. */
 const ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@"'

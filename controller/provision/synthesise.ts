@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { contentOf, FILES_BYTES_MAX, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
-import { inMebibytes, watchFolder } from './build-limits.ts'
+import { inMebibytes, tooMuchIn, watchLimits } from './build-limits.ts'
 import { ownFile } from './folder.ts'
 import { prepareFolder, stopReasonOf, type Template, type Tools, type Work } from './job.ts'
 import { librariesOf, TREE, type Sandbox, type Shown } from './sandbox.ts'
@@ -96,7 +96,7 @@ async function run(
   if (stop.aborted) end()
   const over = new AbortController()
   let tooMuch: string | null = null
-  const watched = watchFolder(clock, folder, buildLimits, over.signal, (what) => {
+  const watched = watchLimits(clock, [() => tooMuchIn(folder, buildLimits)], over.signal, (what) => {
     tooMuch = what
     running.kill()
   })
