@@ -61,6 +61,8 @@ function draw() {
   drawing = true
   requestAnimationFrame(() => {
     drawing = false
+    // Whoever has signed out meanwhile sees the door, and nothing behind it.
+    if (!session.token) return
     const list = [...world.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
     const running = list.filter(({ status }) => status?.state === 'Running').length
     const focused = focusMark()
@@ -104,6 +106,7 @@ async function follow() {
   while (!signal.aborted && session.token) {
     try {
       const { items, metadata } = await listWorkspaces()
+      if (signal.aborted) return
       world.clear()
       for (const item of items) world.set(keyOf(item), item)
       said('up to date')
