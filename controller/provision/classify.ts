@@ -12,6 +12,7 @@ import { orphansIn } from './machines-left.ts'
 import { agentsIn } from './manifest.ts'
 import { placed } from './place.ts'
 import { machinesIn, parseState, type State } from './state.ts'
+import { endStrays } from './strays.ts'
 import { send } from './terraform.ts'
 
 /**
@@ -75,6 +76,7 @@ async function settle(tools: Tools, options: ClassifierOptions, job: Job, intent
   const claim = await takeOver(db, job.id, options.provisionerId, options.leaseMs)
   if (!claim) return
   log.info('a job was left behind', { job: job.id, kind: job.kind, written: intent !== null })
+  endStrays(tools.stateDir)
   if (!intent && claim.epoch <= CLAIMS_MAX && (await releaseClaim(db, claim))) return
   // The same lease that its holder had: waiting for terraform may take longer than one.
   const hold = holdClaim({ db, clock: tools.clock, log, leaseMs: options.leaseMs, limitMs: options.limitMs }, claim)

@@ -1,9 +1,10 @@
 import { constants, writeFileSync } from 'node:fs'
-import { chown, lstat, mkdir, mkdtemp, open, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chown, lstat, mkdir, open, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { contentOf, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
+import { randomSuffix } from '../kernel/names.ts'
 import { CLI_CONFIG } from './cli-config.ts'
 import { MODULES, type Manifest } from './prepared-files.ts'
 import { TREE } from './sandbox.ts'
@@ -99,7 +100,7 @@ export async function makeFolder(path: string, contents: Contents): Promise<Work
   }
   const { user } = contents
   if (user !== null) await Promise.all(made.map((name) => chown(name, user, user)))
-  return { path, ...(await socketIn(path)), shared }
+  return { path, ...socketIn(path), shared }
 }
 
 const modulesAt = ({ manifest, inside }: SharedPlace): Manifest['modules'] =>
@@ -145,10 +146,11 @@ const foldersOf = (files: readonly TemplateFile[]): string[] =>
     ),
   ].toSorted()
 
-async function socketIn(path: string): Promise<Pick<WorkFolder, 'socket' | 'socketOutside'>> {
+/** Its folder is made by whoever listens there. */
+function socketIn(path: string): Pick<WorkFolder, 'socket' | 'socketOutside'> {
   const inside = join(path, 'p.sock')
   if (Buffer.byteLength(inside) <= SOCKET_PATH_BYTES_MAX) return { socket: inside, socketOutside: false }
-  return { socket: join(await mkdtemp(join(tmpdir(), 'bothy-')), 'p.sock'), socketOutside: true }
+  return { socket: join(tmpdir(), `bothy-build-${randomSuffix(12)}`, 'p.sock'), socketOutside: true }
 }
 
 /** The newest state that terraform left, or null where it left none that can be read. */

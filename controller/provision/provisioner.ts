@@ -21,6 +21,7 @@ import { prepareTerraform } from './prepare.ts'
 import { every } from './rhythm.ts'
 import { runJob } from './run-job.ts'
 import { createShelf } from './shelf.ts'
+import { endStrays } from './strays.ts'
 import { CERTIFICATES_INSIDE } from './world.ts'
 
 export interface ProvisionerConfig {
@@ -135,6 +136,7 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
       const ready = await toolsOf(options, limits.graceMs)
       tools = ready
       log.info('provisioner ready', { terraform: ready.terraform.path, isolation: ready.sandbox.description, capacity: config.capacity })
+      endStrays(config.stateDir)
       jobs.accept((claim, hold, worked) => seeThrough(options, ready, claim, hold, worked))
       await heartbeat()
       stopListening = await db.listen(

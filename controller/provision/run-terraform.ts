@@ -1,4 +1,4 @@
-import { chown, rm } from 'node:fs/promises'
+import { chown, mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Host } from '../../provider/port.ts'
 import { serveProvider } from '../../provider/serve.ts'
@@ -49,6 +49,7 @@ const CLOSE_MS = 30_000
 export async function runTerraform(tools: TerraformTools, run: TerraformRun): Promise<TerraformEnded> {
   const { clock, sandbox } = tools
   const { folder } = run
+  if (folder.socketOutside) await mkdir(dirname(folder.socket), { mode: 0o700 })
   const server = await serveProvider(run.host, folder.socket, { clock })
   try {
     const user = sandbox.userOf(run.jobId)

@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process'
+import { execFileSync, type ChildProcess } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { isSame } from '../../controller/kernel/pids.ts'
@@ -103,6 +103,12 @@ async function kill(world: World, random: Random, over: AbortSignal): Promise<Re
   return killed
 }
 
+/** Sandboxes whose work folder is in this world. */
+const sandboxesOf = ({ stateDir }: World): string[] =>
+  execFileSync('ps', ['-eo', 'pid=,comm=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => / bwrap /.test(line) && line.includes(stateDir))
+
 test(`lives of workspaces while everything is killed at random (KILLS_SEED=${seed})`, { timeout: FOR_MS + 120_000 }, async () => {
   const random = randomFrom(seed)
   const world = await createWorld(db)
@@ -129,6 +135,9 @@ test(`lives of workspaces while everything is killed at random (KILLS_SEED=${see
   expect((killed['provisioner'] ?? 0) + (killed['terraform'] ?? 0)).toBeGreaterThan(0)
   // Nothing is left that no state knows of.
   expect(pidsWith(`${world.stateDir}/machines/`)).toEqual([])
+  // What waited to begin when its provisioner was killed is ended by the next one.
+  await world.provisioner()
+  expect(sandboxesOf(world)).toEqual([])
   const unfinished = await db.query('select id from jobs where finished_at is null')
   expect(unfinished).toEqual([])
 })
