@@ -210,8 +210,16 @@ for (const kind of ['native', 'python3', 'script'] as const) {
     await becomes(false, 'the prompt')
     await type('sleep 1000\n')
     await becomes(true, 'a job')
-    await type('\x03')
-    await becomes(false, 'the job to be interrupted')
+    // Ctrl-C that comes before the job has made itself ready for it is lost, as at any terminal: it is pressed again.
+    await until(
+      'the job to be interrupted',
+      async () => {
+        if (hasForegroundJob(pty.pid) === false) return true
+        await type('\x03')
+        return null
+      },
+      { everyMs: 200 },
+    )
     await type('sleep 1000 &\n')
     await until('a background job', () => /\[1\] \d+/.test(output))
     await becomes(false, 'a job in the background only')

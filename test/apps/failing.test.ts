@@ -115,8 +115,6 @@ test('more at once than one workspace may have is refused, and it is over when t
   const refused = await get(port, `${dev.path('web')}/`, { cookie })
   expect([refused.status, refused.body]).toEqual([503, expect.stringContaining('Too much is open')])
   for (const end of open) end()
-  const { url: quick } = await backend((_request, response) => response.end('in'))
-  expect(quick).toBeTruthy()
   await until('the others to be over', async () => {
     const sent = request({ host: '127.0.0.1', port, path: `${dev.path('web')}/`, agent: false, headers: { cookie } })
     const status = await new Promise((resolve) => {

@@ -179,7 +179,7 @@ test.each(ANSWERS)('%s: cut', async (_name, answers) => {
   await unaffected()
 })
 
-test('endless reports are taken at a pace: memory stays, and others are answered', async () => {
+test('endless reports are taken at a pace: memory stays, and others are answered', { timeout: 60_000 }, async () => {
   const { port, memoryMiB, unaffected } = await world()
   const before = memoryMiB()
   const known = await someone()
@@ -199,7 +199,8 @@ test('endless reports are taken at a pace: memory stays, and others are answered
       more()
     },
   })
-  await until('its share to be used up', () => written > 5 * 1024 * 1024)
+  // Its burst, and what may lie in the window of the stream.
+  await until('its share to be used up', () => written > 4.5 * 1024 * 1024, { limitMs: 25_000 })
   for (let i = 0; i < 20; i += 1) await unaffected()
   expect(memoryMiB() - before).toBeLessThan(MEMORY_MIB_MAX)
 })
