@@ -12,8 +12,6 @@ export default defineConfig({
           exclude: ['test/house/**'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 30_000,
-          // Real processes on a machine that others use too: what fails once is tried once more, and the report says so.
-          retry: process.env['CI'] === '1' ? 1 : 0,
           hookTimeout: 60_000,
         },
       },
