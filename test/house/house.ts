@@ -40,7 +40,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/shutdown.ts': ['controller/kernel'],
   'controller/state.ts': ['controller/kernel'],
   'controller/child.ts': ['controller/kernel'],
-  cli: ['controller/kernel', 'crds', 'provider', 'agent/protocol.ts', 'controller/main.ts', 'agent/main.ts'],
+  // The command line speaks to a cluster by the same connection as the controller.
+  cli: [
+    'controller/kernel',
+    'crds',
+    'provider',
+    'agent/protocol.ts',
+    'controller/main.ts',
+    'controller/cluster/kubernetes-connection.ts',
+    'agent/main.ts',
+  ],
 }
 
 /** Folders whose files obey the table; tests and benchmarks may reach anything. */
@@ -59,6 +68,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   chokidar: { 'controller/source/watcher.ts': 'a hint that something changed, nothing more' },
   cdktf: { 'provider/cdktf.ts': 'templates in TypeScript; a compatible library can take its place' },
   constructs: { 'provider/cdktf.ts': 'what cdktf is built on' },
+  '@kubernetes/client-node': { 'controller/cluster/kubernetes-connection.ts': 'kubeconfig and its plugins; transport is ours' },
   commander: { 'cli/main.ts': 'the grammar of the command line', 'cli/program.ts': 'the grammar of the command line' },
   '@msgpack/msgpack': { 'provider/wire/values.ts': "Terraform's values" },
   ssh2: { 'agent/ssh-library.ts': 'the SSH protocol; loaded when somebody first comes that way' },
