@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { CONNECT_PATH } from '../agent/protocol.ts'
+import { ownAuthority } from './api/own-authority.ts'
 import { openApi, type Api } from './api/server.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
 import { VERSION, type Config } from './config.ts'
@@ -53,7 +54,7 @@ export interface Served {
 export async function openDoor({ config, state, clock, log, closers }: Running, metrics: Metrics): Promise<Api> {
   const { host, port, tls, insecure, accessUrl, user } = config
   const hosts = accessUrl ? [new URL(accessUrl).hostname] : []
-  const door = { clock, log, metrics, version: VERSION, token: state.token, user }
+  const door = { clock, log, metrics, version: VERSION, authority: ownAuthority({ token: state.token, user }) }
   const api = await openApi(door, { host, port, tls, insecure, hosts })
   closers.add('http', () => api.close())
   return api

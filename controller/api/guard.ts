@@ -1,8 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Refused } from '../kernel/errors.ts'
 import { PASS_BEGINS, type Passes } from '../store/passes.ts'
-import type { Caller, DoorPorts, Listen } from './ports.ts'
+import type { Authority, Caller, Listen, Wish } from './ports.ts'
 import { notReady } from './system.ts'
 
 /**
@@ -45,20 +44,26 @@ function isOurs(host: string, hosts: readonly string[], localAddress: string): b
 
 const isSameOrigin = (origin: string, host: string): boolean => URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+export const NOBODY: Caller = { user: '', groups: [], session: null, token: null }
 
-/** Who asks. Compared in constant time, whatever was sent. `passes` null: those cannot be read yet. */
-export function callerOf(request: IncomingMessage, { token, user }: Pick<DoorPorts, 'token' | 'user'>, passes: Passes | null): Caller {
-  const sent = /^Bearer (?<token>\S{1,4096})$/i.exec(request.headers.authorization ?? '')?.groups?.['token']
-  if (sent !== undefined && timingSafeEqual(digest(sent), digest(token))) return { user, session: null }
-  if (sent?.startsWith(PASS_BEGINS)) {
-    if (!passes) throw notReady()
-    const session = passes.read('Page', sent)
-    if (session) return { user: session.user, session }
-    throw new Refused('Unauthorized', 'the session is over: sign in again')
-  }
-  throw new Refused(
-    'Unauthorized',
-    sent === undefined ? 'no token was given: send Authorization: Bearer …' : 'the token is not the one of this control plane',
-  )
+/** Who asks. `passes` null: those cannot be read yet. */
+export async function callerOf(request: IncomingMessage, authority: Authority, passes: Passes | null): Promise<Caller> {
+  const sent = /^Bearer (?<token>\S{1,8192})$/i.exec(request.headers.authorization ?? '')?.groups?.['token']
+  if (sent === undefined) throw new Refused('Unauthorized', 'no token was given: send Authorization: Bearer …')
+  if (sent.startsWith(PASS_BEGINS)) return sessionOf(sent, passes)
+  const caller = await authority.authenticate(sent)
+  if (caller) return caller
+  throw new Refused('Unauthorized', 'the token is not one of this control plane')
+}
+
+function sessionOf(text: string, passes: Passes | null): Caller {
+  if (!passes) throw notReady()
+  const session = passes.read('Page', text)
+  if (!session) throw new Refused('Unauthorized', 'the session is over: sign in again')
+  return { user: session.user, groups: [], session, token: null }
+}
+
+export async function refuseWithoutRight(authority: Authority, caller: Caller, wish: Wish): Promise<void> {
+  const refused = await authority.authorize(caller, wish)
+  if (refused) throw refused
 }

@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster/port.ts'
 import type { Files } from '../connect/files.ts'
 import type { Enter } from '../connect/sessions.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
+import type { Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import type { Pass, Passes } from '../store/passes.ts'
@@ -32,10 +33,35 @@ export interface BrowserPorts {
   readonly pageUrl: string
 }
 
-/** Who asks: whoever has the token, or the page of somebody who signed in, which may less. */
+/** Who asks. */
 export interface Caller {
   readonly user: string
+  readonly groups: readonly string[]
+  /** Of the page of somebody who signed in, which may less; null: it is not the page that asks. */
   readonly session: Pass | null
+  /** The id of a token that was made for a purpose; null: another way to show who one is. */
+  readonly token: string | null
+}
+
+/** What somebody asks for, in the words of Kubernetes: what its authorizers are asked, and ours. */
+export interface Wish {
+  /** `get` `list` `watch` `create` `update` `patch` `delete` `deletecollection`, and `connect`: to enter a workspace, by any door. */
+  readonly verb: string
+  readonly group: string
+  /** Empty: the path names no resource, and then `path` is what is asked for. */
+  readonly resource: string
+  readonly subresource: string | null
+  readonly namespace: string | null
+  readonly name: string | null
+  readonly path: string
+}
+
+/** Who somebody is, and what they may. */
+export interface Authority {
+  /** Of a bearer token; null: nobody's. Throws `Refused` or `Transient` where it cannot be said. */
+  authenticate(bearer: string): Promise<Caller | null>
+  /** null: they may. */
+  authorize(caller: Caller, wish: Wish): Promise<Refused | null>
 }
 
 /** What the API needs to answer at all: it does before there is a database, so that nobody takes a long migration for a crash. */
@@ -44,9 +70,7 @@ export interface DoorPorts {
   readonly log: Log
   readonly metrics: Metrics
   readonly version: string
-  /** Whoever shows it is `user`. */
-  readonly token: string
-  readonly user: string
+  readonly authority: Authority
 }
 
 /** The agent's program as those fetch it who have it not. */

@@ -37,7 +37,7 @@ export const preview: ResourceHandler = async (call, target) => {
     subject: { uid, namespace: template.metadata.namespace ?? '', name: template.metadata.name },
     digest,
     reason: 'Handled',
-    initiator: call.ports.user,
+    initiator: call.caller.user,
     class: 'person',
     labels: labelsOf(template),
     input: await inputOf(call, template, digest, asked),
@@ -87,23 +87,24 @@ function labelsOf({ spec }: Resource): Readonly<Record<string, string>> {
 }
 
 /** With the variables that the version was imported with. */
-async function inputOf({ ports }: Call, template: Resource, digest: string, { parameters, preset }: Asked): Promise<BuildInput> {
+async function inputOf({ ports, caller }: Call, template: Resource, digest: string, { parameters, preset }: Asked): Promise<BuildInput> {
   const { uid, namespace = '', name } = template.metadata
   const imported = await newestImportOf(ports.db, uid, digest)
-  const user = { name: ports.user, id: '00000000-0000-0000-0000-000000000000', fullName: ports.user, email: `${ports.user}@localhost` }
+  const { user } = caller
+  const owner = { name: user, id: '00000000-0000-0000-0000-000000000000', fullName: user, email: `${user}@localhost` }
   const variables = imported?.input?.variables ?? {}
-  return { owner: user, template: { uid, namespace, name }, parameters, previousParameters: {}, variables, preset }
+  return { owner, template: { uid, namespace, name }, parameters, previousParameters: {}, variables, preset }
 }
 
 /** Whoever goes away takes the question along. */
-async function awaited({ ports: { clock, db, user }, signal }: Call, job: Job): Promise<Job> {
+async function awaited({ ports: { clock, db }, caller, signal }: Call, job: Job): Promise<Job> {
   const until = clock.elapsedMs() + WAIT_MS_MAX
   for (;;) {
     const now = await jobById(db, job.id)
     if (!now) throw new Refused('InternalError', 'the preview is gone')
     if (now.finishedAt !== null) return now
     if (signal.aborted || clock.elapsedMs() > until) {
-      await requestCancel(db, job.id, user)
+      await requestCancel(db, job.id, caller.user)
       const why = now.claimedAt === null ? 'no provisioner took it' : 'it takes too long'
       throw new Refused('Timeout', `the preview was not worked out within ${WAIT_MS_MAX / 1000} s: ${why}`)
     }

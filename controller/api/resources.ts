@@ -128,10 +128,15 @@ async function written(
 }
 
 /** What was done is done, also when it cannot be noted: then the log has it. */
-async function remember({ ports, request, log }: Call, { kind, subresource }: Target, action: string, object: Resource): Promise<void> {
+async function remember(
+  { ports, caller, request, log }: Call,
+  { kind, subresource }: Target,
+  action: string,
+  object: Resource,
+): Promise<void> {
   const subject = keyOf(kind.kind, object.metadata.namespace ?? '', object.metadata.name)
   const detail = { resourceVersion: object.metadata.resourceVersion, subresource }
-  const entry = { actor: ports.user, action, subject, origin: request.socket.remoteAddress ?? '', detail }
+  const entry = { actor: caller.user, action, subject, origin: request.socket.remoteAddress ?? '', detail }
   log.info('an object was written', { action, subject, ...detail })
   await audit(ports.db, entry).catch((error: unknown) =>
     log.error('a write could not be noted in the audit', { ...entry, error: messageOf(error) }),
@@ -160,10 +165,10 @@ function refuseOtherKind(kind: Kind, { apiVersion, kind: given }: Draft): void {
   )
 }
 
-function writerOf({ ports, request, query }: Call): Writer {
+function writerOf({ caller, request, query }: Call): Writer {
   const manager = query.get('fieldManager') || (request.headers['user-agent'] ?? 'unknown').split('/')[0] || 'unknown'
   if (!/^[\x20-\x7e]{1,128}$/.test(manager)) throw new Refused('BadRequest', 'fieldManager: must be at most 128 printable characters')
-  return { manager, user: ports.user }
+  return { manager, user: caller.user }
 }
 
 const isTrue = (query: URLSearchParams, name: string): boolean => ['true', '1'].includes(query.get(name) ?? '')

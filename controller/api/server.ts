@@ -8,7 +8,7 @@ import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { answerRefused, refusedBy } from './answer.ts'
 import { takesFiles } from './files.ts'
-import { refuseOpenAddress, callerOf, refuseStrangers } from './guard.ts'
+import { callerOf, NOBODY, refuseOpenAddress, refuseStrangers, refuseWithoutRight } from './guard.ts'
 import type { Passes } from '../store/passes.ts'
 import type { ApiPorts, DoorPorts, EarlyCall, Listen } from './ports.ts'
 import { answerPage, isOfThePage } from './page.ts'
@@ -16,6 +16,7 @@ import { createRouter, needsToken, routeOf } from './routes.ts'
 import { refuseBeyondPage } from './session.ts'
 import { answerEarly } from './system.ts'
 import { createUpgrades } from './upgrade.ts'
+import { wishOf } from './wish.ts'
 
 /** One server for people, programs and agents. It looks at who asks, finds the route, and says what went wrong. */
 
@@ -168,8 +169,9 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
     refuseStrangers(request, hosts)
     const method = request.method ?? ''
     const needed = needsToken(path)
-    const caller = needed ? callerOf(request, ports, serving.passes()) : { user: '', session: null }
+    const caller = needed ? await callerOf(request, ports.authority, serving.passes()) : NOBODY
     if (caller.session) refuseBeyondPage(method, path)
+    if (needed) await refuseWithoutRight(ports.authority, caller, wishOf(method, path, query))
     if (isOfThePage(path)) await answerPage(request, response, path)
     else await answer({ ports, caller, request, response, method, path, query, log, signal: gone })
   } catch (error) {

@@ -3,10 +3,11 @@ import { Refused } from '../kernel/errors.ts'
 import { audit } from '../store/audit.ts'
 import { answerJson } from './answer.ts'
 import { expectMediaType, readJson } from './body.ts'
-import { callerOf } from './guard.ts'
+import { callerOf, refuseWithoutRight } from './guard.ts'
 import type { BrowserPorts, Call, Handler, ResourceHandler } from './ports.ts'
 import { targetOf } from './resource-path.ts'
 import { existing } from './resources.ts'
+import { wishOf } from './wish.ts'
 
 /**
  * How a browser is let in. The page keeps what it has in the memory of its own tab and sends it as a header: there is no
@@ -58,7 +59,7 @@ export const beginSession: Handler = async (call) => {
   const { passes } = browserOf(call)
   const { ports, request, response } = call
   const ticket = (await fieldsOf(call))('ticket')
-  const user = ticket === null ? tokenHolder(call) : (await passes.redeem('PageTicket', ticket))?.user
+  const user = ticket === null ? await tokenHolder(call) : (await passes.redeem('PageTicket', ticket))?.user
   if (user === undefined) throw new Refused('Unauthorized', 'this way in was used already, or is older than a minute: ask for a new one')
   const token = passes.issue('Page', { user, target: 'page', by: '' })
   const detail = { with: ticket === null ? 'token' : 'ticket' }
@@ -66,15 +67,21 @@ export const beginSession: Handler = async (call) => {
   answerJson(response, 201, { token, user, until: passes.read('Page', token)?.until ?? 0 })
 }
 
-function tokenHolder({ ports, request }: Call): string {
-  const { user, session } = callerOf(request, ports, null)
+async function tokenHolder({ ports, request }: Call): Promise<string> {
+  const { user, session, token } = await callerOf(request, ports.authority, null)
+  refuseMadeFor(token)
   if (session) throw new Refused('Forbidden', 'a session cannot make another')
   return user
 }
 
+/** Whoever a token was made for is no browser, and may less than a session. */
+function refuseMadeFor(token: string | null): void {
+  if (token !== null) throw new Refused('Forbidden', 'a token that was made for a purpose makes no way in for browsers')
+}
+
 export const endSession: Handler = async (call) => {
   const { passes } = browserOf(call)
-  const { session } = callerOf(call.request, call.ports, passes)
+  const { session } = await callerOf(call.request, call.ports.authority, passes)
   if (session) await passes.end(session)
   answerJson(call.response, 200, { status: 'ok' })
 }
@@ -82,7 +89,8 @@ export const endSession: Handler = async (call) => {
 /** `{"for": "page"}` for whoever has the token; `{"for": "upgrade", "path": …}` for the page too. */
 export const makeTicket: Handler = async (call) => {
   const { passes, pageUrl } = browserOf(call)
-  const { user, session } = call.caller
+  const { user, session, token } = call.caller
+  refuseMadeFor(token)
   const field = await fieldsOf(call)
   const by = session?.id ?? ''
   switch (field('for')) {
@@ -91,8 +99,11 @@ export const makeTicket: Handler = async (call) => {
       const ticket = passes.issue('PageTicket', { user, target: 'page', by })
       return answerJson(call.response, 201, { url: `${pageUrl}#ticket=${ticket}` })
     }
-    case 'upgrade':
-      return answerJson(call.response, 201, { ticket: passes.issue('UpgradeTicket', { user, target: terminalIn(field('path')), by }) })
+    case 'upgrade': {
+      const target = terminalIn(field('path'))
+      await refuseWithoutRight(call.ports.authority, call.caller, wishOf('GET', target, new URLSearchParams(), true))
+      return answerJson(call.response, 201, { ticket: passes.issue('UpgradeTicket', { user, target, by }) })
+    }
     default:
       throw new Refused('BadRequest', 'for must be page or upgrade')
   }

@@ -56,4 +56,5 @@ export const metrics: Handler = async ({ ports, response }) => {
 
 export const status: Handler = async ({ ports, response }) => answerJson(response, 200, await ports.status())
 
-export const down: Handler = async ({ ports, response }) => answerJson(response, 202, (await ports.down(ports.user)) ?? { status: 'ok' })
+export const down: Handler = async ({ ports, caller, response }) =>
+  answerJson(response, 202, (await ports.down(caller.user)) ?? { status: 'ok' })

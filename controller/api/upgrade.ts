@@ -7,12 +7,13 @@ import { Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { failure, refusedBy } from './answer.ts'
-import { callerOf, refuseStrangers } from './guard.ts'
+import { callerOf, refuseStrangers, refuseWithoutRight } from './guard.ts'
 import type { Pass, Passes } from '../store/passes.ts'
 import type { ApiPorts, DoorPorts } from './ports.ts'
 import { targetOf } from './resource-path.ts'
 import { notServed } from './routes.ts'
 import { notReady } from './system.ts'
+import { wishOf } from './wish.ts'
 
 /** Connections that become something else: an agent's link, a person's way into a workspace. */
 
@@ -63,9 +64,10 @@ async function whoUpgrades(ports: ApiPorts, request: IncomingMessage, path: stri
   const ticket = query.get('ticket')
   const passes = ports.browser?.passes ?? null
   if (ticket === null || !passes) {
-    const { user, session } = callerOf(request, ports, passes)
-    if (session) throw new Refused('Forbidden', 'the session of the page opens connections with a ticket')
-    return { actor: user, pass: null }
+    const caller = await callerOf(request, ports.authority, passes)
+    if (caller.session) throw new Refused('Forbidden', 'the session of the page opens connections with a ticket')
+    await refuseWithoutRight(ports.authority, caller, wishOf(request.method ?? '', path, query, true))
+    return { actor: caller.user, pass: null }
   }
   const pass = passes.read('UpgradeTicket', ticket)
   if (pass?.target !== path || !(await passes.redeem('UpgradeTicket', ticket)))

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest'
 import type { ApiPorts } from '../../controller/api/ports.ts'
+import { ownAuthority } from '../../controller/api/own-authority.ts'
 import { openApi } from '../../controller/api/server.ts'
 import type { Cluster } from '../../controller/cluster/port.ts'
 import type { Connections } from '../../controller/connect/connections.ts'
@@ -36,7 +37,13 @@ export interface AgentsApiOptions {
 
 export async function openAgentsApi(options: AgentsApiOptions): Promise<AgentsApi> {
   const { stateDir, db, connections, host = '127.0.0.1', hosts = [], port = 0, log = silentLog } = options
-  const door = { clock: systemClock, log, metrics: createMetrics(), version: '0.0.0-test', token: 'secret', user: 'ada' }
+  const door = {
+    clock: systemClock,
+    log,
+    metrics: createMetrics(),
+    version: '0.0.0-test',
+    authority: ownAuthority({ token: 'secret', user: 'ada' }),
+  }
   const api = await openApi(door, { host, port, tls: null, insecure: host !== '127.0.0.1', hosts })
   const ports: Omit<ApiPorts, keyof typeof door> = {
     cluster,

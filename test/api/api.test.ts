@@ -6,6 +6,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ownAuthority } from '../../controller/api/own-authority.ts'
 import { openApi as openDoor, type Api } from '../../controller/api/server.ts'
 import type { ApiPorts, Check, Listen } from '../../controller/api/ports.ts'
 import type { EnterTarget } from '../../controller/connect/sessions.ts'
@@ -45,8 +46,7 @@ const portsOf = (): ApiPorts => ({
   log,
   metrics: createMetrics(),
   version: '0.1.0',
-  token: TOKEN,
-  user: 'ada',
+  authority: ownAuthority({ token: TOKEN, user: 'ada' }),
   checks,
   why: async (kind, namespace, name) => {
     if (name === 'broken') throw new Error('a secret detail of the inside')

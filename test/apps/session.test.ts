@@ -1,5 +1,6 @@
 import { createConnection } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
+import { ownAuthority } from '../../controller/api/own-authority.ts'
 import { openApi } from '../../controller/api/server.ts'
 import { openStandalone } from '../../controller/cluster/standalone.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
@@ -23,7 +24,13 @@ const refuse = () => Promise.reject(new Error('is not asked here'))
 const entered: string[] = []
 let stays = false
 const api = await openApi(
-  { clock: systemClock, log: silentLog, metrics: createMetrics(), version: '0.0.0-test', token: TOKEN, user: 'ada' },
+  {
+    clock: systemClock,
+    log: silentLog,
+    metrics: createMetrics(),
+    version: '0.0.0-test',
+    authority: ownAuthority({ token: TOKEN, user: 'ada' }),
+  },
   { host: '127.0.0.1', port: 0, tls: null, insecure: false, hosts: [] },
 )
 // What this test does not ask for is not there.

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
+import { ownAuthority } from '../../controller/api/own-authority.ts'
 import { openApi } from '../../controller/api/server.ts'
 import type { Cluster } from '../../controller/cluster/port.ts'
 import { openStandalone } from '../../controller/cluster/standalone.ts'
@@ -30,7 +31,13 @@ export async function withControlPlane(): Promise<ControlPlane> {
   const standalone = await openStandalone({ db, clock: systemClock, log: silentLog })
   const { cluster } = standalone
   const api = await openApi(
-    { clock: systemClock, log: silentLog, metrics: createMetrics(), version: '0.0.0-test', token: TOKEN, user: 'ada' },
+    {
+      clock: systemClock,
+      log: silentLog,
+      metrics: createMetrics(),
+      version: '0.0.0-test',
+      authority: ownAuthority({ token: TOKEN, user: 'ada' }),
+    },
     { host: '127.0.0.1', port: 0, tls: null, insecure: false, hosts: [] },
   )
   api.open({

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { ownAuthority } from '../../controller/api/own-authority.ts'
 import { openApi } from '../../controller/api/server.ts'
 import type { ApiPorts } from '../../controller/api/ports.ts'
 import type { Cluster } from '../../controller/cluster/port.ts'
@@ -17,7 +18,7 @@ const metrics = createMetrics()
 const CONNECTIONS = 12
 const db = openDb(databaseUrl, { log, clock: systemClock, max: CONNECTIONS })
 const absent = () => Promise.reject(new Error('is not asked here'))
-const door = { clock: systemClock, log, metrics, version: '0.0.0', token: 'secret', user: 'ada' }
+const door = { clock: systemClock, log, metrics, version: '0.0.0', authority: ownAuthority({ token: 'secret', user: 'ada' }) }
 const api = await openApi(door, { host: '127.0.0.1', port: Number(port), tls: null, insecure: false, hosts: [] })
 const connections = await createConnections({
   db,
