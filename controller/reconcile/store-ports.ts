@@ -23,8 +23,11 @@ function one<Value>(load: () => Promise<Value>): () => Promise<Value | null> {
   return () => ask('one')
 }
 
-/** The store as the reconciler asks it: the same question of many looks is one query. */
-export function storePorts(db: Db): Store {
+/**
+ * The store as the reconciler asks it: the same question of many looks is one query. `fenced` takes what is written: where
+ * several replicas may reconcile, it refuses those that do so no more.
+ */
+export function storePorts(db: Db, fenced: Db = db): Store {
   const provisioners = one(() => listProvisioners(db))
   const down = one(async () => (await getSetting(db, DOWN_SETTING)) !== null)
   const builds = batched((uids: readonly string[]) => buildHistoriesOf(db, uids, BUILDS_MAX))
@@ -44,18 +47,18 @@ export function storePorts(db: Db): Store {
     newestImport: (templateUid, digest) => newestImportOf(db, templateUid, digest),
     activity: batched((uids: readonly string[]) => activityOfAll(db, uids)),
     life: batched((uids: readonly string[]) => livesOf(db, uids)),
-    keepLife: (uid, key, life) => keepLife(db, uid, key, life),
-    forgetLife: (uid) => forgetLife(db, uid),
+    keepLife: (uid, key, life) => keepLife(fenced, uid, key, life),
+    forgetLife: (uid) => forgetLife(fenced, uid),
     isBroughtDown: async () => (await down()) ?? false,
-    queueBuild: async (build, lifeRevision) => (await queueBuild(db, build, lifeRevision)).queued,
-    queueImport: async (job) => void (await queueImport(db, job)),
-    queueLook: async (job) => void (await queueLook(db, job)),
-    queuePlan: async (plan) => void (await queuePlan(db, plan)),
-    approvePlan: (jobId, by) => approvePlan(db, jobId, by),
-    requestCancel: async (jobId, by) => void (await requestCancel(db, jobId, by)),
-    wishShutdown: (uid) => wishShutdown(db, uid),
-    keepFiles: (digest, files) => keepFiles(db, digest, files),
-    keepVersion: (templateUid, digest, source) => upsertVersion(db, { templateUid, digest, source }),
+    queueBuild: async (build, lifeRevision) => (await queueBuild(fenced, build, lifeRevision)).queued,
+    queueImport: async (job) => void (await queueImport(fenced, job)),
+    queueLook: async (job) => void (await queueLook(fenced, job)),
+    queuePlan: async (plan) => void (await queuePlan(fenced, plan)),
+    approvePlan: (jobId, by) => approvePlan(fenced, jobId, by),
+    requestCancel: async (jobId, by) => void (await requestCancel(fenced, jobId, by)),
+    wishShutdown: (uid) => wishShutdown(fenced, uid),
+    keepFiles: (digest, files) => keepFiles(fenced, digest, files),
+    keepVersion: (templateUid, digest, source) => upsertVersion(fenced, { templateUid, digest, source }),
   }
 }
 

@@ -3,6 +3,9 @@ import type { Db } from './pool.ts'
 
 /** Who may do a thing that only one may do. Time is the database's; the epoch fences whoever held it before. */
 
+/** Told with the name of a lease that was given back. */
+export const LEASES_CHANNEL = 'bothy_leases'
+
 /** null: somebody else holds it. The holder itself gets it again, under a new epoch. */
 export async function acquireLease(db: Db, name: string, holder: string, ms: number): Promise<{ readonly epoch: number } | null> {
   const [lease] = await db.query<{ epoch: number }>(
@@ -29,7 +32,11 @@ export async function renewLease(db: Db, name: string, epoch: number, ms: number
 
 /** The next one need not wait. */
 export async function releaseLease(db: Db, name: string, epoch: number): Promise<void> {
-  await db.query('update leases set lease_until = clock_timestamp() where name = $1 and epoch = $2', [name, epoch])
+  await db.query(
+    `with released as (update leases set lease_until = clock_timestamp() where name = $1 and epoch = $2 returning name)
+     select pg_notify($3, name) from released`,
+    [name, epoch, LEASES_CHANNEL],
+  )
 }
 
 /** First in a transaction that only the holder may commit: nobody else can take the lease before it ends. */

@@ -40,6 +40,15 @@ export async function migrate(db: Db, log: Log): Promise<{ readonly from: number
   return { from, to: migrations.at(-1)?.version ?? 0 }
 }
 
+/** Whether the database has moved on since this program was made: a newer one runs beside it. */
+export async function isBehind(db: Db): Promise<boolean> {
+  known ??= readMigrations(FOLDER).then((migrations) => migrations.at(-1)?.version ?? 0)
+  const [row] = await db.query<{ version: number | null }>('select max(version) as version from schema_migrations')
+  return (row?.version ?? 0) > (await known)
+}
+
+let known: Promise<number> | null = null
+
 export async function readMigrations(folder: string): Promise<readonly Migration[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort()
   return Promise.all(
