@@ -145,13 +145,12 @@ function heldUnder({ db, clock, name }: LeadingOptions, epoch: number, validUnti
 
 /** A pause that somebody may end. */
 function wakeable(clock: Clock, over: AbortSignal) {
-  let wake = () => {}
+  let pausing: AbortController | null = null
   return {
-    wake: () => wake(),
+    wake: () => pausing?.abort(),
     async sleep(ms: number) {
-      const woken = new AbortController()
-      wake = () => woken.abort()
-      await clock.sleep(ms, AbortSignal.any([woken.signal, over]))
+      pausing = new AbortController()
+      await clock.sleep(ms, AbortSignal.any([pausing.signal, over]))
     },
   }
 }
