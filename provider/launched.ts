@@ -6,7 +6,8 @@ import { launchedHost } from './launched-host.ts'
 import { handshakeFromEnvironment, identityFromEnvironment, type Handshake } from './launched-environment.ts'
 import { serveProvider } from './serve.ts'
 import type { Method } from './wire/grpc.ts'
-import { ownCertificate, type OwnCertificate } from './wire/certificate.ts'
+import type { Certificate } from '../controller/kernel/certificate.ts'
+import { localhostCertificate } from './wire/localhost-certificate.ts'
 import { message, one, int } from './wire/protobuf.ts'
 
 /**
@@ -79,7 +80,7 @@ async function serveUntilDone({ clock, output, stopped, handshake, socket }: Ser
     return NOTHING
   }
   let cancel = clock.after(ALONE_LIMIT_MS, finish)
-  const own = handshake.clientCertificate === null ? null : ownCertificate(clock.now())
+  const own = handshake.clientCertificate === null ? null : localhostCertificate(clock.now())
   const server = await serveProvider(launchedHost(identityFromEnvironment()), socket, {
     clock,
     plugin: {
@@ -113,5 +114,5 @@ async function serveUntilDone({ clock, output, stopped, handshake, socket }: Ser
 }
 
 /** Go's raw base64 has no padding. */
-const handshakeLine = (socket: string, own: OwnCertificate | null): string =>
+const handshakeLine = (socket: string, own: Certificate | null): string =>
   ['1', PROTOCOL, 'unix', socket, 'grpc', ...(own ? [own.der.toString('base64').replaceAll('=', '')] : [])].join('|')

@@ -9,7 +9,7 @@ import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { installProvider, platformOf, terraformConfig } from '../../provider/install.ts'
-import { ownCertificate } from '../../provider/wire/certificate.ts'
+import { localhostCertificate } from '../../provider/wire/localhost-certificate.ts'
 import { root } from '../support/bothy.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
@@ -165,7 +165,7 @@ test('bothy provider install writes a mirror and prints how to use it', async ()
 /* What terraform does when it starts a plugin, done by hand. */
 
 const COOKIE = 'd602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2'
-const client = ownCertificate(systemClock.now())
+const client = localhostCertificate(systemClock.now())
 const HANDSHAKE = { TF_PLUGIN_MAGIC_COOKIE: COOKIE, PLUGIN_PROTOCOL_VERSIONS: '5,6', PLUGIN_CLIENT_CERT: client.certificate }
 
 test.each<[string, Readonly<Record<string, string>>, RegExp]>([
@@ -204,7 +204,7 @@ test('its certificate is one that a verifier takes for localhost', async () => {
 
 test('whoever shows no certificate of its terraform is not served', async () => {
   const { child, socket, server, ended } = await started()
-  const stranger = ownCertificate(systemClock.now())
+  const stranger = localhostCertificate(systemClock.now())
   for (const shown of [{}, { key: stranger.key, cert: stranger.certificate }]) {
     const refused = await new Promise<string>((resolve) => {
       const connection = connectTls({ path: socket, ca: pem(server), servername: 'localhost', ALPNProtocols: ['h2'], ...shown })
