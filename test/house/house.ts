@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/standalone.ts': ['controller'],
   'controller/run-controller.ts': ['controller'],
   'controller/in-cluster.ts': ['controller'],
+  'controller/terms.ts': ['controller'],
   'controller/serve.ts': ['controller', 'agent/protocol.ts'],
   'controller/browser-side.ts': ['controller'],
   'controller/upkeep.ts': ['controller'],
@@ -73,7 +74,9 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   chokidar: { 'controller/source/watcher.ts': 'a hint that something changed, nothing more' },
   cdktf: { 'provider/cdktf.ts': 'templates in TypeScript; a compatible library can take its place' },
   constructs: { 'provider/cdktf.ts': 'what cdktf is built on' },
-  '@kubernetes/client-node': { 'controller/cluster/kubernetes-connection.ts': 'kubeconfig and its plugins; transport is ours' },
+  '@kubernetes/client-node': {
+    'controller/cluster/kubernetes-login.ts': 'the plugins that log people in, loaded when one is named; transport is ours',
+  },
   commander: { 'cli/main.ts': 'the grammar of the command line', 'cli/program.ts': 'the grammar of the command line' },
   '@msgpack/msgpack': { 'provider/wire/values.ts': "Terraform's values" },
   ssh2: { 'agent/ssh-library.ts': 'the SSH protocol; loaded when somebody first comes that way' },
