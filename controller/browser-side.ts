@@ -25,6 +25,7 @@ export interface BrowserWorld {
   readonly cache: Cache
   readonly connections: Connections
   readonly barred: (workspace: Subject) => Refused | null
+  readonly mayConnect: (user: string, workspace: Subject) => boolean
   readonly sealer: Sealer
   /** Of the API, and the port it has. */
   readonly url: string
@@ -34,7 +35,7 @@ export interface BrowserWorld {
 const PORT_MAX = 65_535
 
 export async function openBrowserSide(world: BrowserWorld) {
-  const { config, token, clock, log, metrics, closers, db, cache, connections, barred, sealer } = world
+  const { config, token, clock, log, metrics, closers, db, cache, connections, barred, mayConnect, sealer } = world
   const passes: Passes = await openPasses({ db, clock, key: sealer.derive('passes') })
   const pageUrl = `${config.accessUrl ?? world.url}/`
   const appsUrl = config.apps.url ?? besides(config)
@@ -50,8 +51,7 @@ export async function openBrowserSide(world: BrowserWorld) {
       passes,
       localUser: config.user,
       barred,
-      // Whoever has the token of a standalone may enter whatever it has.
-      mayConnect: (user) => user === config.user,
+      mayConnect,
       token,
       pageUrl,
       program: config.program,

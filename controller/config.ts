@@ -22,6 +22,9 @@ export interface Flags {
   readonly once?: boolean
   readonly quiet?: boolean
   readonly insecure?: boolean
+  readonly withProvisioner?: boolean
+  readonly kubeconfig?: string
+  readonly context?: string
 }
 
 export interface Config {
@@ -36,6 +39,14 @@ export interface Config {
   readonly insecure: boolean
   /** Where agents and people reach this control plane; null: its own loopback address. */
   readonly accessUrl: string | null
+  /** Names under which it is reached besides: that of its service, say. */
+  readonly hosts: readonly string[]
+  /** Which of several control planes on one database this is. */
+  readonly replica: string
+  /** `bothy controller` with a provisioner beside it, and a database of its own where none is named. */
+  readonly withProvisioner: boolean
+  /** The cluster whose objects are reconciled. Empty: the one that this runs in, or that kubectl would ask. */
+  readonly kubernetes: { readonly kubeconfig: string | null; readonly context: string | null }
   /** Where apps of workspaces are: always another origin than the API's. */
   readonly apps: {
     /** null: the one after the API's. */
@@ -94,6 +105,13 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     tls: tlsFiles(env),
     insecure: flags.insecure ?? flag(env, 'BOTHY_INSECURE'),
     accessUrl: url(env, 'BOTHY_ACCESS_URL', ['http:', 'https:']),
+    hosts: Object.freeze(listed(env['BOTHY_HOSTS'])),
+    replica: env['BOTHY_REPLICA'] || hostname(),
+    withProvisioner: flags.withProvisioner ?? false,
+    kubernetes: Object.freeze({
+      kubeconfig: flags.kubeconfig ?? (env['BOTHY_KUBECONFIG'] || null),
+      context: flags.context ?? (env['BOTHY_CONTEXT'] || null),
+    }),
     apps: Object.freeze({
       port: env['BOTHY_APPS_PORT'] ? whole(env, 'BOTHY_APPS_PORT', 0, 0, 65_535) : null,
       suffix: wildcard(env, 'BOTHY_APPS_HOST'),

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { CONNECT_PATH } from '../agent/protocol.ts'
-import { ownAuthority } from './api/own-authority.ts'
+import type { Authority } from './api/ports.ts'
 import { openApi, type Api } from './api/server.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
 import { VERSION, type Config } from './config.ts'
@@ -47,14 +47,16 @@ export interface Served {
   /** Who holds the connection of an agent. */
   readonly replica: string
   readonly localUser: Ports['localUser']
+  /** Who may enter a workspace, and so use every app of it. */
+  readonly mayConnect: (user: string, workspace: Subject) => boolean
   readonly down: (user: string) => Promise<unknown>
 }
 
 /** First of all, so that whoever looks on while the database starts or a migration runs is told so. */
-export async function openDoor({ config, state, clock, log, closers }: Running, metrics: Metrics): Promise<Api> {
-  const { host, port, tls, insecure, accessUrl, user } = config
-  const hosts = accessUrl ? [new URL(accessUrl).hostname] : []
-  const door = { clock, log, metrics, version: VERSION, authority: ownAuthority({ token: state.token, user }) }
+export async function openDoor({ config, clock, log, closers }: Running, metrics: Metrics, authority: Authority): Promise<Api> {
+  const { host, port, tls, insecure, accessUrl } = config
+  const hosts = [...config.hosts, ...(accessUrl ? [new URL(accessUrl).hostname] : [])]
+  const door = { clock, log, metrics, version: VERSION, authority }
   const api = await openApi(door, { host, port, tls, insecure, hosts })
   closers.add('http', () => api.close())
   return api
@@ -65,7 +67,7 @@ export const urlOf = ({ tls }: Config, { host, port }: Api): string =>
 
 export async function serve(running: Running, api: Api, served: Served): Promise<Connections> {
   const { config, state, clock, log, closers } = running
-  const { db, cluster, cache, engine, metrics, sealer, replica, down } = served
+  const { db, cluster, cache, engine, metrics, sealer, replica, mayConnect, down } = served
   const barred = barredFrom(cache, served.localUser)
   const hostKey = (uid: string, name: string) => hostKeyOf(sealer.derive, uid, name)
   const connections = await createConnections({ db, clock, log, metrics, replica, barred, hostKey })
@@ -87,6 +89,7 @@ export async function serve(running: Running, api: Api, served: Served): Promise
     cache,
     connections,
     barred,
+    mayConnect,
     sealer,
     ...where,
   })

@@ -1,3 +1,4 @@
+import { ownAuthority } from './api/own-authority.ts'
 import type { Child } from './child.ts'
 import { createCache } from './cluster/cache.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
@@ -53,7 +54,7 @@ const REPLICA = 'standalone'
 export async function openEverything(options: StandaloneOptions): Promise<Standalone> {
   const { config, state, clock, log, closers, onDown, onUnable } = options
   const metrics = createMetrics()
-  const api = await openDoor(options, metrics)
+  const api = await openDoor(options, metrics, ownAuthority({ token: state.token, user: config.user }))
   const databaseUrl = config.databaseUrl ?? (await startDatabase(options))
   const db = openDb(databaseUrl, { log, clock, max: CONNECTIONS_MAX })
   closers.add('connections to the database', () => db.close())
@@ -82,7 +83,9 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
     await putSetting(db, DOWN_SETTING, true)
     return onDown()
   }
-  await serve(options, api, { db, cluster, cache, engine, metrics, sealer, replica: REPLICA, localUser: user, down })
+  // Whoever has the token of a standalone may enter whatever it has.
+  const mayConnect = (name: string) => name === config.user
+  await serve(options, api, { db, cluster, cache, engine, metrics, sealer, replica: REPLICA, localUser: user, mayConnect, down })
   const url = urlOf(config, api)
   state.announce(url)
   const watching = new AbortController()

@@ -76,7 +76,12 @@ export function lead(options: LeadingOptions): Leading {
     held = heldUnder(options, lease.epoch, askedMs + LEASE_MS, () => held)
     log.info('this replica reconciles', { epoch: lease.epoch })
     options.metrics.count('bothy_leader_changes_total', 'Times that this replica began or ceased to reconcile.', { to: 'leading' })
-    await options.begin(held.term)
+    try {
+      await options.begin(held.term)
+    } catch (error) {
+      await cease(`it could not begin: ${messageOf(error)}`)
+      await answered(releaseLease(db, name, lease.epoch))
+    }
   }
 
   const keep = async (mine: Held): Promise<void> => {

@@ -1,0 +1,56 @@
+import type { Cache } from './cluster/port.ts'
+import { createEngine, type Engine, type EngineOptions } from './reconcile/engine.ts'
+import { lead, type Leading, type LeadingOptions } from './reconcile/leading.ts'
+import { createMetrics } from './kernel/metrics.ts'
+
+/** An engine for each term in which this replica reconciles, and one that only answers questions while it does not. */
+export interface Terms {
+  readonly engine: Pick<Engine, 'explain' | 'simulate' | 'depth' | 'clockJumped'>
+  readonly leading: Leading
+}
+
+export interface TermsOptions {
+  readonly leading: Omit<LeadingOptions, 'begin' | 'end'>
+  /** For one term: with its own store, which refuses once the term is over. */
+  readonly engineOptions: (term: { readonly fenced: LeadingOptions['db'] }) => Omit<EngineOptions, 'assertLeader'>
+  readonly cache: Cache
+}
+
+export function openTerms({ leading: leadingOptions, engineOptions, cache }: TermsOptions): Terms {
+  const changes = newestListener(cache)
+  const { db } = leadingOptions
+  // It is never started; what it would measure is nobody's.
+  const asked = createEngine({ ...engineOptions({ fenced: db }), metrics: createMetrics() })
+  let current: Engine | null = null
+  const engine = () => current ?? asked
+  const leading = lead({
+    ...leadingOptions,
+    async begin({ assert, fenced }) {
+      const options = engineOptions({ fenced })
+      current = createEngine({ ...options, ports: { ...options.ports, cache: changes }, assertLeader: assert })
+      await current.start()
+    },
+    async end() {
+      const last = current
+      current = null
+      changes.onChange(() => {})
+      await last?.stop()
+    },
+  })
+  return {
+    leading,
+    engine: {
+      explain: (key) => engine().explain(key),
+      simulate: (key, until) => engine().simulate(key, until),
+      depth: () => engine().depth(),
+      clockJumped: () => current?.clockJumped(),
+    },
+  }
+}
+
+/** A cache has its listeners for ever; an engine has a term. */
+function newestListener(cache: Cache): Pick<Cache, 'get' | 'list' | 'onChange'> {
+  let newest: Parameters<Cache['onChange']>[0] = () => {}
+  cache.onChange((...told) => newest(...told))
+  return { get: cache.get, list: cache.list, onChange: (listener) => void (newest = listener) }
+}
