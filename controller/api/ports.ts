@@ -103,11 +103,20 @@ export interface ApiPorts extends DoorPorts {
   readonly connect: { readonly path: string; readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void }
 }
 
+/** A certificate and its key, in PEM. */
+export interface Keys {
+  readonly cert: string
+  readonly key: string
+}
+
 export interface Listen {
   readonly host: string
   /** 0: any that is free. */
   readonly port: number
+  /** Files. With them, nothing but TLS is answered. */
   readonly tls: { readonly cert: string; readonly key: string } | null
+  /** What TLS is answered with on the same port, beside plain HTTP: PEM, made by ourselves. */
+  readonly own?: Keys
   /** The operator knows that another address than loopback without TLS sends tokens in the clear. */
   readonly insecure: boolean
   /** Names under which this control plane is reached, besides those of loopback. */

@@ -1,4 +1,4 @@
-import { KINDS } from '../../crds/kinds.ts'
+import { SERVED } from '../../crds/kinds.ts'
 import { Refused } from '../kernel/errors.ts'
 import type { Target } from './ports.ts'
 
@@ -15,7 +15,7 @@ export function targetOf(path: string): Target | null {
   // `namespaces/x` is a namespace itself; with anything behind it, what lives there.
   const inside = first === 'namespaces' && third !== undefined
   const [namespace, plural, [name, subresource, ...tail]] = inside ? [second, third, more] : [null, first, parts.slice(1)]
-  const kind = KINDS.find((each) => each.group === group && each.version === version && each.plural === plural)
+  const kind = SERVED.find((each) => each.group === group && each.version === version && each.plural === plural)
   if (!kind || tail.length > 0 || (inside && !kind.namespaced) || (!inside && kind.namespaced && name !== undefined)) return null
   return { kind, namespace: namespace ?? null, name: name ?? null, subresource: subresource ?? null }
 }

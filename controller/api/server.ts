@@ -10,11 +10,12 @@ import { answerRefused, refusedBy } from './answer.ts'
 import { takesFiles } from './files.ts'
 import { callerOf, NOBODY, refuseOpenAddress, refuseStrangers, refuseWithoutRight } from './guard.ts'
 import type { Passes } from '../store/passes.ts'
-import type { ApiPorts, DoorPorts, EarlyCall, Listen } from './ports.ts'
+import type { ApiPorts, DoorPorts, EarlyCall, Keys, Listen } from './ports.ts'
 import { answerPage, isOfThePage } from './page.ts'
 import { createRouter, needsToken, routeOf } from './routes.ts'
 import { refuseBeyondPage } from './session.ts'
 import { answerEarly } from './system.ts'
+import { addTlsDoor } from './tls-door.ts'
 import { createUpgrades } from './upgrade.ts'
 import { wishOf } from './wish.ts'
 
@@ -25,6 +26,8 @@ export interface Api {
   readonly port: number
   /** Everything is open now. Until then it says that it lives, and to everything else that it is not ready. */
   open(ports: Omit<ApiPorts, keyof DoorPorts>): void
+  /** Of our own certificate, when the one before it comes to its end. */
+  renew(keys: Keys): void
   /** Ends what is open; resolves within a third of a second. May be called again. */
   close(): Promise<void>
 }
@@ -50,7 +53,9 @@ export async function openApi(door: DoorPorts, listen: Listen): Promise<Api> {
   const watches = new Set<object>()
   const closing = new AbortController()
   const hosts = [...listen.hosts, listen.host].map((host) => host.toLowerCase())
-  const server = await serverFor(listen)
+  const server = createServer(LIMITS)
+  const keys = await keysOf(listen)
+  const tls = keys && addTlsDoor(server, door.clock, keys, listen.tls === null)
   const answering = createAnswering()
   server.maxConnections = CONNECTIONS_MAX
   server.maxHeadersCount = 100
@@ -67,21 +72,22 @@ export async function openApi(door: DoorPorts, listen: Listen): Promise<Api> {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnreadable(error, socket))
   door.metrics.gauge('bothy_api_watches', 'Watches that are open now', () => watches.size)
   const { port } = await listening(server, listen)
-  door.log.info('the API is open', { host: listen.host, port, tls: listen.tls !== null })
+  door.log.info('the API is open', { host: listen.host, port, tls: listen.tls ? 'only' : tls ? 'too' : 'not' })
   let closed: Promise<void> | null = null
   return {
     host: listen.host,
     port,
     open: (served) => void (ports = { ...door, ...served }),
-    close: () => (closed ??= closeServer(door, server, closing, answering)),
+    renew: (renewed) => tls?.renew(renewed),
+    close() {
+      tls?.close()
+      return (closed ??= closeServer(door, server, closing, answering))
+    },
   }
 }
 
-async function serverFor({ tls }: Listen): Promise<Server> {
-  if (!tls) return createServer(LIMITS)
-  const [{ createServer: createTlsServer }, cert, key] = await Promise.all([import('node:https'), readFile(tls.cert), readFile(tls.key)])
-  return createTlsServer({ ...LIMITS, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 })
-}
+const keysOf = async ({ tls, own }: Listen): Promise<Keys | null> =>
+  tls ? { cert: await readFile(tls.cert, 'utf8'), key: await readFile(tls.key, 'utf8') } : (own ?? null)
 
 function listening(server: Server, { host, port }: Listen): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {

@@ -74,11 +74,12 @@ const keyId = (key: KeyObject): Buffer =>
 
 const hostOf = (host: string): Buffer => (isIP(host) === 0 ? der(0x82, Buffer.from(host)) : der(0x87, addressBytes(host)))
 
+const groups = (text: string): string[] => text.split(':').filter((group) => group !== '')
+
 function addressBytes(host: string): Buffer {
   if (isIP(host) === 4) return Buffer.from(host.split('.').map(Number))
   // Written in one way: hexadecimal groups, of which `::` leaves some out.
   const [before = '', after] = new URL(`http://[${host}]`).hostname.slice(1, -1).split('::')
-  const groups = (text: string): string[] => text.split(':').filter((group) => group !== '')
   const tail = groups(after ?? '')
   const head = groups(before)
   const left = Array<string>(8 - head.length - tail.length).fill('0')
