@@ -1,23 +1,15 @@
-import { API_VERSION, kindOf } from '../../crds/kinds.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
 import { toIso, type Clock, type Instant } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import { newUid, randomSuffix } from '../kernel/names.ts'
-import { plain } from '../kernel/plain.ts'
 import { keepEvent, repeatedEvent } from '../store/events.ts'
 import type { Db } from '../store/pool.ts'
-import type { Happening, ObjectRef } from './port.ts'
+import { createEventLimit, keyOfRef, micro, noteOf, referenceTo, REPORTING_CONTROLLER } from './happenings.ts'
+import type { Happening } from './port.ts'
 
 /** Happenings become Event objects (events.k8s.io/v1); the same one again within ten minutes is counted, not added. */
 
 const SERIES_MS = 10 * 60_000
-const NOTE_LENGTH_MAX = 1024
-const CONTROLLER = 'bothy.dev/controller'
-
-/** An object that flaps must not fill the table: so many at once, then one in a while. */
-const BURST = 25
-const REFILL_MS = 10_000
-const BUCKETS_MAX = 4096
 
 interface Ports {
   readonly db: Db
@@ -26,7 +18,7 @@ interface Ports {
 }
 
 export function createEvents({ db, clock, log }: Ports): (happening: Happening) => Promise<void> {
-  const allowed = createLimit()
+  const allowed = createEventLimit()
   return async (happening) => {
     const now = clock.now()
     const regarding = keyOfRef(happening.regarding)
@@ -41,8 +33,7 @@ export function createEvents({ db, clock, log }: Ports): (happening: Happening) 
 
 async function keep(db: Db, happening: Happening, regarding: string, now: Instant): Promise<boolean> {
   const { type, reason } = happening
-  const whole = plain(happening.note)
-  const note = whole.length > NOTE_LENGTH_MAX ? `${whole.slice(0, NOTE_LENGTH_MAX - 1)}…` : whole
+  const note = noteOf(happening)
   const same = await repeatedEvent(db, { regarding, type, reason, note }, now - SERIES_MS)
   const old = same ? eventOf(same.body) : null
   const object = old && same ? repeated(old, same.count + 1, now) : born(happening, note, now)
@@ -62,11 +53,6 @@ async function keep(db: Db, happening: Happening, regarding: string, now: Instan
   return keepEvent(db, row, old && same ? same.version : null)
 }
 
-const keyOfRef = ({ kind, namespace, name, uid }: ObjectRef): string => `${kind}/${namespace}/${name}/${uid ?? ''}`
-
-/** MicroTime of the Kubernetes API. */
-const micro = (at: Instant): string => toIso(at).replace(/Z$/, `.${String(Math.trunc(at) % 1000).padStart(3, '0')}000Z`)
-
 interface EventObject {
   readonly metadata: { readonly uid: string; readonly namespace: string; readonly name: string }
 }
@@ -83,15 +69,9 @@ function born({ regarding, type, reason, action }: Happening, note: string, now:
     reason,
     action,
     note,
-    reportingController: CONTROLLER,
+    reportingController: REPORTING_CONTROLLER,
     reportingInstance: 'bothy',
-    regarding: {
-      apiVersion: kindOf(regarding.kind)?.apiVersion ?? API_VERSION,
-      kind: regarding.kind,
-      ...(regarding.namespace ? { namespace: regarding.namespace } : {}),
-      name: regarding.name,
-      ...(regarding.uid ? { uid: regarding.uid } : {}),
-    },
+    regarding: referenceTo(regarding),
     deprecatedFirstTimestamp: toIso(now),
     deprecatedLastTimestamp: toIso(now),
     deprecatedCount: 1,
@@ -113,20 +93,3 @@ const isEvent = (value: unknown): value is EventObject =>
   isJsonObject(value) &&
   isJsonObject(value['metadata']) &&
   (['uid', 'namespace', 'name'] as const).every((name) => isJsonObject(value['metadata']) && typeof value['metadata'][name] === 'string')
-
-/** A bucket an object, the least recently used forgotten first. */
-function createLimit(): (key: string, now: Instant) => boolean {
-  const buckets = new Map<string, { readonly left: number; readonly at: Instant }>()
-  return (key, now) => {
-    const bucket = buckets.get(key)
-    const left = Math.min(BURST, (bucket?.left ?? BURST) + (bucket ? (now - bucket.at) / REFILL_MS : 0))
-    buckets.delete(key)
-    buckets.set(key, { left: left >= 1 ? left - 1 : left, at: now })
-    if (buckets.size > BUCKETS_MAX)
-      for (const oldest of buckets.keys()) {
-        buckets.delete(oldest)
-        break
-      }
-    return left >= 1
-  }
-}

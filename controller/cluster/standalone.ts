@@ -1,4 +1,4 @@
-import { KINDS, type Kind } from '../../crds/kinds.ts'
+import type { Kind } from '../../crds/kinds.ts'
 import { invalid, refusedInvalid, required } from '../../crds/schema/causes.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -8,7 +8,9 @@ import { createMetrics, type Metrics } from '../kernel/metrics.ts'
 import { readEvent } from '../store/events.ts'
 import { readObject, type Place } from '../store/objects.ts'
 import type { Db } from '../store/pool.ts'
+import type { Sealer } from '../store/sealed.ts'
 import { applierOf, appliedMeta, nextApplied } from './applied.ts'
+import { drafted, kindNamed, writableKind } from './asked.ts'
 import { refuseSecondDeclarer, withMarksOf, withoutOrphanedMarks } from './declared.ts'
 import { draftFrom } from './draft.ts'
 import { createEvents } from './events.ts'
@@ -20,6 +22,7 @@ import { mergePatch } from './merge-patch.ts'
 import type { Cluster, Draft, Resource, WriteOptions, Writer } from './port.ts'
 import { conflict, MODIFIED } from './refusals.ts'
 import { remove } from './remove.ts'
+import { createVault } from './secrets.ts'
 import { decode } from './stored.ts'
 import { watchKind } from './watch.ts'
 import { create, homeOf, rewrite, type Proposal, type WritePorts } from './writes.ts'
@@ -37,18 +40,20 @@ interface Ports {
   readonly clock: Clock
   readonly log: Log
   readonly metrics?: Metrics
+  /** Absent: there can be no Secrets. */
+  readonly sealer?: Sealer
 }
 
 const SYSTEM: Writer = { manager: 'bothy-standalone', user: 'system' }
 
-export async function openStandalone({ db, clock, log, metrics = createMetrics() }: Ports): Promise<Standalone> {
+export async function openStandalone({ db, clock, log, metrics = createMetrics(), sealer }: Ports): Promise<Standalone> {
   const feed = createFeed({ db, clock, log, metrics })
   const garbage = createGarbage({ db, clock, log, remove: (place, uid) => remove(ports, kindNamed(place.kind), place, SYSTEM, { uid }) })
-  const ports: WritePorts = { db, clock, looseEnds: () => garbage.look() }
+  const ports: WritePorts = { db, clock, vault: createVault(sealer ?? null), looseEnds: () => garbage.look() }
   await ensureNamespace(ports, 'default')
   return {
     cluster: {
-      ...reads(db),
+      ...reads(ports),
       ...writes(ports),
       watch: (name, options, signal) =>
         watchKind({ feed, clock, list: (kind, asked) => listKind(db, kind, asked) }, kindNamed(name), options, signal),
@@ -60,13 +65,16 @@ export async function openStandalone({ db, clock, log, metrics = createMetrics()
   }
 }
 
-function reads(db: Db): Pick<Cluster, 'get' | 'list'> {
+function reads({ db, vault }: WritePorts): Pick<Cluster, 'get' | 'list'> {
   return {
     async get(name, namespace, object) {
       const kind = kindNamed(name)
-      const stored =
-        kind.kind === 'Event' ? await readEvent(db, namespace, object) : await readObject(db, placeFor(kind, namespace, object))
-      return stored ? decode(stored.body, stored.version) : null
+      if (kind.kind === 'Event') {
+        const event = await readEvent(db, namespace, object)
+        return event && decode(event.body, event.version)
+      }
+      const stored = await readObject(db, placeFor(kind, namespace, object))
+      return stored && vault.opened(decode(stored.body, stored.version), stored.sealed)
     },
     list: async (name, options = {}) => listKind(db, kindNamed(name), options),
   }
@@ -122,34 +130,6 @@ const placeFor = (kind: Kind, namespace: string, name: string): Place => ({
   namespace: kind.namespaced ? namespace : '',
   name,
 })
-
-function kindNamed(name: string): Kind {
-  const kind = KINDS.find((each) => each.kind === name)
-  if (!kind)
-    throw new Refused(
-      'NotFound',
-      `the server does not know the kind ${JSON.stringify(name)}; it knows ${KINDS.map((each) => each.kind).join(', ')}`,
-    )
-  return kind
-}
-
-function writableKind(name: string): Kind {
-  const kind = kindNamed(name)
-  if (kind.kind === 'Event') throw new Refused('MethodNotAllowed', 'events are written by what happens, not by requests')
-  return kind
-}
-
-function drafted(given: Draft): { readonly kind: Kind; readonly draft: Draft } {
-  const draft = draftFrom(given)
-  const kind = writableKind(draft.kind)
-  if (draft.apiVersion !== kind.apiVersion) {
-    throw new Refused(
-      'BadRequest',
-      `apiVersion ${JSON.stringify(draft.apiVersion)} of kind ${kind.kind} is not served; write ${kind.apiVersion}`,
-    )
-  }
-  return { kind, draft }
-}
 
 async function replace(ports: WritePorts, kind: Kind, draft: Draft, writer: Writer, options: WriteOptions): Promise<Resource> {
   const name = draft.metadata.name ?? ''
