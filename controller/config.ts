@@ -164,7 +164,7 @@ function dockerSockets(env: Environment): readonly string[] {
 const usualStateDir = (env: Environment): string => join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bothy')
 
 /** As a shell takes it. */
-const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
+export const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
 /** A uid without an entry in the system's list of users is still somebody. */
 function userName(): string {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { CONNECT_PATH } from '../agent/protocol.ts'
-import type { Authority } from './api/ports.ts'
+import type { Authority, Keys } from './api/ports.ts'
 import { openApi, type Api } from './api/server.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
 import { VERSION, type Config } from './config.ts'
@@ -53,17 +53,19 @@ export interface Served {
 }
 
 /** First of all, so that whoever looks on while the database starts or a migration runs is told so. */
-export async function openDoor({ config, clock, log, closers }: Running, metrics: Metrics, authority: Authority): Promise<Api> {
-  const { host, port, tls, insecure, accessUrl } = config
-  const hosts = [...config.hosts, ...(accessUrl ? [new URL(accessUrl).hostname] : [])]
+export async function openDoor({ config, clock, log, closers }: Running, metrics: Metrics, authority: Authority, own?: Keys): Promise<Api> {
+  const { host, port, tls, insecure } = config
   const door = { clock, log, metrics, version: VERSION, authority }
-  const api = await openApi(door, { host, port, tls, insecure, hosts })
+  const api = await openApi(door, { host, port, tls, insecure, hosts: hostsOf(config), ...(own ? { own } : {}) })
   closers.add('http', () => api.close())
   return api
 }
 
 export const urlOf = ({ tls }: Config, { host, port }: Api): string =>
   `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+/** By which it is known, besides those of loopback. */
+export const hostsOf = ({ hosts, accessUrl }: Config): readonly string[] => [...hosts, ...(accessUrl ? [new URL(accessUrl).hostname] : [])]
+
 
 export async function serve(running: Running, api: Api, served: Served): Promise<Connections> {
   const { config, state, clock, log, closers } = running

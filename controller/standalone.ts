@@ -1,4 +1,3 @@
-import { ownAuthority } from './api/own-authority.ts'
 import type { Child } from './child.ts'
 import { createCache } from './cluster/cache.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
@@ -10,7 +9,8 @@ import { startProvisioner } from './provisioner-child.ts'
 import { createEngine, type Engine } from './reconcile/engine.ts'
 import { KINDS } from './reconcile/kinds.ts'
 import { DOWN_SETTING, storePorts } from './reconcile/store-ports.ts'
-import { openDoor, serve, urlOf, type Running } from './serve.ts'
+import { openOwnDoor } from './own-door.ts'
+import { serve, urlOf, type Running } from './serve.ts'
 import { startEmbedded } from './store/embedded.ts'
 import { migrate } from './store/migrate.ts'
 import { openDb, type Db } from './store/pool.ts'
@@ -54,7 +54,7 @@ const REPLICA = 'standalone'
 export async function openEverything(options: StandaloneOptions): Promise<Standalone> {
   const { config, state, clock, log, closers, onDown, onUnable } = options
   const metrics = createMetrics()
-  const api = await openDoor(options, metrics, ownAuthority({ token: state.token, user: config.user }))
+  const { api, keep } = await openOwnDoor(options, metrics)
   const databaseUrl = config.databaseUrl ?? (await startDatabase(options))
   const db = openDb(databaseUrl, { log, clock, max: CONNECTIONS_MAX })
   closers.add('connections to the database', () => db.close())
@@ -106,6 +106,7 @@ async function startDatabase({ state, clock, log, closers, onLost }: StandaloneO
   embedded.onExit(onLost)
   return embedded.url
 }
+  void keep(watching.signal)
 
 /** Whoever runs this owns the workspaces that name no owner. The id is the same at every start. */
 function localUser(name: string) {

@@ -12,6 +12,7 @@ export interface StateFolder {
   readonly tokenFile: string
   readonly urlFile: string
   readonly logFile: string
+  readonly kubeconfigFile: string
   /** The bearer token of the API; made once. */
   readonly token: string
   /** Tells others where this control plane answers. */
@@ -50,6 +51,7 @@ export function openState(dir: string): StateFolder {
     tokenFile: join(dir, 'token'),
     urlFile: join(dir, 'url'),
     logFile: join(dir, 'bothy.log'),
+    kubeconfigFile: join(dir, 'kubeconfig'),
     token: tokenIn(join(dir, 'token')),
     announce(url) {
       writeHolder(dir, url)
@@ -136,7 +138,7 @@ const ownMark = (url: string): string => JSON.stringify({ pid: process.pid, star
 const writeHolder = (dir: string, url: string): void => writeWhole(lockFile(dir), ownMark(url))
 
 /** Readers see the old text or the new one, never half of it. */
-function writeWhole(file: string, text: string): void {
+export function writeWhole(file: string, text: string): void {
   writeFileSync(`${file}.new`, text, { mode: 0o600 })
   renameSync(`${file}.new`, file)
 }

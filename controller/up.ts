@@ -1,4 +1,4 @@
-import { CANCEL, type Config } from './config.ts'
+import { CANCEL, quoted, type Config } from './config.ts'
 import type { Resource } from './cluster/port.ts'
 import { bringDown, runningNames } from './down.ts'
 import { createFollower, workspacesOf, type Follower } from './follow.ts'
@@ -104,6 +104,7 @@ async function showOnceSettled(config: Config, follower: Follower, standalone: S
     say(`enter it:   ${config.callAs} exec -it ${enter.metadata.name}${namespace} -- bash`)
   }
   say(`see it:     ${config.callAs} open     in a browser, with its apps and a terminal`)
+  say(`with kubectl: export KUBECONFIG=${quoted(`${config.stateDir}/kubeconfig`)}`)
   say(`Ctrl-C ends the control plane and leaves workspaces running; ${config.callAs} down ends them too`)
 }
 
