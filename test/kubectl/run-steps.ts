@@ -79,16 +79,10 @@ function kubectlOf(kubeconfig: string, namespace: string, home: string): Kubectl
 }
 
 function transcript({ shows, args, ragged }: Step, { code, stdout, stderr }: Outcome, namespace: string): string {
-  const printed = [
-    ...stdout.replace(/\n$/, '').split('\n'),
-    ...stderr
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => `! ${line}`),
-  ]
-  const lines = printed.join('\n').trim() === '' ? [] : plainly(printed.join('\n'), namespace, ragged === true).split('\n')
-  const patch = args.map((arg) => (arg.includes(' ') || arg.includes('{') ? `'${arg}'` : arg)).join(' ')
-  return [`# ${shows}`, `$ kubectl ${patch}`, ...lines, ...(code === 0 ? [] : [`exit ${code}`]), ''].join('\n')
+  const said = [stdout, stderr.replaceAll(/^(?=.)/gm, '! ')].map((text) => text.replace(/\n+$/, '')).filter((text) => text !== '')
+  const lines = said.length === 0 ? [] : plainly(said.join('\n'), namespace, ragged === true).split('\n')
+  const typed = args.map((arg) => (arg.includes(' ') || arg.includes('{') ? `'${arg}'` : arg)).join(' ')
+  return [`# ${shows}`, `$ kubectl ${typed}`, ...lines, ...(code === 0 ? [] : [`exit ${code}`]), ''].join('\n')
 }
 
 /** Without what differs from run to run. Instants of the documents are of 2020. */
@@ -101,6 +95,6 @@ export function plainly(text: string, namespace: string, ragged: boolean): strin
     .replaceAll(/\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}/g, 'TIME')
     .replaceAll(/\/[^\s]*\/(LIVE|MERGED)-\d+/g, '/$1')
     .replaceAll(/https?:\/\/(127\.0\.0\.1|localhost|\[::1\]):\d+/g, 'SERVER')
-    .replaceAll(/(?<=(?: {2,}|^))(\d+[smhdy]){1,2}(?= |$)/gm, '0s')
+    .replaceAll(/(?<=(?: {2,}|^))(\d{1,3}s|\d+y\d+d)(?= |$)/gm, '0s')
   return ragged ? same.replaceAll(/(?<=\S) {2,}/g, '  ') : same
 }

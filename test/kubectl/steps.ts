@@ -87,9 +87,11 @@ const INVALID: Chapter = {
     step('a rule between fields', 'apply -f -', { input: REQUEST.replace('start-1', 'hold-1').replace('Start', 'Hold') }),
     step('something that never changes', 'apply -f -', { input: WORKSPACE.replace('owner: ada', 'owner: bob') }),
     step('a request that is changed', 'apply -f -', { input: REQUEST.replace('Start', 'Stop') }),
-    step('a field that there is not', 'apply -f -', { input: WORKSPACE.replace('owner: ada', 'ownr: ada') }),
+    step('a field that there is not', 'create -f -', { input: OTHER.replace('owner: bob', 'ownr: bob') }),
     step('a field of the wrong type', 'apply -f -', { input: WORKSPACE.replace('cpu: "2"', 'cpu: 2') }),
-    step('a field that is missing', 'apply -f -', { input: WORKSPACE.replace('  template: {name: node}\n', '').replace('dev', 'none') }),
+    step('a field that is missing', 'apply -f -', {
+      input: WORKSPACE.replace('  template: {name: node}\n', '').replace('name: dev', 'name: none'),
+    }),
     step('a duration that is too long', 'apply -f -', { input: WORKSPACE.replace('ttl: 8h', 'ttl: 60d') }),
     step('a patch that is refused', 'patch ws dev --type=merge -p {"spec":{"owner":"bob"}}'),
     step('a namespace that does not fit', 'apply -n default -f -', {
