@@ -22,6 +22,13 @@ export async function down(flags: Flags = {}): Promise<number> {
   return runDown(config)
 }
 
+/** `bothy controller`: answers the exit code when it has ended. */
+export async function controller(flags: Flags = {}): Promise<number> {
+  const config = readConfig(flags)
+  const { runController } = await import('./run-controller.ts')
+  return runController(config)
+}
+
 /** `bothy provisioner`. */
 export async function provisioner(flags: Flags = {}): Promise<number> {
   const config = readConfig(flags)

@@ -46,6 +46,8 @@ export interface Served {
   readonly sealer: Sealer
   /** Who holds the connection of an agent. */
   readonly replica: string
+  /** Where other replicas reach this one; null: it is the only one. */
+  readonly peering: { readonly host: string; readonly port: number } | null
   readonly localUser: Ports['localUser']
   /** Who may enter a workspace, and so use every app of it. */
   readonly mayConnect: (user: string, workspace: Subject) => boolean
@@ -61,18 +63,19 @@ export async function openDoor({ config, clock, log, closers }: Running, metrics
   return api
 }
 
-export const urlOf = ({ tls }: Config, { host, port }: Api): string =>
-  `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 /** By which it is known, besides those of loopback. */
 export const hostsOf = ({ hosts, accessUrl }: Config): readonly string[] => [...hosts, ...(accessUrl ? [new URL(accessUrl).hostname] : [])]
 
+export const urlOf = ({ tls }: Config, { host, port }: Api): string =>
+  `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 export async function serve(running: Running, api: Api, served: Served): Promise<Connections> {
   const { config, state, clock, log, closers } = running
   const { db, cluster, cache, engine, metrics, sealer, replica, mayConnect, down } = served
   const barred = barredFrom(cache, served.localUser)
+  const peering = served.peering && { peering: { ...served.peering, key: sealer.derive('replicas') } }
   const hostKey = (uid: string, name: string) => hostKeyOf(sealer.derive, uid, name)
-  const connections = await createConnections({ db, clock, log, metrics, replica, barred, hostKey })
+  const connections = await createConnections({ db, clock, log, metrics, replica, barred, hostKey, ...peering })
   cache.onChange((_key, { kind }) => (kind === 'Owner' ? connections.review() : undefined))
   const localDoor = await openLocalDoor({ folder: join(state.dir, 'door'), upgrade: connections.upgrade, log })
   closers.add('agents', async () => {

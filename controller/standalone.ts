@@ -65,7 +65,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   else await deleteSetting(db, DOWN_SETTING)
 
   measure(db, metrics)
-  const objects = await openStandalone({ db, clock, log, metrics })
+  const objects = await openStandalone({ db, clock, log, metrics, sealer })
   closers.add('objects', () => objects.close())
   const { cluster } = objects
   const cache = createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner', 'Namespace', 'ConfigMap'])
@@ -85,7 +85,19 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   }
   // Whoever has the token of a standalone may enter whatever it has.
   const mayConnect = (name: string) => name === config.user
-  await serve(options, api, { db, cluster, cache, engine, metrics, sealer, replica: REPLICA, localUser: user, mayConnect, down })
+  await serve(options, api, {
+    db,
+    cluster,
+    cache,
+    engine,
+    metrics,
+    sealer,
+    replica: REPLICA,
+    peering: null,
+    localUser: user,
+    mayConnect,
+    down,
+  })
   const url = urlOf(config, api)
   state.announce(url)
   const watching = new AbortController()
@@ -94,6 +106,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   const provisioner = startProvisioner(options, { databaseUrl, url, onUnable })
   closers.add('work', () => engine.stop())
   await engine.start()
+  void keep(watching.signal)
   void watchClockJumps(clock, log, engine.clockJumped, watching.signal)
   void measureUsage(db, clock, metrics, log, watching.signal)
   void pruneNowAndThen(db, config.stateDir, clock, log, watching.signal)
@@ -106,7 +119,6 @@ async function startDatabase({ state, clock, log, closers, onLost }: StandaloneO
   embedded.onExit(onLost)
   return embedded.url
 }
-  void keep(watching.signal)
 
 /** Whoever runs this owns the workspaces that name no owner. The id is the same at every start. */
 function localUser(name: string) {

@@ -15,6 +15,7 @@ import { createFiles, type Files } from './files.ts'
 import { createPenalties, type Penalties } from './flood.ts'
 import { createKnownAgent, type KnownAgent } from './known.ts'
 import { createLink, type Link } from './link.ts'
+import { openPeers, type PeersOptions } from './peers.ts'
 import { createReach, type Reach } from './reach.ts'
 import { createSessions, type Enter } from './sessions.ts'
 import { talk, type Talk } from './talk.ts'
@@ -48,6 +49,8 @@ export interface ConnectPorts {
   readonly hostKey: (workspaceUid: string, agentName: string) => HostKey
   /** Why nobody may enter a workspace now, as while its owner is suspended. */
   readonly barred: (workspace: Subject) => Refused | null
+  /** Where other replicas of this control plane reach it; absent: there are none. */
+  readonly peering?: Pick<PeersOptions, 'host' | 'port' | 'key'>
 }
 
 interface Held {
@@ -72,9 +75,7 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
 
   await replicaGone(db, replica)
   metrics.gauge('bothy_agents_connected', 'Agents connected to this replica', () => held.size)
-  const wakeAll = () => {
-    for (const { talk } of held.values()) talk.wake()
-  }
+  const wakeAll = () => [...held.values()].forEach(({ talk }) => talk.wake())
   const stopListening = await db.listen('bothy_agents', (agentId) => held.get(agentId)?.talk.wake(), wakeAll)
   void noteSeen(ports, held, closing.signal)
 
@@ -94,11 +95,14 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
       .catch((error: unknown) => log.warn('the state of an agent could not be kept', { error: messageOf(error) }))
   }
 
+  const linkOf = (agentId: string) => held.get(agentId)?.link
+  const peers = ports.peering ? await openPeers({ db, clock, log, replica, linkOf, ...ports.peering }) : null
   const { openStream, agentOf, portsOf } = createReach({
     db,
     clock,
     replica,
-    linkOf: (agentId) => held.get(agentId)?.link,
+    linkOf,
+    peers,
     isThere: (agentId) => Boolean(held.get(agentId)?.talk.runId),
     closing: closing.signal,
   })
@@ -129,15 +133,21 @@ export async function createConnections(ports: ConnectPorts): Promise<Connection
       closing.abort()
       sessions.close()
       files.close()
-      const links = [...held.values()]
-      // Reports are followed for ever; whatever else is open may end.
-      const busy = links.filter(({ link }) => link.streams > 1)
-      for (const { link } of busy) link.closePolitely()
-      if (busy.length > 0) await Promise.race([Promise.all(busy.map(({ link }) => link.idle())), clock.sleep(POLITE_MS)])
-      for (const { link } of links) link.cut('the control plane ends')
-      await Promise.all([stopListening(), replicaGone(db, replica)])
+      await letGo(
+        [...held.values()].map(({ link }) => link),
+        clock,
+      )
+      await Promise.all([stopListening(), peers?.close(), replicaGone(db, replica)])
     },
   }
+}
+
+/** Reports are followed for ever; whatever else is open may end, for a moment. */
+async function letGo(links: readonly Link[], clock: Clock): Promise<void> {
+  const busy = links.filter(({ streams }) => streams > 1)
+  for (const link of busy) link.closePolitely()
+  if (busy.length > 0) await Promise.race([Promise.all(busy.map((link) => link.idle())), clock.sleep(POLITE_MS)])
+  for (const link of links) link.cut('the control plane ends')
 }
 
 interface HoldPorts extends ConnectPorts {

@@ -1,13 +1,14 @@
-import type { PortSeen } from '../../agent/protocol.ts'
+import { SERVICES, type PortSeen } from '../../agent/protocol.ts'
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
 import type { Clock } from '../kernel/clock.ts'
-import { Refused } from '../kernel/errors.ts'
+import { isRefused, Refused, Transient } from '../kernel/errors.ts'
 import { replicaOf } from '../store/agent-links.ts'
 import { agentsOf } from '../store/agents.ts'
 import type { Db } from '../store/pool.ts'
 import type { AgentRow } from '../store/records.ts'
 import { listeningPorts } from './agent-ports.ts'
 import type { Link, StreamOptions } from './link.ts'
+import type { Peers } from './peers.ts'
 
 /** The one way to an agent. Whoever wants something of one comes through here. */
 export interface Reach {
@@ -26,33 +27,42 @@ export interface ReachPorts {
   readonly linkOf: (agentId: string) => Link | undefined
   /** It has said hello. */
   readonly isThere: (agentId: string) => boolean
+  /** The other replicas of this control plane; null: there are none. */
+  readonly peers: Pick<Peers, 'openStream'> | null
   readonly closing: AbortSignal
 }
 
 const COMING_BACK_MS = 5000
 const COMING_BACK_LOOK_MS = 50
 
-export function createReach({ db, clock, replica, linkOf, isThere, closing }: ReachPorts): Reach {
+export function createReach({ db, clock, replica, linkOf, isThere, peers, closing }: ReachPorts): Reach {
+  const openStream: Reach['openStream'] = async (agentId, path, headers, options) => {
+    const link = linkOf(agentId)
+    if (link) return link.open(path, headers, options)
+    const holder = await replicaOf(db, agentId)
+    if (peers && holder !== null && holder !== replica) return peers.openStream(holder, agentId, path, headers, options)
+    throw new Refused('ServiceUnavailable', 'The agent of the workspace is not connected.', { retryAfterSeconds: 1 })
+  }
+  const isAnywhere = async (agentId: string): Promise<boolean> => {
+    if (isThere(agentId)) return true
+    const holder = peers ? await replicaOf(db, agentId) : null
+    return holder !== null && holder !== replica
+  }
   return {
-    async openStream(agentId, path, headers, options) {
-      const link = linkOf(agentId)
-      if (link) return link.open(path, headers, options)
-      const holder = await replicaOf(db, agentId)
-      const message =
-        holder === null || holder === replica
-          ? 'The agent of the workspace is not connected.'
-          : `The agent of the workspace is connected to the replica ${holder} of the control plane, and this is ${replica}.`
-      throw new Refused('ServiceUnavailable', message, { retryAfterSeconds: 1 })
-    },
+    openStream,
     async agentOf(workspaceUid, name) {
       const agent = chosen(await agentsOf(db, workspaceUid), name)
       const limitAt = clock.elapsedMs() + COMING_BACK_MS
-      while (!isThere(agent.id) && clock.elapsedMs() < limitAt && !closing.aborted) await clock.sleep(COMING_BACK_LOOK_MS, closing)
+      while (!(await isAnywhere(agent.id)) && clock.elapsedMs() < limitAt && !closing.aborted)
+        await clock.sleep(COMING_BACK_LOOK_MS, closing)
       return agent
     },
     async portsOf(agentId) {
-      const link = linkOf(agentId)
-      return link ? listeningPorts(link, clock) : null
+      const stream = await openStream(agentId, SERVICES.ports, { 'content-type': 'application/json' }).catch((error: unknown) => {
+        if (error instanceof Transient || isRefused(error, 'ServiceUnavailable')) return null
+        throw error
+      })
+      return stream && listeningPorts({ open: () => stream }, clock)
     },
   }
 }

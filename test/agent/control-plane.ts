@@ -24,9 +24,23 @@ export const hostKey = (workspaceUid: string, agentName: string) =>
 
 export const ENTER_PATH = /^\/apis\/bothy\.dev\/v1alpha1\/namespaces\/([^/]+)\/workspaces\/([^/?]+)\/([a-z]+)(?:\?(.*))?$/
 
-export async function startControlPlane(db: Db, port = 0, barred: ConnectPorts['barred'] = () => null): Promise<ControlPlane> {
+export async function startControlPlane(
+  db: Db,
+  port = 0,
+  barred: ConnectPorts['barred'] = () => null,
+  more: Partial<ConnectPorts> = {},
+): Promise<ControlPlane> {
   const metrics = createMetrics()
-  const connections = await createConnections({ db, clock: systemClock, log: silentLog, metrics, replica: 'standalone', barred, hostKey })
+  const connections = await createConnections({
+    db,
+    clock: systemClock,
+    log: silentLog,
+    metrics,
+    replica: 'standalone',
+    barred,
+    hostKey,
+    ...more,
+  })
   const server = createServer((_request, answer) => answer.writeHead(404).end())
   server.on('upgrade', (request, socket, head) => {
     const [, namespace = '', name = '', service = '', search = ''] = ENTER_PATH.exec(request.url ?? '') ?? []

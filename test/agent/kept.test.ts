@@ -1,6 +1,5 @@
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Report } from '../../agent/protocol.ts'
-import { createReach } from '../../controller/connect/reach.ts'
 import { createKeeper } from '../../controller/connect/keep-reports.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { agentDetailsOf } from '../../controller/store/agent-details.ts'
@@ -8,12 +7,9 @@ import { wholeManifest, type AgentApp } from '../../controller/store/agent-manif
 import { agentConnected } from '../../controller/store/agents.ts'
 import { settleAgents } from '../../controller/store/agents-of-outcome.ts'
 import { withDatabase } from '../support/postgres.ts'
-import { startControlPlane } from './control-plane.ts'
-import { makeAgent, reached, rowOf, startAgent } from './world.ts'
+import { makeAgent, rowOf } from './world.ts'
 
 const { db } = await withDatabase()
-const plane = await startControlPlane(db)
-afterAll(() => plane.close())
 
 const app = (slug: string, checked: boolean): AgentApp => ({
   slug,
@@ -87,16 +83,4 @@ test('rows of an earlier version get what came later, empty', () => {
     resource: '',
     complete: true,
   })
-})
-
-test('who asks the wrong replica for an agent is told which one has it', async () => {
-  const made = await makeAgent(db)
-  startAgent(made, plane.url)
-  await reached(db, made, 'Ready')
-  const closing = new AbortController().signal
-  const other = createReach({ db, clock: systemClock, replica: 'second', linkOf: () => undefined, isThere: () => true, closing })
-  await expect(other.openStream(made.id, '/commands')).rejects.toThrow(
-    'The agent of the workspace is connected to the replica standalone of the control plane, and this is second.',
-  )
-  await expect(other.openStream('nobody', '/commands')).rejects.toThrow('The agent of the workspace is not connected.')
 })

@@ -1,0 +1,149 @@
+import type { Child } from './child.ts'
+import { createCache } from './cluster/cache.ts'
+import { connectKubernetes, type KubernetesConnection } from './cluster/kubernetes-connection.ts'
+import { openKubernetes } from './cluster/kubernetes.ts'
+import type { Cache, Cluster, Resource } from './cluster/port.ts'
+import { withReferenced, type Reference } from './cluster/referenced.ts'
+import { openReviews } from './cluster/reviews.ts'
+import { VERSION } from './config.ts'
+import { isRefused, messageOf, Misconfigured, Refused } from './kernel/errors.ts'
+import { watchClockJumps } from './kernel/clock-jumps.ts'
+import { createMetrics } from './kernel/metrics.ts'
+import { startProvisioner } from './provisioner-child.ts'
+import { KINDS } from './reconcile/kinds.ts'
+import { storePorts } from './reconcile/store-ports.ts'
+import { isTemplate } from './reconcile/workspace/template-seen.ts'
+import { isWorkspace } from './reconcile/workspace/observe.ts'
+import { openDoor, serve, urlOf, type Running } from './serve.ts'
+import { startEmbedded } from './store/embedded.ts'
+import { migrate } from './store/migrate.ts'
+import { openDb, type Db } from './store/pool.ts'
+import type { Subject } from './store/records.ts'
+import { openKey } from './store/sealed.ts'
+import { measureUsage } from './store/usage.ts'
+import { openTerms, type Terms } from './terms.ts'
+import { measure, pruneNowAndThen } from './upkeep.ts'
+
+/** Builds every port of one control plane in a cluster: objects are the API server's, what happened is Postgres's. */
+export interface InCluster {
+  readonly db: Db
+  readonly cluster: Cluster
+  readonly cache: Cache
+  readonly terms: Terms
+  readonly connection: KubernetesConnection
+  readonly url: string
+  /** Where this process has one. */
+  readonly provisioner: Child | null
+}
+
+export interface InClusterOptions extends Running {
+  /** Starts a provisioner too, and a database where none is named: one process for a trial. */
+  readonly withProvisioner: boolean
+  readonly onUnable: (why: string) => void
+  readonly onLost: (why: string) => void
+}
+
+const CONNECTIONS_MAX = 16
+const LEASE = 'reconcile'
+const GROUP_PATH = '/apis/bothy.dev/v1alpha1'
+const LIST_LIMIT_MS = 5000
+
+export async function openInCluster(options: InClusterOptions): Promise<InCluster> {
+  const { config, state, clock, log, closers, withProvisioner, onUnable } = options
+  const metrics = createMetrics()
+  const connection = await connectKubernetes({
+    ...config.kubernetes,
+    environment: config.environment,
+    clock,
+    userAgent: `bothy-controller/${VERSION}`,
+  })
+  closers.add('connection to the cluster', () => connection.close())
+  const authority = openReviews({ connection, clock, log, metrics })
+  const api = await openDoor(options, metrics, authority)
+  const databaseUrl = config.databaseUrl ?? (await trialDatabase(options))
+  const db = openDb(databaseUrl, { log, clock, max: CONNECTIONS_MAX })
+  closers.add('connections to the database', () => db.close())
+  await migrate(db, log)
+  const sealer = await openKey({ file: state.keyFile, env: config.key ?? undefined, db })
+  measure(db, metrics)
+  const kubernetes = await openKubernetes({ connection, clock, log, metrics })
+  closers.add('objects', () => kubernetes.close())
+  const { cluster } = kubernetes
+  await refuseWithoutKinds(connection, log)
+  const cache = withReferenced(createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner']), {
+    cluster,
+    clock,
+    log,
+    kind: 'ConfigMap',
+    referenceOf: configMapOf,
+  })
+  const terms = openTerms({
+    leading: { db, clock, log, metrics, name: LEASE, holder: config.replica },
+    cache,
+    engineOptions: ({ fenced }) => ({
+      kinds: KINDS,
+      ports: { cluster, cache, store: storePorts(db, fenced), localUser: null },
+      clock,
+      log,
+      metrics,
+      random: Math.random,
+      onKeys: (listener, missed) => db.listen('bothy_keys', listener, missed),
+    }),
+  })
+  await serve(options, api, {
+    db,
+    cluster,
+    cache,
+    engine: terms.engine,
+    metrics,
+    sealer,
+    replica: config.replica,
+    peering: config.peering,
+    localUser: null,
+    mayConnect: (user, workspace) => ownerOf(cache, workspace) === user,
+    down: async () => {
+      throw new Refused('MethodNotAllowed', 'a control plane of a cluster is not brought down by a person: stop workspaces, or scale it')
+    },
+  })
+  const url = urlOf(config, api)
+  state.announce(url)
+  const watching = new AbortController()
+  closers.add('watches', () => watching.abort())
+  await cache.start(watching.signal)
+  const provisioner = withProvisioner ? startProvisioner(options, { databaseUrl, url, onUnable }) : null
+  closers.add('work', () => terms.leading.close())
+  void watchClockJumps(clock, log, terms.engine.clockJumped, watching.signal)
+  void measureUsage(db, clock, metrics, log, watching.signal)
+  void pruneNowAndThen(db, config.stateDir, clock, log, watching.signal)
+  return { db, cluster, cache, terms, connection, url, provisioner }
+}
+
+async function trialDatabase({ state, clock, log, closers, withProvisioner, onLost }: InClusterOptions): Promise<string> {
+  if (!withProvisioner)
+    throw new Misconfigured('DATABASE_URL is missing: name a Postgres that all replicas use, or try it with --with-provisioner')
+  const embedded = await startEmbedded({ state: state.dir, clock, log })
+  closers.add('database', () => embedded.close())
+  embedded.onExit(onLost)
+  return embedded.url
+}
+
+const ownerOf = (cache: Cache, { namespace, name }: Subject): string | undefined => {
+  const workspace = cache.get('Workspace', namespace, name)
+  return workspace && isWorkspace(workspace) ? workspace.spec.owner : undefined
+}
+
+const configMapOf = (object: Resource): Reference | null =>
+  isTemplate(object) && object.spec.source.type === 'ConfigMap'
+    ? { namespace: object.metadata.namespace ?? '', name: object.spec.source.configMap.name }
+    : null
+
+/** Without them every list fails for ever, and nobody would say why. */
+async function refuseWithoutKinds(connection: KubernetesConnection, log: Running['log']): Promise<void> {
+  try {
+    await connection.request({ method: 'GET', path: GROUP_PATH, timeoutMs: LIST_LIMIT_MS })
+  } catch (error) {
+    if (isRefused(error, 'NotFound')) throw new Misconfigured(`${connection.server} does not know our kinds: kubectl apply -f crds/ first`)
+    // It may be away for a moment; the watches come back by themselves.
+    log.warn('the cluster does not answer yet', { server: connection.server, error: messageOf(error) })
+  }
+}
