@@ -1,10 +1,12 @@
 import { fromIso } from '../controller/kernel/clock.ts'
+import { shortAge } from '../controller/kernel/durations.ts'
+import { lastSeen } from '../crds/event-kind.ts'
 import { EXIT } from './failure.ts'
 import { field, textOf } from './json.ts'
 import { knownObject } from './known-object.ts'
 import { kindNamed, listObjects, refOf, type ApiObject } from './objects.ts'
 import type { Run, Session } from './session.ts'
-import { ageOf, tableLines, type Heading } from './table.ts'
+import { tableLines, type Heading } from './table.ts'
 import { watchObjects } from './watch.ts'
 import { yamlOf } from './yaml.ts'
 
@@ -37,12 +39,7 @@ export const run: Run = async (session, args, options) => {
   return EXIT.done
 }
 
-const lastSeenAt = (event: ApiObject): number =>
-  fromIso(
-    textOf(field(event, 'series', 'lastObservedTime')) ??
-      textOf(field(event, 'deprecatedLastTimestamp')) ??
-      textOf(field(event, 'eventTime')),
-  ) ?? 0
+const lastSeenAt = (event: ApiObject): number => fromIso(lastSeen(event)) ?? 0
 
 const byTime = (a: ApiObject, b: ApiObject): number => lastSeenAt(a) - lastSeenAt(b)
 
@@ -68,5 +65,5 @@ function rowOf(event: ApiObject, now: number): string[] {
   const count = field(event, 'series', 'count')
   const times = typeof count === 'number' && count > 1 ? ` (x${count})` : ''
   const object = `${text('regarding', 'kind').toLowerCase()}/${text('regarding', 'name')}`
-  return [ageOf(now - lastSeenAt(event)), text('type'), text('reason'), object, `${text('note').replaceAll(/\s+/g, ' ')}${times}`]
+  return [shortAge(now - lastSeenAt(event)), text('type'), text('reason'), object, `${text('note').replaceAll(/\s+/g, ' ')}${times}`]
 }

@@ -1,6 +1,5 @@
-import { fromIso, type Instant } from '../controller/kernel/clock.ts'
-import { humanDuration } from '../controller/kernel/durations.ts'
-import { cellOf, type Column } from '../crds/columns.ts'
+import type { Instant } from '../controller/kernel/clock.ts'
+import { cellFor, withName, type Column } from '../crds/columns.ts'
 import type { Kind } from '../crds/kinds.ts'
 import { textOf } from './json.ts'
 import type { ApiObject } from './objects.ts'
@@ -52,29 +51,14 @@ const cut = (text: string, width: number): string => (text.length > width ? `${t
 const oneLine = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim()
 
 export function headingsOf(kind: Kind, columns: readonly Column[], withNamespace: boolean): Heading[] {
-  const own = columns.map(({ name }) => ({ name: name.toUpperCase() }))
-  return [...(withNamespace && kind.namespaced ? [{ name: 'NAMESPACE', whole: true }] : []), { name: 'NAME', whole: true }, ...own]
+  const own = columns.map(({ name, format }) => ({ name: name.toUpperCase(), whole: format === 'name' }))
+  return withNamespace && kind.namespaced ? [{ name: 'NAMESPACE', whole: true }, ...own] : own
 }
 
 export function rowOf(object: ApiObject, kind: Kind, columns: readonly Column[], withNamespace: boolean, now: Instant): string[] {
   const namespace = withNamespace && kind.namespaced ? [textOf(object.metadata['namespace']) ?? ''] : []
-  return [...namespace, object.metadata.name, ...columns.map((column) => shownCell(cellOf(object, column.jsonPath), column, now))]
+  return [...namespace, ...columns.map((column) => oneLine(String(cellFor(column, object, now) ?? '')))]
 }
 
-function shownCell(value: unknown, column: Column, now: Instant): string {
-  if (value === undefined || value === null) return ''
-  if (column.type !== 'date') return oneLine(typeof value === 'object' ? JSON.stringify(value) : String(value))
-  const at = fromIso(String(value))
-  return at === null ? '<invalid>' : ageOf(now - at)
-}
-
-/** As kubectl writes ages: one unit where one says enough, two where the second still matters. */
-export function ageOf(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000))
-  const rounded = seconds < 120 ? seconds : seconds < 600 ? seconds : Math.floor(seconds / 60) * 60
-  const coarse =
-    rounded < 3 * 3600 ? rounded : rounded < 2 * 86_400 ? Math.floor(rounded / 3600) * 3600 : Math.floor(rounded / 86_400) * 86_400
-  return rounded < 120 ? `${rounded}s` : humanDuration(coarse * 1000)
-}
-
-export const columnsOf = (kind: Kind, wide: boolean): readonly Column[] => kind.columns.filter(({ priority }) => wide || priority === 0)
+export const columnsOf = (kind: Kind, wide: boolean): readonly Column[] =>
+  withName(kind.columns).filter(({ priority }) => wide || priority === 0)

@@ -1,4 +1,5 @@
 import type { Column } from './columns.ts'
+import { isJsonObject, own } from './schema/types.ts'
 
 /** What of Kubernetes' own kinds is served without a cluster, as far as we use it. */
 
@@ -9,25 +10,11 @@ export interface Definition {
   readonly openApi: unknown
 }
 
-const text = (description: string, maxLength: number) => ({ description, type: 'string', maxLength })
-const instant = (description: string) => ({ description, type: 'string', format: 'date-time', maxLength: 40 })
+export const text = (description: string, maxLength: number) => ({ description, type: 'string', maxLength })
 
-const ROOT = {
+export const ROOT = {
   apiVersion: text('The version of the API this object is written in.', 64),
   kind: text('The kind of object this is.', 64),
-}
-
-const REFERENCE = {
-  type: 'object',
-  properties: {
-    apiVersion: text('API version of the object.', 64),
-    kind: text('Kind of the object.', 64),
-    namespace: text('Namespace of the object.', 63),
-    name: text('Name of the object.', 253),
-    uid: text('Uid of the object.', 36),
-    resourceVersion: text('Version of the object that was seen.', 64),
-    fieldPath: text('The part of the object that is meant.', 512),
-  },
 }
 
 const AGE = {
@@ -80,6 +67,7 @@ export const NAMESPACE: Definition = {
 /** What an API server takes for the data of a ConfigMap, all of it together. */
 export const CONFIG_MAP_BYTES_MAX = 1024 * 1024
 
+const BASE64 = '^[A-Za-z0-9+/]*={0,2}$'
 const KEYS = '^[-._a-zA-Z0-9]{1,253}$'
 
 const data = (description: string, value: object) => ({
@@ -95,8 +83,24 @@ const data = (description: string, value: object) => ({
   ],
 })
 
+const size = (...names: readonly string[]) => ({
+  name: 'Data',
+  type: 'string' as const,
+  description: 'How many values it has.',
+  priority: 0,
+  jsonPath: '.data',
+  of: (object: unknown) => names.reduce((sum, name) => sum + Object.keys(objectIn(object, name)).length, 0),
+})
+
+const objectIn = (object: unknown, name: string): object => {
+  const value = isJsonObject(object) ? own(object, name) : undefined
+  return isJsonObject(value) ? value : {}
+}
+
+const IMMUTABLE = { description: 'Whether nothing but its metadata may be changed any more.', type: 'boolean' }
+
 export const CONFIG_MAP: Definition = {
-  columns: [AGE],
+  columns: [size('data', 'binaryData'), AGE],
   selectableFields: [],
   openApi: {
     description: 'Plain data under names: for Bothy, the files of a template.',
@@ -104,61 +108,29 @@ export const CONFIG_MAP: Definition = {
     properties: {
       ...ROOT,
       metadata: { description: 'Standard metadata.', type: 'object' },
+      immutable: IMMUTABLE,
       data: data('Texts by key. As files of a template, "__" in a key stands for "/".', { description: 'The text.' }),
-      binaryData: data('Bytes by key, in base64.', { description: 'The bytes.', pattern: '^[A-Za-z0-9+/]*={0,2}$' }),
+      binaryData: data('Bytes by key, in base64.', { description: 'The bytes.', pattern: BASE64 }),
     },
   },
 }
 
-export const EVENT: Definition = {
-  columns: [
-    { name: 'Last Seen', type: 'date', description: 'When it happened last.', priority: 0, jsonPath: '.deprecatedLastTimestamp' },
-    { name: 'Type', type: 'string', description: 'Normal or Warning.', priority: 0, jsonPath: '.type' },
-    { name: 'Reason', type: 'string', description: 'What happened, as one word.', priority: 0, jsonPath: '.reason' },
-    { name: 'Kind', type: 'string', description: 'The kind of object it happened to.', priority: 0, jsonPath: '.regarding.kind' },
-    { name: 'Name', type: 'string', description: 'The object it happened to.', priority: 0, jsonPath: '.regarding.name' },
-    { name: 'Message', type: 'string', description: 'What happened, as a sentence.', priority: 0, jsonPath: '.note' },
-  ],
-  selectableFields: ['.regarding.kind', '.regarding.namespace', '.regarding.name', '.regarding.uid', '.reason', '.type'],
+export const SECRET: Definition = {
+  columns: [{ name: 'Type', type: 'string', description: 'What it is for.', priority: 0, jsonPath: '.type' }, size('data'), AGE],
+  selectableFields: ['.type'],
   openApi: {
-    description: 'Something that happened to an object.',
+    description: 'Values that nobody may see. They are kept sealed, and never read back.',
     type: 'object',
-    required: ['eventTime'],
     properties: {
       ...ROOT,
       metadata: { description: 'Standard metadata.', type: 'object' },
-      eventTime: { ...instant('When it happened first.'), nullable: true },
-      type: { ...text('Normal, or Warning for what somebody should look at.', 16), enum: ['Normal', 'Warning'] },
-      reason: text('What happened, as one word for programs.', 128),
-      action: text('What was done or failed.', 128),
-      note: text('What happened, as a sentence.', 1024),
-      reportingController: text('Which controller says so.', 253),
-      reportingInstance: text('Which of its processes.', 128),
-      regarding: { description: 'The object it happened to.', ...REFERENCE },
-      related: { description: 'Another object that has to do with it.', ...REFERENCE },
-      series: {
-        description: 'How often it happened since.',
-        type: 'object',
-        required: ['count', 'lastObservedTime'],
-        properties: {
-          count: { description: 'How many times.', type: 'integer', format: 'int32', minimum: 0, maximum: 2147483647 },
-          lastObservedTime: instant('When it happened last.'),
-        },
-      },
-      deprecatedFirstTimestamp: { ...instant('When it happened first, for older clients.'), nullable: true },
-      deprecatedLastTimestamp: { ...instant('When it happened last, for older clients.'), nullable: true },
-      deprecatedCount: {
-        description: 'How many times, for older clients.',
-        type: 'integer',
-        format: 'int32',
-        minimum: 0,
-        maximum: 2147483647,
-      },
-      deprecatedSource: {
-        description: 'Who says so, for older clients.',
-        type: 'object',
-        properties: { component: text('Which program.', 253), host: text('On which machine.', 253) },
-      },
+      type: { ...text('What it is for.', 253), default: 'Opaque' },
+      immutable: IMMUTABLE,
+      data: data('Values by key, in base64. Shown empty; written empty, a value stays as it is.', {
+        description: 'The value.',
+        pattern: BASE64,
+      }),
+      stringData: data('Values by key, as they are. What is written here goes into data.', { description: 'The value.' }),
     },
   },
 }

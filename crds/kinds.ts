@@ -1,5 +1,6 @@
 import type { Column } from './columns.ts'
-import { CONFIG_MAP, EVENT, NAMESPACE, type Definition } from './core-kinds.ts'
+import { CONFIG_MAP, NAMESPACE, SECRET, type Definition } from './core-kinds.ts'
+import { CORE_EVENT, EVENT } from './event-kind.ts'
 import { readDefinition } from './load.ts'
 import { field, loadSchema, objectsOf } from './schema/load.ts'
 import type { Schema } from './schema/types.ts'
@@ -52,8 +53,15 @@ export const KINDS: readonly Kind[] = [
   ours({ kind: 'Owner', plural: 'owners', shortNames: [], namespaced: false }),
   core({ kind: 'Namespace', plural: 'namespaces', shortNames: ['ns'], namespaced: false }, '', NAMESPACE),
   core({ kind: 'ConfigMap', plural: 'configmaps', shortNames: ['cm'], namespaced: true }, '', CONFIG_MAP),
+  core({ kind: 'Secret', plural: 'secrets', shortNames: [], namespaced: true }, '', SECRET),
   core({ kind: 'Event', plural: 'events', shortNames: ['ev'], namespaced: true }, 'events.k8s.io', EVENT),
 ]
+
+/** Events are asked for under two paths; each answers them in its own shape. */
+export const CORE_EVENTS: Kind = core({ kind: 'Event', plural: 'events', shortNames: ['ev'], namespaced: true }, '', CORE_EVENT)
+
+/** What is served under a path of its own, in the order in which clients are told of it. */
+export const SERVED: readonly Kind[] = [...KINDS, CORE_EVENTS]
 
 export function kindOf(name: string): Kind | undefined {
   const wanted = name.toLowerCase()

@@ -6,8 +6,10 @@ import { messageOf, Refused } from '../kernel/errors.ts'
 import { keyOf } from '../kernel/names.ts'
 import { audit } from '../store/audit.ts'
 import { answerJson, setWarnings, success } from './answer.ts'
+import { answerObject, answerPage } from './objects.ts'
 import { expectMediaType, readJson } from './body.ts'
 import type { Call, ResourceHandler, Target } from './ports.ts'
+import { selectorFor } from './shown.ts'
 import { streamWatch } from './watch-stream.ts'
 
 /** The verbs of Kubernetes on the kinds that are served. */
@@ -25,20 +27,11 @@ export const listOrWatch =
       const bookmarks = isTrue(call.query, 'allowWatchBookmarks')
       return streamWatch(call, target, { ...options, bookmarks, ...(from ? { from } : {}) }, watches)
     }
-    const { items, resourceVersion, continue: next, remaining } = await call.ports.cluster.list(target.kind.kind, options)
-    answerJson(call.response, 200, {
-      kind: `${target.kind.kind}List`,
-      apiVersion: target.kind.apiVersion,
-      metadata: {
-        resourceVersion,
-        ...(next === undefined ? {} : { continue: next }),
-        ...(remaining === undefined ? {} : { remainingItemCount: remaining }),
-      },
-      items,
-    })
+    const page = await call.ports.cluster.list(target.kind.kind, options)
+    await answerPage(call, target.kind, page)
   }
 
-export const get: ResourceHandler = async (call, target) => answerJson(call.response, 200, await existing(call, target))
+export const get: ResourceHandler = async (call, target) => answerObject(call, target.kind, 200, await existing(call, target))
 
 export async function existing({ ports }: Call, target: Target): Promise<Resource> {
   const { kind, name, namespace } = target
@@ -101,11 +94,8 @@ export const remove: ResourceHandler = async (call, target) => {
   if (!dryRun) await remember(call, target, 'delete', object)
   const { uid, deletionTimestamp } = object.metadata
   // An object that something still holds is shown as it is, so that the client can wait for its end.
-  answerJson(
-    call.response,
-    200,
-    deletionTimestamp === undefined ? success({ name: object.metadata.name, group: kind.group, kind: kind.plural, uid }) : object,
-  )
+  if (deletionTimestamp !== undefined) return answerObject(call, kind, 200, object)
+  answerJson(call.response, 200, success({ name: object.metadata.name, group: kind.group, kind: kind.plural, uid }))
 }
 
 async function written(
@@ -124,7 +114,7 @@ async function written(
   const object = await write(writerOf(call), options)
   setWarnings(call.response, warnings)
   if (!options.dryRun) await remember(call, target, action, object)
-  answerJson(call.response, code, object)
+  answerObject(call, target.kind, code, object)
 }
 
 /** What was done is done, also when it cannot be noted: then the log has it. */
@@ -190,16 +180,17 @@ function fieldValidationOf(query: URLSearchParams): Pick<WriteOptions, 'fieldVal
   )
 }
 
-function listOptions(query: URLSearchParams, { namespace }: Target): ListOptions {
+function listOptions(query: URLSearchParams, { kind, namespace }: Target): ListOptions {
+  const fields = query.get('fieldSelector')
   const limit = query.get('limit')
   if (limit !== null && !/^\d{0,9}$/.test(limit))
     throw new Refused('BadRequest', `limit: Invalid value: ${JSON.stringify(limit)}: must be a whole number`)
-  const text = (name: 'labelSelector' | 'fieldSelector' | 'continue') => (query.get(name) ? { [name]: query.get(name) ?? '' } : {})
+  const text = (name: 'labelSelector' | 'continue') => (query.get(name) ? { [name]: query.get(name) ?? '' } : {})
   return {
     ...(namespace === null ? {} : { namespace }),
     ...(limit && Number(limit) > 0 ? { limit: Number(limit) } : {}),
     ...text('labelSelector'),
-    ...text('fieldSelector'),
+    ...(fields ? { fieldSelector: selectorFor(kind, fields) } : {}),
     ...text('continue'),
   }
 }

@@ -1,10 +1,13 @@
 import type { ServerResponse } from 'node:http'
-import { kindOf } from '../../crds/kinds.ts'
+import type { Kind } from '../../crds/kinds.ts'
 import type { Change, WatchOptions } from '../cluster/port.ts'
 import { within, type Clock } from '../kernel/clock.ts'
 import { Refused } from '../kernel/errors.ts'
 import { failure, refusedBy } from './answer.ts'
+import { formAsked } from './accept.ts'
+import { objectAs } from './objects.ts'
 import type { Call, Target } from './ports.ts'
+import { columnDefinitions, includedIn, TABLE } from './table.ts'
 
 /** Changes as one JSON object a line, for as long as the client reads them. */
 
@@ -18,6 +21,7 @@ export async function streamWatch(call: Call, { kind }: Target, options: WatchOp
   const { ports, response } = call
   if (open.size >= WATCHES_MAX) throw new Refused('TooManyRequests', `${WATCHES_MAX} watches are open already`, { retryAfterSeconds: 10 })
   const seconds = secondsOf(call.query)
+  const lineOf = linesFor(call, kind)
   const ended = new AbortController()
   const end = () => ended.abort()
   // Wrong selectors are refused here, before anything is answered.
@@ -72,12 +76,25 @@ function sendError({ response, log }: Call, kind: string, error: unknown): void 
   response.end(`${JSON.stringify({ type: 'ERROR', object })}\n`)
 }
 
-function lineOf(change: Change): unknown {
-  if (change.type !== 'BOOKMARK') return change
-  const { apiVersion = '' } = kindOf(change.kind) ?? {}
-  return {
-    type: 'BOOKMARK',
-    object: { kind: change.kind, apiVersion, metadata: { resourceVersion: change.resourceVersion, creationTimestamp: null } },
+/** Columns are told once: whoever shows a table keeps its head. */
+function linesFor(call: Call, kind: Kind): (change: Change) => unknown {
+  const as = objectAs(call, kind)
+  const isTable = formAsked(call.request) === 'Table'
+  let columns = isTable ? columnDefinitions(kind) : null
+  if (isTable) includedIn(call.query)
+  return (change) => {
+    const { type } = change
+    if (type !== 'BOOKMARK') return { type, object: columned(as(change.object)) }
+    const metadata = { resourceVersion: change.resourceVersion, creationTimestamp: null }
+    const object = { kind: kind.kind, apiVersion: kind.apiVersion, metadata }
+    return { type, object: isTable ? columned({ ...TABLE, metadata: { resourceVersion: change.resourceVersion }, rows: [] }) : object }
+  }
+
+  function columned(object: object): object {
+    if (!isTable) return object
+    const columnDefinitions = columns
+    columns = null
+    return { ...object, columnDefinitions }
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Kind } from '../../crds/kinds.ts'
 import { CONFIG_MAP_BYTES_MAX } from '../../crds/core-kinds.ts'
-import { invalid, refusedInvalid, tooLong } from '../../crds/schema/causes.ts'
+import { forbidden, invalid, refusedInvalid, tooLong } from '../../crds/schema/causes.ts'
 import { admit, type AdmittedObject } from '../../crds/schema/index.ts'
+import { equal } from '../../crds/schema/equal.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
 import type { WriteOptions } from './port.ts'
+import { admittedSecret, isSecret } from './secrets.ts'
 
 export interface AdmissionOptions extends WriteOptions {
   /** The status alone is written. */
@@ -19,14 +21,25 @@ export function admitted(
   old: unknown,
   { subresource, fieldValidation, patch, warn }: AdmissionOptions,
 ): AdmittedObject {
-  const { object, warnings } = admit(kind, draft, old, {
+  const { object: decoded, warnings } = admit(kind, draft, old, {
     ...(subresource === undefined ? {} : { subresource }),
     ...(fieldValidation === undefined ? {} : { fieldValidation }),
     ...(patch === undefined ? {} : { patch }),
   })
   for (const warning of warnings) warn?.(warning)
+  const object = isSecret(kind) ? admittedSecret(kind, decoded, old) : decoded
   if (kind.kind === 'ConfigMap') refuseTooMuchData(kind, object)
+  refuseChangeOfImmutable(kind, object, old)
   return object
+}
+
+/** Of ConfigMaps and Secrets somebody may say that they stay as they are. */
+function refuseChangeOfImmutable(kind: Kind, object: AdmittedObject, old: unknown): void {
+  if (!isJsonObject(old) || old['immutable'] !== true) return
+  const changed = ['data', 'binaryData'].filter((name) => !equal(old[name], object[name]))
+  const fields = [...(object['immutable'] === true ? [] : ['immutable']), ...changed]
+  const issues = fields.map((field) => forbidden(field, 'field is immutable when `immutable` is set'))
+  if (issues.length > 0) throw refusedInvalid(kind, object.metadata.name ?? '', issues)
 }
 
 /** What no schema can say: a bound for all of it together, and no key twice. */

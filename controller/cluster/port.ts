@@ -13,9 +13,11 @@ export interface Resource {
   readonly metadata: ObjectMeta
   readonly spec?: unknown
   readonly status?: unknown
-  /** Of a ConfigMap, which has no spec. */
+  /** Of kinds that have no spec. The values of a Secret are there for whoever gets it by its name, and nowhere else. */
   readonly data?: unknown
   readonly binaryData?: unknown
+  readonly immutable?: unknown
+  readonly type?: unknown
 }
 
 /** An object as somebody wrote it. */

@@ -36,7 +36,7 @@ export async function remove(ports: WritePorts, kind: Kind, place: Place, writer
     const next = held ? ending(kind, old, toIso(ports.clock.now())) : old
     if (options.dryRun) return deepFreeze(next)
     const version = held
-      ? await updateObject(ports.db, place, stored.version, contentOf(next, stored.applied), null)
+      ? await updateObject(ports.db, place, stored.version, contentOf(next, stored.applied, stored.sealed), null)
       : await removeObject(ports.db, place, stored.version, encode(old), null)
     if (version === null) continue
     ports.looseEnds()

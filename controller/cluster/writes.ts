@@ -13,6 +13,7 @@ import { equal } from '../../crds/schema/equal.ts'
 import { deepFreeze } from './freeze.ts'
 import type { Draft, Resource, WriteOptions, Writer } from './port.ts'
 import { alreadyExists, conflict, forbidden, MODIFIED, notFound } from './refusals.ts'
+import type { Vault } from './secrets.ts'
 import { decode, encode, namespaceOf, selectableBefore } from './stored.ts'
 
 /** The two ways an object is written: born, or made from what it was. Reads, judges in memory, writes if nobody else did. */
@@ -20,6 +21,7 @@ import { decode, encode, namespaceOf, selectableBefore } from './stored.ts'
 export interface WritePorts {
   readonly db: Db
   readonly clock: Clock
+  readonly vault: Vault
   /** Told when an object is gone or came with owners: something else may have to go. */
   readonly looseEnds: () => void
 }
@@ -69,13 +71,14 @@ async function createNamed(
   const object = { ...resourceOf(kind, bornMeta(metadata, birth), spec, status), ...dataOf(born) }
   refuseWrongOwners(kind, name, object.metadata.ownerReferences ?? [])
   refuseForeignChange(kind, null, object, writer)
-  if (options.dryRun) return dryCreated(ports.db, kind, place, object)
-  const inserted = await insertObject(ports.db, place, contentOf(object, applied))
+  const { object: visible, sealed } = ports.vault.parted(object)
+  if (options.dryRun) return dryCreated(ports.db, kind, place, visible)
+  const inserted = await insertObject(ports.db, place, contentOf(visible, applied, sealed))
   if (inserted === 'exists') throw alreadyExists(kind, name)
   if (inserted === 'namespace missing') throw missingNamespace(place.namespace)
   if (inserted === 'namespace ending') throw endingNamespace(kind, place)
   if ((object.metadata.ownerReferences ?? []).length > 0) ports.looseEnds()
-  return versioned(object, inserted.version)
+  return versioned(visible, inserted.version)
 }
 
 const missingNamespace = (namespace: string): Refused =>
@@ -117,13 +120,15 @@ export async function rewrite(ports: WritePorts, kind: Kind, place: Place, chang
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
     const stored = await readObject(ports.db, place)
     if (!stored) throw notFound(kind, place.name)
-    const old = decode(stored.body, stored.version)
+    const kept = decode(stored.body, stored.version)
+    const old = ports.vault.opened(kept, stored.sealed)
     const proposal = change.propose(old, stored.applied)
     const next = change.subresource === 'status' ? nextStatus(kind, old, proposal, change) : nextObject(kind, old, proposal, change)
     const applied = proposal.applied ?? stored.applied
-    if (equal(old, next) && equal(stored.applied, applied)) return old
-    if (change.options.dryRun) return deepFreeze(next)
-    const written = await write(ports, kind, place, old, next, applied)
+    if (equal(old, next) && equal(stored.applied, applied)) return kept
+    const { object: visible, sealed } = ports.vault.parted(next)
+    if (change.options.dryRun) return deepFreeze(visible)
+    const written = await write(ports, kind, place, kept, visible, { applied, sealed })
     if (written) return written
     if (proposal.pinned) throw conflict(kind, place.name, MODIFIED)
   }
@@ -152,7 +157,7 @@ async function write(
   place: Place,
   old: Resource,
   next: Resource,
-  applied: Applied,
+  { applied, sealed }: Pick<ObjectContent, 'applied' | 'sealed'>,
 ): Promise<Resource | null> {
   const expected = Number(old.metadata.resourceVersion)
   // A namespace goes when it is empty, not when its finalizers are.
@@ -162,15 +167,19 @@ async function write(
     ports.looseEnds()
     return deepFreeze(next)
   }
-  const version = await updateObject(ports.db, place, expected, contentOf(next, applied), selectableBefore(kind, old, next))
+  const version = await updateObject(ports.db, place, expected, contentOf(next, applied, sealed), selectableBefore(kind, old, next))
   if (version !== null && !equal(old.metadata.ownerReferences, next.metadata.ownerReferences)) ports.looseEnds()
   return version === null ? null : versioned(next, version)
 }
 
-/** What a ConfigMap has in place of a spec. */
-const dataOf = ({ data, binaryData }: Partial<Pick<Resource, 'data' | 'binaryData'>>): Pick<Resource, 'data' | 'binaryData'> => ({
+type Data = Pick<Resource, 'data' | 'binaryData' | 'immutable' | 'type'>
+
+/** What a ConfigMap or a Secret has in place of a spec. */
+const dataOf = ({ data, binaryData, immutable, type }: Data): Data => ({
   ...(data === undefined ? {} : { data }),
   ...(binaryData === undefined ? {} : { binaryData }),
+  ...(immutable === undefined ? {} : { immutable }),
+  ...(type === undefined ? {} : { type }),
 })
 
 /** Where an object lives: nowhere for kinds of the whole cluster. */
@@ -186,12 +195,13 @@ function resourceOf(kind: Kind, metadata: Resource['metadata'], spec: unknown, s
   }
 }
 
-export const contentOf = (object: Resource, applied: Applied): ObjectContent => ({
+export const contentOf = (object: Resource, applied: Applied, sealed: Buffer | null): ObjectContent => ({
   uid: object.metadata.uid,
   body: encode(object),
   owners: (object.metadata.ownerReferences ?? []).map(({ uid }) => uid),
   deleting: object.metadata.deletionTimestamp !== undefined,
   applied,
+  sealed,
 })
 
 export const versioned = (object: Resource, version: number): Resource =>

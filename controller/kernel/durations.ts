@@ -31,3 +31,32 @@ export function humanDuration(ms: number): string {
     .map(([count, unit]) => `${count}${unit}`)
     .join('')
 }
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+const YEAR = 365 * DAY
+
+/** Up to where an age is told in these units: one where one says enough, two where the second still matters. */
+const AGES: readonly (readonly [below: number, unit: number, letter: string, rest: number, restLetter: string])[] = [
+  [2 * MINUTE, SECOND, 's', 0, ''],
+  [10 * MINUTE, MINUTE, 'm', SECOND, 's'],
+  [3 * HOUR, MINUTE, 'm', 0, ''],
+  [8 * HOUR, HOUR, 'h', MINUTE, 'm'],
+  [2 * DAY, HOUR, 'h', 0, ''],
+  [8 * DAY, DAY, 'd', HOUR, 'h'],
+  [2 * YEAR, DAY, 'd', 0, ''],
+  [8 * YEAR, YEAR, 'y', DAY, 'd'],
+  [Number.POSITIVE_INFINITY, YEAR, 'y', 0, ''],
+]
+
+/** As tables of Kubernetes write ages. */
+export function shortAge(ms: number): string {
+  // A clock that is a little behind is nothing wrong.
+  if (ms <= -2 * SECOND) return '<invalid>'
+  const age = Math.max(0, ms)
+  const [, unit, letter, rest, restLetter] = AGES.find(([below]) => age < below) ?? [0, SECOND, 's', 0, '']
+  const more = rest === 0 ? 0 : Math.floor((age % unit) / rest)
+  return `${Math.floor(age / unit)}${letter}${more === 0 ? '' : `${more}${restLetter}`}`
+}

@@ -91,7 +91,7 @@ export async function listEvents(db: Db, { namespace, name, after, limit }: List
     [namespace, name, after?.namespace ?? null, after?.name ?? null, limit],
   )
   const objects = rows.flatMap(({ namespace: home, name: id, version, body }) =>
-    home === null ? [] : [{ namespace: home, name: id, version: Number(version), body, applied: {} }],
+    home === null ? [] : [{ namespace: home, name: id, version: Number(version), body, applied: {}, sealed: null }],
   )
   return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), objects }
 }

@@ -10,6 +10,8 @@ export interface StoredObject {
   /** JSON, without metadata.resourceVersion. */
   readonly body: string
   readonly applied: Applied
+  /** What nobody sees of it; null: there is no such thing, or it was not asked for. */
+  readonly sealed: Buffer | null
 }
 
 /** Names of labels and annotations by who declared them. */
@@ -27,6 +29,7 @@ export interface ObjectContent {
   readonly owners: readonly string[]
   readonly deleting: boolean
   readonly applied: Applied
+  readonly sealed: Buffer | null
 }
 
 export interface StoredChange {
@@ -46,13 +49,14 @@ interface ObjectRow {
   readonly version: string
   readonly body: string
   readonly applied: Applied
+  readonly sealed: Buffer | null
 }
 
-const fromRow = ({ version, body, applied }: ObjectRow): StoredObject => ({ version: Number(version), body, applied })
+const fromRow = ({ version, ...row }: ObjectRow): StoredObject => ({ ...row, version: Number(version) })
 
 export async function readObject(db: Db, { kind, namespace, name }: Place): Promise<StoredObject | null> {
   const [row] = await db.query<ObjectRow>(
-    'select version, body::text as body, applied from objects where kind = $1 and namespace = $2 and name = $3',
+    'select version, body::text as body, applied, sealed from objects where kind = $1 and namespace = $2 and name = $3',
     [kind, namespace, name],
   )
   return row ? fromRow(row) : null
@@ -68,8 +72,8 @@ export async function insertObject(db: Db, place: Place, content: ObjectContent)
         taken as (select from objects where kind = $1 and namespace = $2 and name = $3),
         v as (update object_version set version = version + 1
           where not exists (select from taken) and ($2 = '' or exists (select from home where not deleting)) returning version),
-        o as (insert into objects (kind, namespace, name, uid, version, body, owners, deleting, applied)
-          select $1, $2, $3, $4, version, $5::json, $6::text[], $7::boolean, $8::json from v),
+        o as (insert into objects (kind, namespace, name, uid, version, body, owners, deleting, applied, sealed)
+          select $1, $2, $3, $4, version, $5::json, $6::text[], $7::boolean, $8::json, $9::bytea from v),
         c as (insert into object_changes (version, kind, type, body) select version, $1, 'ADDED', $5::json from v),
         told as (select pg_notify('${OBJECTS_CHANNEL}', '') from v)
        select (select version from v) as version, exists (select from taken) as taken,
@@ -94,11 +98,12 @@ export async function updateObject(
   before: unknown,
 ): Promise<number | null> {
   const [row] = await db.query<{ version: string }>(
-    `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and uid = $4 and version = $9 for update),
+    `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and uid = $4 and version = $10 for update),
       v as (update object_version set version = version + 1 where exists (select from old) returning version),
-      o as (update objects set version = v.version, body = $5::json, owners = $6::text[], deleting = $7::boolean, applied = $8::json
+      o as (update objects set version = v.version, body = $5::json, owners = $6::text[], deleting = $7::boolean, applied = $8::json,
+          sealed = $9::bytea
         from v where kind = $1 and namespace = $2 and name = $3),
-      c as (insert into object_changes (version, kind, type, body, before) select version, $1, 'MODIFIED', $5::json, $10::json from v)
+      c as (insert into object_changes (version, kind, type, body, before) select version, $1, 'MODIFIED', $5::json, $11::json from v)
      select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
     [...placed(place), ...contained(content), expected, before === null ? null : JSON.stringify(before)],
   )
@@ -154,7 +159,9 @@ export async function listObjects(db: Db, { kind, namespace, name, after, limit 
       ) o on true order by o.namespace, o.name`,
     [kind, namespace, name, after?.namespace ?? null, after?.name ?? null, limit],
   )
-  const objects = rows.flatMap((row) => (row.namespace === null ? [] : [{ ...fromRow(row), namespace: row.namespace, name: row.name }]))
+  const objects = rows.flatMap((row) =>
+    row.namespace === null ? [] : [{ ...fromRow({ ...row, sealed: null }), namespace: row.namespace, name: row.name }],
+  )
   return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), objects }
 }
 
@@ -230,12 +237,13 @@ export async function emptyEndingNamespaces(db: Db): Promise<string[]> {
 
 const placed = ({ kind, namespace, name }: Place): readonly unknown[] => [kind, namespace, name]
 
-const contained = ({ uid, body, owners, deleting, applied }: ObjectContent): readonly unknown[] => [
+const contained = ({ uid, body, owners, deleting, applied, sealed }: ObjectContent): readonly unknown[] => [
   uid,
   body,
   owners,
   deleting,
   JSON.stringify(applied),
+  sealed,
 ]
 
 const isUniqueViolation = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === '23505'

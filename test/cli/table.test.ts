@@ -1,7 +1,8 @@
 import { array, assert, constantFrom, property, string, tuple } from 'fast-check'
 import { expect, test } from 'vitest'
 import { lineDiff } from '../../cli/line-diff.ts'
-import { ageOf, tableLines } from '../../cli/table.ts'
+import { tableLines } from '../../cli/table.ts'
+import { shortAge } from '../../controller/kernel/durations.ts'
 
 test('a table keeps names whole and cuts the widest column until it fits', () => {
   const headings = [{ name: 'NAME', whole: true }, { name: 'STATE' }, { name: 'MESSAGE' }]
@@ -37,11 +38,16 @@ test('ages are written as kubectl writes them', () => {
     [119 * second, '119s'],
     [3 * minute + 12 * second, '3m12s'],
     [40 * minute + 5 * second, '40m'],
-    [2 * hour + 5 * minute, '2h5m'],
-    [30 * hour, '1d6h'],
+    [2 * hour + 5 * minute, '125m'],
+    [5 * hour + 5 * minute, '5h5m'],
+    [30 * hour, '30h'],
+    [54 * hour, '2d6h'],
     [9 * day, '9d'],
+    [740 * day, '2y10d'],
+    [-1 * second, '0s'],
+    [-5 * second, '<invalid>'],
   ] as const
-  expect(cases.map(([ms]) => ageOf(ms))).toEqual(cases.map(([, text]) => text))
+  expect(cases.map(([ms]) => shortAge(ms))).toEqual(cases.map(([, text]) => text))
 })
 
 test('a diff shows what changed with a little around it', () => {
