@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { join } from 'node:path'
 import { messageOf } from '../controller/kernel/errors.ts'
+import { nothingRuns, type Endpoint } from './endpoint.ts'
 import type { Environment } from './environment.ts'
-import { EXIT, Failure, usage } from './failure.ts'
+import { EXIT, Failure } from './failure.ts'
 import { failureOfAnswer } from './refusal.ts'
 
 export interface Call {
@@ -14,90 +13,61 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
-/** The API of a control plane. Whatever it refuses is a `Failure` with the right exit code. */
+/** What a command asks. Whatever is refused is a `Failure` with the right exit code. */
 export interface Client {
-  readonly url: string
-  readonly token: string | null
-  /** How it was found, for people: `BOTHY_URL`, `the one running here` … */
-  readonly from: string
+  /** The cluster that keeps the objects; null: the control plane does. */
+  readonly cluster: { readonly url: string; readonly context: string; version(): Promise<unknown> } | null
+  /** Where whatever is no object is asked. At each connection anew: a control plane that was started again may be elsewhere. */
+  endpoint(): Promise<Endpoint>
   request(method: string, path: string, call?: Call): Promise<unknown>
   /** One JSON value a line, as long as the server sends. */
   lines(path: string, call?: Call): AsyncIterable<unknown>
+  /** Whom the keeper of the objects takes one for, where somebody has to be named as an owner; null: whoever asks is it. */
+  user(): Promise<string | null>
 }
 
 const CONNECT_LIMIT_MS = 10_000
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 const LINE_LENGTH_MAX = 16 * 1024 * 1024
 
-export interface Given {
-  readonly url: string | null
-  readonly token: string | null
-}
-
-export function connect(environment: Environment, given: Given): Client {
-  const { url, token, from } = whereTo(environment, given)
-  const base = url.replace(/\/+$/, '')
-
-  const open = async (method: string, path: string, call: Call): Promise<IncomingMessage> => {
-    const target = new URL(base + path)
+/** The HTTP API of a control plane. */
+export function planeClient(environment: Environment, endpoint: Client['endpoint']): Client {
+  const open = async (method: string, path: string, call: Call): Promise<{ answer: IncomingMessage; url: string }> => {
+    const here = await endpoint()
+    const { url, from } = here
+    const target = new URL(url + path)
     for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined) target.searchParams.set(name, value)
-    const answer = await send(target, method, token, call).catch((error: unknown) => {
+    const answer = await send(target, method, here, call).catch((error: unknown) => {
       if (call.signal?.aborted) throw error
-      throw unreachable(environment, base, from, error)
+      throw unreachable(environment, here, error)
     })
-    if ((answer.statusCode ?? 500) < 400) return answer
-    throw failureOfAnswer(answer.statusCode ?? 500, await textOf(answer), { url: base, from, sent: call.body !== undefined })
+    if ((answer.statusCode ?? 500) < 400) return { answer, url }
+    throw failureOfAnswer(answer.statusCode ?? 500, await textOf(answer), { url, from, sent: call.body !== undefined })
   }
 
   return {
-    url: base,
-    token,
-    from,
+    cluster: null,
+    endpoint,
+    user: async () => null,
     async request(method, path, call = {}) {
-      const text = await textOf(await open(method, path, call))
-      return text === '' ? null : parsed(text, base)
+      const { answer, url } = await open(method, path, call)
+      const text = await textOf(answer)
+      return text === '' ? null : parsed(text, url)
     },
     async *lines(path, call = {}) {
       let rest = ''
-      const answer = await open('GET', path, call)
+      const { answer, url } = await open('GET', path, call)
       answer.setEncoding('utf8')
       for await (const chunk of answer) {
         const lines = (rest + String(chunk)).split('\n')
         rest = lines.pop() ?? ''
         if (rest.length > LINE_LENGTH_MAX)
-          throw new Failure(EXIT.didNotBecomeSo, { what: 'the server sent a line without end', where: base })
-        for (const line of lines) if (line !== '') yield parsed(line, base)
+          throw new Failure(EXIT.didNotBecomeSo, { what: 'the server sent a line without end', where: url })
+        for (const line of lines) if (line !== '') yield parsed(line, url)
       }
     },
   }
 }
-
-/** In the order of the manual: flags, environment, the standalone of this machine. */
-function whereTo(environment: Environment, given: Given): { readonly url: string; readonly token: string | null; readonly from: string } {
-  const token = given.token ?? environment.token
-  for (const [url, from] of [
-    [given.url, '--url'],
-    [environment.url, 'BOTHY_URL'],
-  ] as const) {
-    if (url === null) continue
-    if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw usage(`${from} ${url} is no url`, 'it begins with http:// or https://')
-    return { url, token, from }
-  }
-  const url = readQuietly(join(environment.stateDir, 'url'))
-  if (url === null) throw nothingRuns(environment, `nothing runs in ${environment.stateDir}`)
-  return { url, token: given.token ?? readQuietly(join(environment.stateDir, 'token')), from: `of ${environment.stateDir}` }
-}
-
-function readQuietly(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8').split('\n')[0]?.trim() || null
-  } catch {
-    return null
-  }
-}
-
-const nothingRuns = ({ program }: Environment, where: string): Failure =>
-  new Failure(EXIT.unreachable, { what: 'no control plane can be reached', where, fix: `start it: ${program} up` })
 
 const SENTENCES: Readonly<Record<string, string>> = {
   EPROTO: 'it does not speak TLS; with http:// it may answer',
@@ -111,22 +81,25 @@ export function whyNoConnection(error: unknown): string {
   return SENTENCES[code] ?? (messageOf(error) || 'no connection')
 }
 
-function unreachable(environment: Environment, url: string, from: string, error: unknown): Failure {
+export function unreachable(environment: Environment, { url, from, isHere }: Endpoint, error: unknown): Failure {
   const where = `${url} (${from}): ${whyNoConnection(error)}`
-  if (!from.startsWith('--') && from !== 'BOTHY_URL') return nothingRuns(environment, where)
+  if (isHere) return nothingRuns(environment, where)
   return new Failure(EXIT.unreachable, {
     what: 'the control plane cannot be reached',
     where,
-    fix: `see that it runs, and that ${from} is right`,
+    fix: /^(--|[A-Z])/.test(from)
+      ? `see that it runs, and that ${from} is right`
+      : 'see that it runs, and that its url can be reached from here',
   })
 }
 
-function send(target: URL, method: string, token: string | null, call: Call): Promise<IncomingMessage> {
+function send(target: URL, method: string, { token, ca }: Endpoint, call: Call): Promise<IncomingMessage> {
   const body = call.body === undefined ? null : JSON.stringify(call.body)
   const request = target.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const sent = request(target, {
       method,
+      ...(ca === null ? {} : { ca }),
       headers: {
         accept: 'application/json',
         'user-agent': 'bothy-cli',

@@ -34,7 +34,10 @@ export const GROUPS = [
 ] as const
 export type Group = (typeof GROUPS)[number]
 
-export const NAMESPACE: OptionSpec = { flags: '-n, --namespace <name>', help: 'the namespace to work in', default: 'default' }
+export const NAMESPACE: OptionSpec = {
+  flags: '-n, --namespace <name>',
+  help: 'the namespace to work in (default: that of the kubeconfig\'s context, or "default")',
+}
 export const DRY_RUN: OptionSpec = { flags: '--dry-run', help: 'say what would be done, and do nothing' }
 export const FILES: OptionSpec = { flags: '-f, --file <path>', help: 'a file, a folder, or - for what is piped in', repeats: true }
 export const SELECTOR: OptionSpec = { flags: '-l, --selector <labels>', help: 'only objects with these labels, as in team=a,tier!=dev' }
@@ -56,9 +59,19 @@ export const STATE: OptionSpec = {
   help: 'where everything is kept (default BOTHY_STATE or ~/.local/state/bothy)',
 }
 
-/** On every command. */
+/** On every command, but where it has one of its own by the same name. */
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { flags: '-q, --quiet', help: 'no progress, only the answer' },
   { flags: '--url <url>', help: 'the control plane to talk to (default BOTHY_URL, then the one running here)' },
   { flags: '--token <token>', help: 'the token to show it (default BOTHY_TOKEN)' },
+  { flags: '--context <name>', help: 'the cluster to talk to, by a context of the kubeconfig' },
+  { flags: '--kubeconfig <file>', help: 'the kubeconfig (default KUBECONFIG, then ~/.kube/config)' },
+  { flags: '--service-account <name>', help: 'as whom to ask the controller of a cluster (default BOTHY_SERVICE_ACCOUNT)' },
 ]
+
+const nameIn = (flags: string): string => /--[a-z-]+/.exec(flags)?.[0] ?? ''
+
+export const optionsIn = ({ options }: CommandSpec): readonly OptionSpec[] => {
+  const own = new Set(options.map(({ flags }) => nameIn(flags)))
+  return [...options, ...COMMON_OPTIONS.filter(({ flags }) => !own.has(nameIn(flags)))]
+}

@@ -1,6 +1,6 @@
 import { KINDS } from '../crds/kinds.ts'
 import { EXIT, usage } from './failure.ts'
-import { COMMON_OPTIONS, type CommandSpec } from './command-spec.ts'
+import { optionsIn, type CommandSpec } from './command-spec.ts'
 import { COMMANDS } from './grammar.ts'
 import type { Run } from './session.ts'
 
@@ -17,8 +17,7 @@ const SCRIPTS: Readonly<Record<string, () => string>> = { bash, zsh, fish }
 
 const names = (): string => COMMANDS.map(({ name }) => name).join(' ')
 const kinds = (): string => KINDS.flatMap(({ plural, singular }) => [plural, singular]).join(' ')
-const longFlags = ({ options }: CommandSpec): readonly string[] =>
-  [...options, ...COMMON_OPTIONS].flatMap(({ flags }) => /--[a-z-]+/.exec(flags)?.[0] ?? [])
+const longFlags = (command: CommandSpec): readonly string[] => optionsIn(command).flatMap(({ flags }) => /--[a-z-]+/.exec(flags)?.[0] ?? [])
 
 /** Which commands take a kind first, and which KIND/NAME or the name of a workspace. */
 const takesKind = (command: CommandSpec): boolean => command.arguments.startsWith('<kind>')
@@ -78,7 +77,7 @@ function fish(): string {
     '# fish completion of bothy',
     ...COMMANDS.map(({ name, summary }) => `complete -c bothy -n ${none} -f -a ${name} -d ${quoted(summary)}`),
     ...COMMANDS.flatMap((command) =>
-      [...command.options, ...COMMON_OPTIONS].map(({ flags, help }) => {
+      optionsIn(command).map(({ flags, help }) => {
         const short = /(?:^|, )-([a-zA-Z])\b/.exec(flags)?.[1]
         const long = /--([a-z-]+)/.exec(flags)?.[1]
         return `complete -c bothy -n ${quoted(seen(command.name))}${short ? ` -s ${short}` : ''}${long ? ` -l ${long}` : ''} -d ${quoted(help)}`

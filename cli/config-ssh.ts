@@ -1,7 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import type { Environment } from './environment.ts'
 import { EXIT, Failure } from './failure.ts'
 import { knownHostsFile } from './known-hosts.ts'
 import { lineDiff } from './line-diff.ts'
@@ -25,7 +24,7 @@ export async function run(session: Session, _args: readonly string[], options: O
   const before = textOf(file)
   const remove = options.flag('remove')
   const after = remove ? withoutSection(before ?? '', file) : withSection(before ?? '', file, ours)
-  const content = remove ? null : ourFile(environment, options.text('url'))
+  const content = remove ? null : ourFile(session, options.text('url'))
   const changes = (before ?? '') !== after || content !== textOf(ours)
   if (options.flag('dryRun')) {
     if (!changes) terminal.out(`${file} is as it should be`)
@@ -53,10 +52,12 @@ export async function run(session: Session, _args: readonly string[], options: O
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
 /** What the commands here were told is told to what ssh starts; but no token: that is no thing for a file of many readers. */
-function ourFile(environment: Environment, url: string | null): string {
-  const told = { BOTHY_STATE: environment.stateDir, ...((url ?? environment.url) ? { BOTHY_URL: url ?? environment.url ?? '' } : {}) }
+function ourFile({ environment, homeFlags }: Session, url: string | null): string {
+  const inCluster = homeFlags.length > 0
+  const plane = inCluster ? null : (url ?? environment.url)
+  const told = { BOTHY_STATE: environment.stateDir, ...(plane ? { BOTHY_URL: plane } : {}) }
   const variables = Object.entries(told).map(([name, value]) => `${name}=${quoted(value.replaceAll('%', '%%'))}`)
-  const proxy = `env ${variables.join(' ')} ${proxyCommand()}`
+  const proxy = `env ${variables.join(' ')} ${proxyCommand(homeFlags)}`
   return [
     '# Written by bothy config-ssh: changes here are lost.',
     'Host *.bothy',

@@ -20,7 +20,7 @@ export const run: Run = async (session, args, options) => {
   if (await getOrNull(session.client(), workspace)) throw alreadyThere(session, workspace)
   const preset = options.text('preset')
   const parameters = await parametersFor(session, known, preset, parametersFrom(options.list('param')))
-  const document = workspaceDocument(workspace, template, preset, parameters)
+  const document = workspaceDocument(workspace, template, { owner: await session.client().user(), preset, parameters })
   const kind = kindNamed('Workspace')
   const created = objectOf(
     await session.client().request('POST', pathOf(kind, workspace.namespace), {
@@ -106,12 +106,20 @@ function notTaken({ environment }: Session, template: ApiObject, problems: reado
   )
 }
 
-function workspaceDocument(workspace: Ref, template: Ref, preset: string | null, parameters: Readonly<Record<string, string>>): JsonRecord {
+interface Declared {
+  /** null: without a cluster, the local user. */
+  readonly owner: string | null
+  readonly preset: string | null
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+function workspaceDocument(workspace: Ref, template: Ref, { owner, preset, parameters }: Declared): JsonRecord {
   return {
     apiVersion: workspace.kind.apiVersion,
     kind: workspace.kind.kind,
     metadata: { name: workspace.name, namespace: workspace.namespace },
     spec: {
+      ...(owner === null ? {} : { owner }),
       template: { name: template.name, ...(template.namespace === workspace.namespace ? {} : { namespace: template.namespace }) },
       ...(preset === null ? {} : { preset }),
       ...(Object.keys(parameters).length === 0 ? {} : { parameters }),

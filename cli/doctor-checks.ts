@@ -22,7 +22,7 @@ export interface Machine {
   /** No whole number where BOTHY_PORT holds none. */
   readonly port: number
   run(program: string, args: readonly string[]): string | null
-  connect(): Client
+  connect(): Promise<Client>
 }
 
 export interface Check {
@@ -188,10 +188,11 @@ function readUrl({ stateDir }: Environment): string | null {
 
 async function controlPlane(machine: Machine): Promise<Finding> {
   try {
-    const client = machine.connect()
+    const client = await machine.connect()
+    const { url } = await client.endpoint()
     await client.request('GET', '/readyz')
     const version = textOf(field(await client.request('GET', '/version'), 'gitVersion'))
-    return fine(`${client.url} answers${version === null ? '' : ` (${version})`}`)
+    return fine(`${url} answers${version === null ? '' : ` (${version})`}`)
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     const { what, fix } = error.text

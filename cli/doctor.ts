@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { EXIT } from './failure.ts'
 import { CHECKS, type Check, type Finding, type Machine } from './doctor-checks.ts'
-import { connect } from './client.ts'
+import type { Environment } from './environment.ts'
 import { portFrom } from './flags.ts'
+import { findHome, type Home } from './home.ts'
 import type { Options } from './options.ts'
 import type { Run, Session } from './session.ts'
 import { resolve } from 'node:path'
@@ -31,8 +32,14 @@ function machineOf(session: Session, options: Options): Machine {
     environment,
     port: portFrom(options) ?? Number(environment.port ?? DEFAULT_PORT),
     run: runProgram,
-    connect: () => connect(environment, { url: options.text('url'), token: options.text('token') }),
+    connect: async () => (state === null ? session.client() : (await standalone(environment, options, session)).client()),
   }
+}
+
+/** Of the state folder that was named, whatever else there is. */
+const standalone = (environment: Environment, options: Options, { clock }: Session): Promise<Home> => {
+  const given = { url: options.text('url'), token: options.text('token'), kubeconfig: null, context: null, serviceAccount: null }
+  return findHome({ ...environment, stateIsNamed: true }, given, clock)
 }
 
 const PROGRAM_LIMIT_MS = 10_000

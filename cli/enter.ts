@@ -1,11 +1,9 @@
-import { connect, type Client } from './client.ts'
 import type { EnteredName } from './entered-name.ts'
 import { EXIT, Failure } from './failure.ts'
 import { field, textOf } from './json.ts'
 import { knownObject } from './known-object.ts'
 import { inNamespace, refOf, type ApiObject } from './objects.ts'
 import { optionsOf, type Options } from './options.ts'
-import type { Endpoint } from './raw-connection.ts'
 import { RUNNING } from './running.ts'
 import type { Session } from './session.ts'
 import { conditionOf, waitFor } from './wait.ts'
@@ -24,7 +22,7 @@ export const aside = (session: Session): Session => ({
 })
 
 export async function started(session: Session, { workspace, namespace }: EnteredName, options: Options): Promise<void> {
-  const quiet: Session = { ...aside(session), namespace, client: endpointOf(session, options) }
+  const quiet: Session = { ...aside(session), namespace }
   const ref = refOf(workspace, namespace, 'workspace')
   const found = await patiently(session, () => knownObject(quiet, ref))
   if (isRunning(found)) return
@@ -59,9 +57,3 @@ export async function patiently<T>({ clock, terminal }: Session, work: () => Pro
     }
   }
 }
-
-/** Asked at each connection: a control plane that was started again may be elsewhere. */
-export const endpointOf =
-  ({ environment }: Session, options: Options) =>
-  (): Client & Endpoint =>
-    connect(environment, { url: options.text('url'), token: options.text('token') })

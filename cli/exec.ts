@@ -4,7 +4,8 @@ import { FRAME_BYTES_MAX } from '../agent/protocol.ts'
 import { exponentialMs, jittered } from '../controller/kernel/backoff.ts'
 import type { Clock } from '../controller/kernel/clock.ts'
 import { keepSocketAlive } from '../controller/kernel/socket-pings.ts'
-import { connect, whyNoConnection } from './client.ts'
+import { whyNoConnection } from './client.ts'
+import type { Endpoint } from './endpoint.ts'
 import { createExecCall, type ExecCall } from './exec-call.ts'
 import { passOn, sizeOfTerminal, type ExecIo } from './exec-keyboard.ts'
 import { EXIT, Failure, usage } from './failure.ts'
@@ -17,7 +18,7 @@ import type { Session } from './session.ts'
 
 export interface Exec {
   /** Asked at every connection: a control plane that was started again may be elsewhere. */
-  readonly endpoint: () => { readonly url: string; readonly token: string | null; readonly from: string }
+  readonly endpoint: () => Promise<Endpoint>
   readonly namespace: string
   readonly workspace: string
   readonly agent: string | null
@@ -34,7 +35,7 @@ export async function run(session: Session, [name = '', ...argv]: readonly strin
   const [workspace = '', agent = null] = name.split('.')
   const { environment, namespace, clock } = session
   return runExec({
-    endpoint: () => connect(environment, { url: options.text('url'), token: options.text('token') }),
+    endpoint: () => session.client().endpoint(),
     namespace,
     workspace,
     agent,
@@ -129,13 +130,14 @@ async function keepFollowing(exec: Exec, call: ExecCall, over: AbortSignal, onSo
   }
 }
 
-function dialled({ endpoint, namespace, workspace, agent }: Exec): Promise<WebSocket> {
-  const { url, token, from } = endpoint()
+async function dialled({ endpoint, namespace, workspace, agent }: Exec): Promise<WebSocket> {
+  const { url, token, from, ca } = await endpoint()
   const path = `/apis/bothy.dev/v1alpha1/namespaces/${encodeURIComponent(namespace)}/workspaces/${encodeURIComponent(workspace)}/exec`
   const target = new URL(url.replace(/^http/, 'ws') + path)
   if (agent !== null) target.searchParams.set('agent', agent)
   const socket = new WebSocket(target, {
     headers: token === null ? {} : { authorization: `Bearer ${token}` },
+    ...(ca === null ? {} : { ca }),
     perMessageDeflate: false,
     maxPayload: FRAME_BYTES_MAX * 2,
     handshakeTimeout: 15_000,

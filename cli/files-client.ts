@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { TRAILER_COMPLETE, type FileSeen } from '../agent/protocol.ts'
 import { messageOf } from '../controller/kernel/errors.ts'
 import type { Client } from './client.ts'
+import type { Endpoint } from './endpoint.ts'
 import { EXIT, Failure } from './failure.ts'
 import { pathOfRef, refOf } from './objects.ts'
 import { failureOfAnswer } from './refusal.ts'
@@ -26,8 +27,8 @@ export interface Where {
 export function filesClient(client: Client, { namespace, workspace, agent }: Where): FilesClient {
   const base = pathOfRef(refOf(workspace, namespace, 'workspace'), 'files')
   /** Relative to the home folder, unless it begins with a slash. */
-  const named = (op: string, path: string, more: Readonly<Record<string, string>> = {}): URL => {
-    const url = new URL(client.url + base)
+  const named = ({ url: plane }: Endpoint, op: string, path: string, more: Readonly<Record<string, string>> = {}): URL => {
+    const url = new URL(plane + base)
     const query = { op, path, ...(path.startsWith('/') ? { root: '/' } : {}), ...(agent ? { agent } : {}), ...more }
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     return url
@@ -35,7 +36,8 @@ export function filesClient(client: Client, { namespace, workspace, agent }: Whe
   return {
     async stat(path) {
       try {
-        const answer = await send(client, 'GET', named('stat', path), null)
+        const here = await client.endpoint()
+        const answer = await send(here, 'GET', named(here, 'stat', path), null)
         const seen: FileSeen = JSON.parse(await textOf(answer))
         return seen
       } catch (error) {
@@ -45,7 +47,8 @@ export function filesClient(client: Client, { namespace, workspace, agent }: Whe
       }
     },
     async *get(op, path) {
-      const answer = await send(client, 'GET', named(op, path), null)
+      const here = await client.endpoint()
+      const answer = await send(here, 'GET', named(here, op, path), null)
       try {
         for await (const part of answer) if (Buffer.isBuffer(part)) yield part
       } catch {
@@ -54,7 +57,8 @@ export function filesClient(client: Client, { namespace, workspace, agent }: Whe
       if (answer.trailers[TRAILER_COMPLETE] !== '1') throw brokenOff(path)
     },
     async put(op, path, body, query) {
-      await textOf(await send(client, 'PUT', named(op, path, query), body))
+      const here = await client.endpoint()
+      await textOf(await send(here, 'PUT', named(here, op, path, query), body))
     },
   }
 }
@@ -68,11 +72,12 @@ const brokenOff = (path: string): Failure =>
     fix: 'try it again',
   })
 
-function send({ token, url, from }: Client, method: string, target: URL, body: Readable | null): Promise<IncomingMessage> {
+function send({ token, url, from, ca }: Endpoint, method: string, target: URL, body: Readable | null): Promise<IncomingMessage> {
   const request = target.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const sent = request(target, {
       method,
+      ...(ca === null ? {} : { ca }),
       headers: { 'user-agent': 'bothy-cli', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
     })
     let sending: unknown = null

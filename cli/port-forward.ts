@@ -1,7 +1,7 @@
 import { rmSync, statSync } from 'node:fs'
 import { connect as connectTo, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { pour } from '../controller/kernel/pour.ts'
-import { aside, endpointOf, patiently, started } from './enter.ts'
+import { aside, patiently, started } from './enter.ts'
 import { enteredName, shownName, type EnteredName } from './entered-name.ts'
 import { EXIT, Failure, usage } from './failure.ts'
 import { forwardingOf, type Forwarding } from './forwarding.ts'
@@ -20,7 +20,7 @@ export async function run(session: Session, [name = '', ...specs]: readonly stri
   const address = options.text('address') ?? '127.0.0.1'
   const interrupted = session.interrupted()
   await started(session, entered, options)
-  const lead = leader(session, entered, options)
+  const lead = leader(session, entered)
   const servers: Server[] = []
   try {
     for (const forwarding of forwardings) {
@@ -40,8 +40,7 @@ export async function run(session: Session, [name = '', ...specs]: readonly stri
 
 type Lead = (socket: Socket, forwarding: Forwarding) => void
 
-function leader(session: Session, entered: EnteredName, options: Options): Lead {
-  const endpoint = endpointOf(session, options)
+function leader(session: Session, entered: EnteredName): Lead {
   let open = 0
   let told = ''
   const say = (line: string) => {
@@ -51,8 +50,8 @@ function leader(session: Session, entered: EnteredName, options: Options): Lead 
   }
   const quietly = { ...aside(session), terminal: { ...session.terminal, quiet: true } }
   const join = async (socket: Socket, { target }: Forwarding) => {
-    const connection = await patiently(quietly, () =>
-      rawConnection(endpoint(), entered, 'port', { target, use: 'PortForward' }, session.clock),
+    const connection = await patiently(quietly, async () =>
+      rawConnection(await session.client().endpoint(), entered, 'port', { target, use: 'PortForward' }, session.clock),
     )
     told = ''
     if (socket.destroyed) return void connection.destroy()

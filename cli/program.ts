@@ -1,9 +1,9 @@
 import { Command, CommanderError, Option } from 'commander'
 import { systemClock } from '../controller/kernel/clock.ts'
-import { connect, type Client } from './client.ts'
 import { readEnvironment, type Environment } from './environment.ts'
 import { EXIT, usage } from './failure.ts'
-import { COMMON_OPTIONS, GROUPS, type CommandSpec, type OptionSpec } from './command-spec.ts'
+import { GROUPS, optionsIn, type CommandSpec, type OptionSpec } from './command-spec.ts'
+import { findHome } from './home.ts'
 import { COMMANDS } from './grammar.ts'
 import { optionsOf, type Options } from './options.ts'
 import { programVersion } from './package.ts'
@@ -80,11 +80,11 @@ function commandOf(spec: CommandSpec, environment: Environment, finish: (code: n
     .configureOutput({ writeErr: () => {} })
     .addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${name} ${example}`).join('\n')}`)
   if (spec.arguments) command.arguments(spec.arguments)
-  for (const option of [...spec.options, ...COMMON_OPTIONS]) command.addOption(optionOf(option))
+  for (const option of optionsIn(spec)) command.addOption(optionOf(option))
   return command.action(async () => {
     const options = optionsOf(command.opts())
     const { run } = await spec.load()
-    finish(await run(sessionOf(spec, environment, options), command.args, options))
+    finish(await run(await sessionOf(spec, environment, options), command.args, options))
   })
 }
 
@@ -97,18 +97,27 @@ function optionOf({ flags, help, default: otherwise, repeats, choices }: OptionS
   return otherwise === undefined ? option : option.default(otherwise)
 }
 
-function sessionOf(spec: CommandSpec, environment: Environment, options: Options): Session {
+async function sessionOf(spec: CommandSpec, environment: Environment, options: Options): Promise<Session> {
   const terminal = processTerminal(environment, options.flag('quiet'))
-  let client: Client | null = null
+  const text = (name: string) => options.text(name)
+  const given = {
+    url: text('url'),
+    token: text('token'),
+    kubeconfig: text('kubeconfig'),
+    context: text('context'),
+    serviceAccount: text('serviceAccount'),
+  }
+  const home = await findHome(environment, given, systemClock)
   let interruption: AbortController | null = null
   return {
     environment,
     terminal,
     clock: systemClock,
     command: spec.name,
-    namespace: options.text('namespace') ?? 'default',
+    namespace: options.text('namespace') ?? home.namespace,
     output: options.text('output'),
-    client: () => (client ??= connect(environment, { url: options.text('url'), token: options.text('token') })),
+    homeFlags: home.flags,
+    client: home.client,
     interrupted() {
       if (!interruption) {
         const first = new AbortController()

@@ -8,16 +8,10 @@ import { framedDuplex } from '../controller/kernel/framed-duplex.ts'
 import { halfClosingDuplex } from '../controller/kernel/half-closing-duplex.ts'
 import { keepSocketAlive } from '../controller/kernel/socket-pings.ts'
 import { whyNoConnection } from './client.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { EnteredName } from './entered-name.ts'
 import { EXIT, Failure } from './failure.ts'
 import { failureOfAnswer } from './refusal.ts'
-
-/** Bytes both ways between here and a service in a workspace, each direction with an end of its own. */
-export interface Endpoint {
-  readonly url: string
-  readonly token: string | null
-  readonly from: string
-}
 
 const FRAMED = 'bothy-framed'
 const CONNECT_LIMIT_MS = 30_000
@@ -28,7 +22,7 @@ const ANSWER_LENGTH_MAX = 64 * 1024
 /** An answer that no control plane gave: something in between did not pass the upgrade on. */
 class NotPassedOn extends Error {}
 
-/** The bare socket; through what does not pass it on, a WebSocket. */
+/** Bytes both ways between here and a service in a workspace, each direction with an end of its own: the bare socket; through what does not pass it on, a WebSocket. */
 export async function rawConnection(
   endpoint: Endpoint,
   { namespace, workspace, agent }: EnteredName,
@@ -37,7 +31,7 @@ export async function rawConnection(
   clock: Clock,
 ): Promise<Duplex> {
   const place = `/apis/bothy.dev/v1alpha1/namespaces/${encodeURIComponent(namespace)}/workspaces/${encodeURIComponent(workspace)}/${service}`
-  const target = new URL(endpoint.url.replace(/\/+$/, '') + place)
+  const target = new URL(endpoint.url + place)
   if (agent !== null) target.searchParams.set('agent', agent)
   for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value)
   try {
@@ -48,12 +42,17 @@ export async function rawConnection(
   }
 }
 
+const trusted = ({ ca }: Endpoint) => (ca === null ? {} : { ca })
 const headersOf = ({ token }: Endpoint): Record<string, string> => (token === null ? {} : { authorization: `Bearer ${token}` })
 
 function bareSocket(target: URL, endpoint: Endpoint): Promise<Duplex> {
   const request = target.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
-    const asked = request(target, { headers: { ...headersOf(endpoint), connection: 'Upgrade', upgrade: FRAMED }, agent: false })
+    const asked = request(target, {
+      headers: { ...headersOf(endpoint), connection: 'Upgrade', upgrade: FRAMED },
+      agent: false,
+      ...trusted(endpoint),
+    })
     asked.setTimeout(CONNECT_LIMIT_MS, () => asked.destroy(new Error(`no answer within ${CONNECT_LIMIT_MS / 1000} s`)))
     asked.on('error', (error) => reject(unreachable(endpoint, error)))
     asked.on('upgrade', (answer, socket, head) => {
@@ -82,7 +81,12 @@ function bareSocket(target: URL, endpoint: Endpoint): Promise<Duplex> {
 function webSocket(target: URL, endpoint: Endpoint, clock: Clock): Promise<Duplex> {
   const url = new URL(target)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
-  const socket = new WebSocket(url, { headers: headersOf(endpoint), perMessageDeflate: false, handshakeTimeout: CONNECT_LIMIT_MS })
+  const socket = new WebSocket(url, {
+    headers: headersOf(endpoint),
+    ...trusted(endpoint),
+    perMessageDeflate: false,
+    handshakeTimeout: CONNECT_LIMIT_MS,
+  })
   return new Promise((resolve, reject) => {
     socket.on('error', (error) => reject(unreachable(endpoint, error)))
     socket.on('unexpected-response', (_asked, answer) => {

@@ -14,6 +14,8 @@ export interface Session {
   readonly namespace: string
   /** `json`, `yaml`, `table` …; null where the command has no `-o`. */
   readonly output: string | null
+  /** What says the same home to a program that is started from here. */
+  readonly homeFlags: readonly string[]
   /** Finds the control plane; throws `Failure` with code 5 where there is none. */
   client(): Client
   /** Aborts at Ctrl-C. From the first call on, Ctrl-C detaches and does not end the process at once. */

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import type { Duplex } from 'node:stream'
 import type { Options } from './options.ts'
-import { endpointOf, patiently, started } from './enter.ts'
+import { patiently, started } from './enter.ts'
 import { enteredName, shownName, type EnteredName } from './entered-name.ts'
 import { EXIT, Failure } from './failure.ts'
 import { writeKnownHost } from './known-hosts.ts'
@@ -10,14 +10,12 @@ import type { Session } from './session.ts'
 
 /** `bothy ssh --stdio`: the bytes of ssh between its client here and the agent there. What is said is said on stderr, in one line. */
 export async function sshStdio(session: Session, name: string, options: Options): Promise<number> {
-  const endpoint = endpointOf(session, options)
   try {
     const entered = enteredName(name, session.namespace)
     await started(session, entered, options)
     const connection = await patiently(session, async () => {
-      const here = endpoint()
-      await writeKnownHost(session.environment, here, entered)
-      return rawConnection(here, entered, 'ssh', {}, session.clock)
+      await writeKnownHost(session.environment, session.client(), entered)
+      return rawConnection(await session.client().endpoint(), entered, 'ssh', {}, session.clock)
     })
     await carried(connection, entered)
     return EXIT.done

@@ -16,10 +16,21 @@ export async function run(session: Session, [name = '', ...command]: readonly st
     return sshStdio(session, name, options)
   }
   const entered = enteredName(name, session.namespace)
-  const proxy = proxyCommand([...(options.flag('start') ? [] : ['--no-start']), ...(session.terminal.quiet ? ['--quiet'] : [])])
+  const proxy = proxyCommand([
+    ...(options.flag('start') ? [] : ['--no-start']),
+    ...(session.terminal.quiet ? ['--quiet'] : []),
+    ...session.homeFlags,
+  ])
   // ssh looks for options behind the host too: what begins with a dash there is the command's.
   const args = [...sshOptions(proxy, knownHostsFile(session.environment)), ...passedOn(options), '--', hostOf(entered), ...command]
-  return ranSsh(args, session.environment.forChildren({ BOTHY_URL: options.text('url'), BOTHY_TOKEN: options.text('token') }))
+  return ranSsh(
+    args,
+    session.environment.forChildren({
+      // Beside a context it names the controller, and is passed on with that.
+      BOTHY_URL: session.homeFlags.length > 0 ? null : options.text('url'),
+      BOTHY_TOKEN: options.text('token'),
+    }),
+  )
 }
 
 /** What ssh starts in the place of a connection; `%h` is the host as it was typed. */

@@ -1,3 +1,4 @@
+import type { Client } from './client.ts'
 import { EXIT, Failure } from './failure.ts'
 import { field, textOf } from './json.ts'
 import { programVersion } from './package.ts'
@@ -5,11 +6,13 @@ import type { Run, Session } from './session.ts'
 
 export const run: Run = async (session) => {
   const version = programVersion()
-  const server = await serverOf(session)
-  if (session.output === 'json') session.terminal.out(JSON.stringify({ version, node: process.version, controlPlane: server }))
+  const [cluster, server] = [await clusterOf(session), await serverOf(session)]
+  const { terminal } = session
+  if (session.output === 'json') terminal.out(JSON.stringify({ version, node: process.version, cluster, controlPlane: server }))
   else {
-    session.terminal.out(`bothy ${version} (Node ${process.version.slice(1)})`)
-    session.terminal.out(
+    terminal.out(`bothy ${version} (Node ${process.version.slice(1)})`)
+    if (cluster) terminal.out(`cluster: ${cluster.url}, context ${cluster.context}: ${cluster.version ?? cluster.problem}`)
+    terminal.out(
       server.url === null
         ? `control plane: ${server.problem}`
         : `control plane: ${server.url}, ${server.from}: ${server.version ?? server.problem}`,
@@ -18,22 +21,50 @@ export const run: Run = async (session) => {
   return EXIT.done
 }
 
-interface Server {
-  readonly url: string | null
-  readonly from: string | null
+interface Answers {
   readonly version: string | null
   readonly problem: string | null
 }
 
+interface Server extends Answers {
+  readonly url: string | null
+  readonly from: string | null
+}
+
 /** No control plane is nothing wrong: this command only says where the others would talk to. */
-async function serverOf(session: Session): Promise<Server> {
-  let known: Pick<Server, 'url' | 'from'> = { url: null, from: null }
+async function told(ask: () => Promise<unknown>): Promise<Answers> {
   try {
-    const client = session.client()
-    known = { url: client.url, from: client.from }
-    return { ...known, version: textOf(field(await client.request('GET', '/version'), 'gitVersion')) ?? 'unknown', problem: null }
+    return { version: textOf(field(await ask(), 'gitVersion')) ?? 'unknown', problem: null }
   } catch (error) {
     if (!(error instanceof Failure) || error.code === EXIT.usage) throw error
-    return { ...known, version: null, problem: known.url === null ? 'none is running here' : error.text.what }
+    return { version: null, problem: error.text.what }
+  }
+}
+
+async function clusterOf(session: Session) {
+  const cluster = clientOf(session)?.cluster
+  return cluster ? { ...cluster, ...(await told(cluster.version)) } : null
+}
+
+async function serverOf(session: Session): Promise<Server> {
+  const client = clientOf(session)
+  let known: Pick<Server, 'url' | 'from'> = { url: null, from: null }
+  const answers = await told(async () => {
+    if (!client) return null
+    const { url, from } = await client.endpoint()
+    known = { url, from }
+    return client.request('GET', '/version')
+  })
+  const nothing = client === null || (known.url === null && client.cluster === null)
+  return { ...known, ...(nothing ? { version: null, problem: 'none is running here' } : answers) }
+}
+
+/** null: there is none to talk to. */
+function clientOf(session: Session): Client | null {
+  try {
+    return session.client()
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code === EXIT.usage) throw error
+    return null
   }
 }

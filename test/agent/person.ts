@@ -27,7 +27,7 @@ export function person(url: string, made: Pick<Made, 'workspace'>, argv: readonl
   stderr.setEncoding('utf8').on('data', (text: string) => (seen.stderr += text))
   if (options.input !== undefined) stdin.end(options.input)
   const code = runExec({
-    endpoint: () => ({ url, token: 'secret', from: 'test' }),
+    endpoint: async () => ({ url, token: 'secret', from: 'test', ca: null, isHere: false }),
     namespace: 'default',
     workspace: made.workspace,
     agent: options.agent ?? null,

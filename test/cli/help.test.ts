@@ -179,6 +179,7 @@ test('version says what it is and that nothing runs', () => {
   expect(JSON.parse(stdout)).toEqual({
     version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
     node: process.version,
+    cluster: null,
     controlPlane: { url: null, from: null, version: null, problem: 'none is running here' },
   })
 })

@@ -7,7 +7,13 @@ import type { Made } from '../agent/world.ts'
 /** Somebody who comes by ssh or to a port, at the level of connections. */
 
 export const enter = (url: string, { workspace }: Pick<Made, 'workspace'>, service: 'ssh' | 'port', query: Record<string, string> = {}) =>
-  rawConnection({ url, token: 'secret', from: 'test' }, { namespace: 'default', workspace, agent: null }, service, query, systemClock)
+  rawConnection(
+    { url, token: 'secret', from: 'test', ca: null, isHere: false },
+    { namespace: 'default', workspace, agent: null },
+    service,
+    query,
+    systemClock,
+  )
 
 /** A client that has come in. */
 export async function sshClient(sock: Duplex): Promise<Client> {

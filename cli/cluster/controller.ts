@@ -1,0 +1,114 @@
+import type { KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
+import type { Clock } from '../../controller/kernel/clock.ts'
+import { isRefused, Transient } from '../../controller/kernel/errors.ts'
+import type { Endpoint, Given } from '../endpoint.ts'
+import type { Environment } from '../environment.ts'
+import { EXIT, Failure, usage } from '../failure.ts'
+import { field, textOf } from '../json.ts'
+import { failureOfRefused, unreachable } from './objects-client.ts'
+import { tokenFor } from './token.ts'
+import { accountNamed, type Account, type Somebody } from './who.ts'
+
+/** Where the controller of a cluster answers, and a token that it takes. */
+
+export interface Asking {
+  readonly connection: KubernetesConnection
+  readonly environment: Environment
+  readonly given: Given
+  readonly clock: Clock
+  readonly who: () => Promise<Somebody>
+}
+
+/** The ConfigMap by which a control plane says where it is: everybody who is known to the cluster may read it. */
+const PUBLISHED = { namespace: 'bothy-system', name: 'bothy' } as const
+
+/** Answers how to find it. Where it is, is asked once; a token is looked at each time, since it ends. */
+export function createController(asking: Asking): () => Promise<Endpoint> {
+  let looking: ReturnType<typeof placeOf> | null = null
+  return async () => {
+    const { given, environment } = asking
+    try {
+      const place = await (looking ??= placeOf(asking))
+      const token = given.token ?? environment.token ?? (await tokenFor(asking, await accountFor(asking)))
+      return { ...place, token, isHere: false }
+    } catch (error) {
+      looking = null
+      throw error
+    }
+  }
+}
+
+async function placeOf({ connection, given }: Asking): Promise<Pick<Endpoint, 'url' | 'ca' | 'from'>> {
+  if (given.url !== null) {
+    if (!/^https?:\/\//.test(given.url) || !URL.canParse(given.url))
+      throw usage(`--url ${given.url} is no url`, 'it begins with http:// or https://')
+    return { url: given.url.replace(/\/+$/, ''), ca: null, from: '--url' }
+  }
+  const { namespace, name } = PUBLISHED
+  const published = await connection
+    .request({ method: 'GET', path: `/api/v1/namespaces/${namespace}/configmaps/${name}` })
+    .catch((error: unknown) => {
+      throw notPublished(connection, error)
+    })
+  const url = textOf(field(published.body, 'data', 'url'))
+  if (url === null || !/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw noController(connection, `ConfigMap ${namespace}/${name} has no url`)
+  const ca = textOf(field(published.body, 'data', 'ca.crt'))
+  return { url: url.replace(/\/+$/, ''), ca, from: `of context ${connection.context}` }
+}
+
+function notPublished(connection: KubernetesConnection, error: unknown): unknown {
+  const { namespace, name } = PUBLISHED
+  if (isRefused(error, 'NotFound')) return noController(connection, `there is no ConfigMap ${namespace}/${name}`)
+  if (isRefused(error, 'Forbidden'))
+    return new Failure(
+      EXIT.refused,
+      {
+        what: `you may not read where the controller is: get on ConfigMap ${namespace}/${name}`,
+        where: `context ${connection.context}`,
+        fix: 'ask for the Role bothy-address in bothy-system, or name the controller with --url',
+      },
+      { reason: 'Forbidden' },
+    )
+  if (isRefused(error)) return failureOfRefused(error, { url: connection.server, from: `context ${connection.context}` })
+  return error instanceof Transient ? unreachable(connection, error) : error
+}
+
+const noController = ({ context }: KubernetesConnection, where: string): Failure =>
+  new Failure(EXIT.unreachable, {
+    what: 'nothing says where the controller of this cluster is',
+    where: `context ${context}: ${where}`,
+    fix: 'install it there (docs/install-in-a-cluster.md), or name it with --url',
+  })
+
+const ANNOTATION = 'bothy.dev/service-account'
+
+/** As whom the controller is asked: oneself where that is a service account, otherwise the one that is named. */
+async function accountFor({ connection, environment, given, who }: Asking): Promise<Account> {
+  const named = given.serviceAccount ?? environment.serviceAccount
+  if (named !== null) return accountNamed(named, connection.namespace)
+  const me = await who()
+  if (me.account) return me.account
+  const annotated = await annotationOf(connection)
+  if (annotated !== null) return accountNamed(annotated, connection.namespace)
+  throw new Failure(
+    EXIT.usage,
+    {
+      what: `the controller takes tokens of service accounts, and you are ${me.name || 'nobody'} to this cluster`,
+      where: `context ${connection.context}`,
+      fix: `name the service account that stands for you: --service-account NAME, BOTHY_SERVICE_ACCOUNT, or the annotation ${ANNOTATION} of namespace ${connection.namespace}`,
+    },
+    { reason: 'Unauthorized' },
+  )
+}
+
+/** For a namespace that is one person's. Who may not read it has none. */
+async function annotationOf(connection: KubernetesConnection): Promise<string | null> {
+  try {
+    const { body } = await connection.request({ method: 'GET', path: `/api/v1/namespaces/${connection.namespace}` })
+    return textOf(field(body, 'metadata', 'annotations', ANNOTATION))
+  } catch (error) {
+    if (isRefused(error, 'Forbidden', 'NotFound')) return null
+    throw error instanceof Transient ? unreachable(connection, error) : error
+  }
+}

@@ -1,0 +1,96 @@
+import type { KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
+import { isRefused, messageOf, Transient, type Refused } from '../../controller/kernel/errors.ts'
+import type { Call, Client } from '../client.ts'
+import { EXIT, Failure } from '../failure.ts'
+import { failureOfAnswer } from '../refusal.ts'
+
+/** Objects of a cluster's API server, behind the same face as those of a control plane that keeps them itself. */
+
+/** The field manager of what is applied from here. */
+const MANAGER = 'bothy'
+
+export function objectsClient(connection: KubernetesConnection): Pick<Client, 'request' | 'lines'> {
+  const from = `context ${connection.context}`
+  const failed = (error: unknown, call: Call): unknown => {
+    if (call.signal?.aborted) return error
+    if (isRefused(error)) return failureOfRefused(error, { url: connection.server, from, sent: call.body !== undefined })
+    if (error instanceof Transient) return unreachable(connection, error)
+    return error
+  }
+  return {
+    async request(method, path, call = {}) {
+      try {
+        return await sent(connection, method, path, call)
+      } catch (error) {
+        throw failed(error, call)
+      }
+    },
+    async *lines(path, call = {}) {
+      const { query, signal } = call
+      try {
+        for await (const line of connection.lines({ method: 'GET', path, ...(query ? { query } : {}), ...(signal ? { signal } : {}) })) {
+          const value: unknown = JSON.parse(line)
+          yield value
+        }
+      } catch (error) {
+        throw failed(error, call)
+      }
+    },
+  }
+}
+
+async function sent(connection: KubernetesConnection, method: string, path: string, call: Call): Promise<unknown> {
+  if (method === 'PUT' && call.query?.['apply'] === 'true') return applied(connection, path, call)
+  const { body } = await connection.request({ method, path, ...call })
+  return body
+}
+
+/** Server-side apply: what other managers of fields declare is theirs. What this program wrote otherwise is its own. */
+async function applied(connection: KubernetesConnection, path: string, { query = {}, body, signal }: Call): Promise<unknown> {
+  const { dryRun, fieldValidation } = query
+  const apply = async (force: boolean): Promise<unknown> => {
+    const answer = await connection.request({
+      method: 'PATCH',
+      path,
+      query: { fieldManager: MANAGER, dryRun, fieldValidation, force: force ? 'true' : undefined },
+      contentType: 'application/apply-patch+yaml',
+      body,
+      ...(signal ? { signal } : {}),
+    })
+    return answer.body
+  }
+  try {
+    return await apply(false)
+  } catch (error) {
+    if (isRefused(error, 'Conflict') && isOnlyWithUs(error)) return await apply(true)
+    throw error
+  }
+}
+
+/** Of `create` and `adopt`, and of objects that were patched from here. */
+const WITH_US = /^conflict with "bothy(?:-cli)?"/
+
+const isOnlyWithUs = ({ details: { causes = [] } }: Refused): boolean =>
+  causes.length > 0 && causes.every(({ message }) => WITH_US.test(message))
+
+const WITH_ANOTHER = /^conflict with "(?<manager>[^"]+)"/
+
+export function failureOfRefused(error: Refused, asked: Parameters<typeof failureOfAnswer>[2]): Failure {
+  const { reason, code, message, details } = error
+  const failure = failureOfAnswer(code, JSON.stringify({ reason, message, details }), asked)
+  if (code === 401) return failure.with({ fix: 'log in to the cluster again; kubectl auth whoami says as whom you are known there' })
+  const manager = WITH_ANOTHER.exec(details.causes?.[0]?.message ?? '')?.groups?.['manager']
+  if (manager === undefined) return failure
+  const fields = (details.causes ?? []).map(({ field }) => field.replace(/^\./, '')).join(', ')
+  return failure.with({
+    what: `${fields}: ${manager} declares ${(details.causes ?? []).length === 1 ? 'it' : 'them'} otherwise`,
+    fix: `change it where ${manager} declares it, or leave it out; kubectl apply --server-side --force-conflicts --field-manager=${MANAGER} takes it over`,
+  })
+}
+
+export const unreachable = ({ server, context }: KubernetesConnection, error: unknown): Failure =>
+  new Failure(EXIT.unreachable, {
+    what: 'the cluster cannot be reached',
+    where: `${server} (context ${context}): ${messageOf(error)}`,
+    fix: 'see that it runs, and that the context is the right one: kubectl cluster-info says',
+  })
