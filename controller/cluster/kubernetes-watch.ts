@@ -2,7 +2,7 @@ import type { Kind } from '../../crds/kinds.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
 import { exponentialMs, jittered } from '../kernel/backoff.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { isRefused, messageOf, Transient, type Refused } from '../kernel/errors.ts'
+import { isRefused, messageOf, Refused, Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import { Busy, problemOf } from './kubernetes-answers.ts'
@@ -41,6 +41,8 @@ const SHORT_MS = 1_000
 
 export async function* watchKind(ports: WatchPorts, kind: Kind, options: WatchOptions, signal: AbortSignal): AsyncGenerator<Change> {
   let from = options.from
+  // The server answers 500, which reads as if it were ill.
+  if (from !== undefined && !/^\d+$/.test(from)) throw new Refused('BadRequest', `resourceVersion ${JSON.stringify(from)} is not a version`)
   if (from === undefined) {
     const present: Present = { version: '' }
     yield* presentState(ports, kind, options, present)

@@ -8,11 +8,11 @@ import { silentLog } from '../../controller/kernel/log.ts'
 import { openDb, type Db } from '../../controller/store/pool.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
-import { describeCluster, workspace } from './port.behaviour.ts'
+import { describeCluster, workspaceOf } from './port.behaviour.ts'
 
 describeCluster('without a cluster', async () => {
   const { db } = await withDatabase()
-  return openStandalone({ db, clock: systemClock, log: silentLog })
+  return { ...(await openStandalone({ db, clock: systemClock, log: silentLog })), namespace: 'default' }
 })
 
 const ada: Writer = { manager: 'test', user: 'ada' }
@@ -63,7 +63,7 @@ async function stubbornly<T>(work: () => Promise<T>): Promise<T | null> {
 async function write(cluster: Cluster, writer: number): Promise<void> {
   for (let round = 0; round < 12; round += 1) {
     const name = `w${writer}-${round}`
-    await stubbornly(() => cluster.create(workspace({ name }), ada))
+    await stubbornly(() => cluster.create(workspaceOf({ namespace: 'default', name }), ada))
     await stubbornly(() => cluster.patch('Workspace', 'default', name, { spec: { power: 'Stopped' } }, ada))
     // Everybody also writes the same object.
     await stubbornly(() =>
@@ -79,7 +79,7 @@ describe('eight writers at once', async () => {
   test('watchers see every version, in order, once, also when connections are cut', async () => {
     const other = openDb(url, { log: silentLog, clock: systemClock, max: 8 })
     const [here, there] = [await open(db), await open(other)]
-    const shared = await here.cluster.create(workspace({ name: 'shared' }), ada)
+    const shared = await here.cluster.create(workspaceOf({ namespace: 'default', name: 'shared' }), ada)
     const from = shared.metadata.resourceVersion
     const followers = [follower(here.cluster, from), follower(there.cluster, from)]
     const ended = new AbortController()
@@ -139,8 +139,8 @@ describe('changes that are gone', async () => {
 
   test('a watch from before them is told, and a cache lists anew and tells what went meanwhile', async () => {
     const standalone = await open(db)
-    await standalone.cluster.create(workspace({ name: 'stays' }), ada)
-    await standalone.cluster.create(workspace({ name: 'goes' }), ada)
+    await standalone.cluster.create(workspaceOf({ namespace: 'default', name: 'stays' }), ada)
+    await standalone.cluster.create(workspaceOf({ namespace: 'default', name: 'goes' }), ada)
     let deaf = true
     const told: string[] = []
     const cluster: Pick<Cluster, 'list' | 'watch'> = {
@@ -170,9 +170,9 @@ describe('changes that are gone', async () => {
 
   test('a page token from before them is refused as expired', async () => {
     const standalone = await open(db)
-    for (const name of ['page-a', 'page-b', 'page-c']) await standalone.cluster.create(workspace({ name }), ada)
+    for (const name of ['page-a', 'page-b', 'page-c']) await standalone.cluster.create(workspaceOf({ namespace: 'default', name }), ada)
     const page = await standalone.cluster.list('Workspace', { limit: 1 })
-    await standalone.cluster.create(workspace({ name: 'page-d' }), ada)
+    await standalone.cluster.create(workspaceOf({ namespace: 'default', name: 'page-d' }), ada)
     await db.query('delete from object_changes')
     await expect(standalone.cluster.list('Workspace', { limit: 1, continue: page.continue ?? '' })).rejects.toMatchObject({
       reason: 'Expired',
@@ -187,7 +187,7 @@ describe('nothing to do', async () => {
 
   test('declaring and reporting the same again writes nothing at all', async () => {
     const standalone = await open(db)
-    const draft = workspace({ name: 'calm', labels: { a: 'b' } })
+    const draft = workspaceOf({ namespace: 'default', name: 'calm', labels: { a: 'b' } })
     const status = { status: { state: 'Running', observedGeneration: 1 } }
     const again = async () => {
       await standalone.cluster.apply(draft, ada)
