@@ -7,11 +7,14 @@ import { silentLog } from '../../controller/kernel/log.ts'
 import { startEmbedded } from '../../controller/store/embedded.ts'
 import { migrate } from '../../controller/store/migrate.ts'
 import { openDb } from '../../controller/store/pool.ts'
+import { offerCluster } from '../cluster/host.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** The one server of this run, and the migrated database every file's own is cloned from. */
     readonly postgres: { readonly url: string; readonly template: string }
+    /** Where a file asks for the run's Kubernetes, which starts with the first that does. */
+    readonly cluster: { readonly socket: string }
   }
 }
 
@@ -31,7 +34,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     throw error
   }
   project.provide('postgres', { url: server.url, template: TEMPLATE })
-  return remove
+  const host = await offerCluster()
+  project.provide('cluster', { socket: host.socket })
+  return async () => {
+    await host.close()
+    await remove()
+  }
 }
 
 async function makeTemplate(url: string): Promise<void> {

@@ -1,0 +1,111 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { afterAll, inject } from 'vitest'
+import { randomSuffix } from '../../controller/kernel/names.ts'
+import { askForCluster } from '../cluster/host.ts'
+import { clusterPrograms, type ClusterPrograms } from '../cluster/programs.ts'
+import { installCrds, kubectl, kubectlOk, startServer, type Said, type Server, type ServerOptions } from '../cluster/server.ts'
+
+/** A real Kubernetes API server for tests: one of the run, with a namespace for each test, or one of one's own. */
+
+interface Wanted {
+  readonly input?: string
+  readonly namespace?: string
+  readonly kubeconfig?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export interface TestCluster {
+  readonly kubeconfig: string
+  readonly url: string
+  /** A fresh one, with its service account. */
+  namespace(prefix?: string): Promise<string>
+  kubectl(args: readonly string[], options?: Wanted): Promise<Said>
+}
+
+export interface OwnCluster extends TestCluster {
+  readonly pid: number
+  /** SIGKILL; its data stays. */
+  kill(): Promise<void>
+  /** On the data there is, at the same address. */
+  start(): Promise<void>
+  close(): Promise<void>
+}
+
+const programs = await clusterPrograms()
+
+const onPath = (name: string) => (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
+
+/** Why these tests cannot run here; null: they can. In CI it is a failure instead of a skip. */
+export const noCluster: string | null = whyNot()
+
+function whyNot(): string | null {
+  const why = !onPath('kubectl') ? 'kubectl is missing: kubernetes.io/docs/tasks/tools' : 'missing' in programs ? programs.missing : null
+  if (why !== null && process.env['CI'] === '1') throw new Error(why)
+  return why
+}
+
+function built(): ClusterPrograms {
+  if ('missing' in programs) throw new Error(programs.missing)
+  return programs
+}
+
+/** The one of this run: started when first asked for, our CRDs installed. Never restart it or change its policies. */
+export async function theCluster(): Promise<TestCluster> {
+  const { kubeconfig, url, home } = await askForCluster(inject('cluster').socket, built())
+  return clusterAt({ kubeconfig, url, home })
+}
+
+const own = new Set<OwnCluster>()
+afterAll(async () => {
+  for (const cluster of own) await cluster.close()
+})
+
+/** One of your own: may be killed, restarted on its data, given policies. Closed after the file's tests at the latest. */
+export async function ownCluster({
+  crds = true,
+  ...more
+}: { readonly crds?: boolean } & Pick<ServerOptions, 'more' | 'manager'> = {}): Promise<OwnCluster> {
+  const base = mkdtempSync(join(tmpdir(), 'bothy-own-cluster-'))
+  const start = () => startServer({ programs: built(), folder: join(base, 'state'), keep: true, ...more })
+  let server: Server = await start()
+  const { kubeconfig, url } = server
+  const end = async (signal: NodeJS.Signals) => {
+    server.child.kill(signal)
+    await server.ended
+  }
+  const cluster: OwnCluster = {
+    ...clusterAt({ kubeconfig, url, home: base }),
+    get pid() {
+      return server.pid
+    },
+    kill: () => end('SIGKILL'),
+    start: async () => {
+      server = await start()
+    },
+    close: async () => {
+      own.delete(cluster)
+      await end('SIGTERM')
+      rmSync(base, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+  own.add(cluster)
+  if (crds) await installCrds({ kubeconfig, home: base })
+  return cluster
+}
+
+function clusterAt({ kubeconfig, url, home }: { readonly kubeconfig: string; readonly url: string; readonly home: string }): TestCluster {
+  const options = { kubeconfig, home }
+  return {
+    kubeconfig,
+    url,
+    kubectl: (args, wanted = {}) => kubectl(args, { ...options, ...wanted }),
+    async namespace(prefix = 'test') {
+      const name = `${prefix}-${randomSuffix(8)}`
+      await kubectlOk(['create', 'namespace', name], options)
+      await kubectlOk(['wait', '--for=create', 'serviceaccount/default', '--timeout=20s'], { ...options, namespace: name })
+      return name
+    },
+  }
+}
