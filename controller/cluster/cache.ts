@@ -1,6 +1,6 @@
 import { exponentialMs, jittered } from '../kernel/backoff.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { isRefused, messageOf } from '../kernel/errors.ts'
+import { isRefused, messageOf, Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { keyOf, type Key } from '../kernel/names.ts'
 import type { Cache, Change, Cluster, Resource } from './port.ts'
@@ -10,7 +10,7 @@ import type { Cache, Change, Cluster, Resource } from './port.ts'
  *     ▲                   │
  *     └──too old (410)────┘   what is missing from the new list is told as DELETED
  *
- * One copy of each object, the frozen one that the watch delivered.
+ * One copy of each object, the frozen one that the watch delivered, but for what kubectl keeps in it for itself.
  */
 
 interface Ports {
@@ -29,7 +29,14 @@ const BACKOFF_MOST_MS = 10_000
 export function createCache(ports: Ports, kinds: readonly string[]): Cache {
   const listeners: Told[] = []
   const tell = (key: Key, object: Resource, type: Type) => {
-    for (const listener of listeners) listener(key, object, type)
+    for (const listener of listeners) {
+      try {
+        listener(key, object, type)
+      } catch (error) {
+        // Whoever listens badly must not make everybody else deaf.
+        ports.log.error('a change could not be taken in', { key, error })
+      }
+    }
   }
   const shelves = new Map(kinds.map((kind) => [kind, createShelf(kind, tell)] as const))
   const shelf = (kind: string): Shelf => {
@@ -61,9 +68,12 @@ async function keepUp(ports: Ports, kind: string, shelf: Shelf, signal: AbortSig
         failures = 0
       }
     } catch (error) {
-      if (isRefused(error, 'Expired')) from = null
+      const expired = isRefused(error, 'Expired')
+      if (expired) from = null
       failures += 1
-      ports.log.debug('a watch is taken up again', { kind, error: messageOf(error) })
+      // Only somebody who gives rights or installs kinds can cure what is refused.
+      const level = error instanceof Refused && !expired ? 'warn' : 'debug'
+      ports.log[level]('a watch is taken up again', { kind, error: messageOf(error) })
     }
     if (!signal.aborted)
       await ports.clock.sleep(jittered(exponentialMs(Math.max(failures, 1), BACKOFF_FIRST_MS, BACKOFF_MOST_MS), Math.random()), signal)
@@ -105,6 +115,15 @@ interface Shelf {
 const idOf = ({ metadata }: Resource): string => `${metadata.namespace ?? ''}/${metadata.name}`
 const versionOf = (object: Resource): number => Number(object.metadata.resourceVersion)
 
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/** The whole object once more, as somebody's kubectl last sent it: as large as the object, and read by nobody here. */
+function lean(object: Resource): Resource {
+  const { [LAST_APPLIED]: sent, ...annotations } = object.metadata.annotations ?? {}
+  if (sent === undefined) return object
+  return Object.freeze({ ...object, metadata: Object.freeze({ ...object.metadata, annotations: Object.freeze(annotations) }) })
+}
+
 /** The objects of one kind by namespace. */
 function createShelf(kind: string, tell: Told): Shelf {
   const namespaces = new Map<string, Map<string, Resource>>()
@@ -131,15 +150,19 @@ function createShelf(kind: string, tell: Told): Shelf {
       if (namespace) return [...(namespaces.get(namespace)?.values() ?? [])]
       return all()
     },
-    put(object, type) {
-      const known = find(object)
+    put(given, type) {
+      const known = find(given)
       // A watch that begins at an earlier version than a page of the list repeats what the page already showed.
-      if (known && versionOf(known) > versionOf(object)) return
+      if (known && versionOf(known) >= versionOf(given)) return
+      const replaced = known && known.metadata.uid !== given.metadata.uid
+      // Its end was missed, and another has its name.
+      if (replaced) remove(known)
+      const object = lean(given)
       const namespace = object.metadata.namespace ?? ''
       let names = namespaces.get(namespace)
       if (!names) namespaces.set(namespace, (names = new Map()))
       names.set(object.metadata.name, object)
-      tell(keyFor(object), object, known ? type : 'ADDED')
+      tell(keyFor(object), object, known && !replaced ? type : 'ADDED')
     },
     drop(object) {
       const known = find(object)

@@ -35,7 +35,7 @@ export interface WatchPorts {
 const GRACE_SECONDS = 5
 const PAGE = 500
 const BACKOFF_FIRST_MS = 200
-const BACKOFF_MOST_MS = 30_000
+const BACKOFF_MOST_MS = 10_000
 /** A watch that ends sooner, having told nothing, has failed. */
 const SHORT_MS = 1_000
 

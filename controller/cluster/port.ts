@@ -126,6 +126,6 @@ export interface Cache {
   start(signal: AbortSignal): Promise<void>
   get(kind: string, namespace: string, name: string): Resource | undefined
   list(kind: string, namespace?: string): readonly Resource[]
-  /** Every change, and every key of a kind after a list that may have missed some. Told after the cache shows it. */
+  /** Every change, those included that a list shows after a watch was lost. Told after the cache shows it. */
   onChange(listener: (key: Key, object: Resource, type: 'ADDED' | 'MODIFIED' | 'DELETED') => void): void
 }

@@ -140,7 +140,9 @@ describe('changes that are gone', async () => {
   test('a watch from before them is told, and a cache lists anew and tells what went meanwhile', async () => {
     const standalone = await open(db)
     await standalone.cluster.create(workspaceOf({ namespace: 'default', name: 'stays' }), ada)
+    await standalone.cluster.create(workspaceOf({ namespace: 'default', name: 'changes' }), ada)
     await standalone.cluster.create(workspaceOf({ namespace: 'default', name: 'goes' }), ada)
+    const first = await standalone.cluster.create(workspaceOf({ namespace: 'default', name: 'another' }), ada)
     let deaf = true
     const told: string[] = []
     const cluster: Pick<Cluster, 'list' | 'watch'> = {
@@ -153,6 +155,9 @@ describe('changes that are gone', async () => {
     await cache.start(ended.signal)
     told.length = 0
     await standalone.cluster.delete('Workspace', 'default', 'goes', ada)
+    await standalone.cluster.patch('Workspace', 'default', 'changes', { spec: { power: 'Stopped' } }, ada)
+    await standalone.cluster.delete('Workspace', 'default', 'another', ada)
+    const another = await standalone.cluster.create(workspaceOf({ namespace: 'default', name: 'another' }), ada)
     await db.query('delete from object_changes')
     await standalone.close()
 
@@ -162,7 +167,14 @@ describe('changes that are gone', async () => {
     deaf = false
     hush.abort()
     await until('the deletion to be told', () => told.includes('DELETED Workspace/default/goes'))
-    expect(told.toSorted()).toEqual(['DELETED Workspace/default/goes', 'MODIFIED Workspace/default/stays'])
+    expect(told).toEqual([
+      'DELETED Workspace/default/another',
+      'ADDED Workspace/default/another',
+      'MODIFIED Workspace/default/changes',
+      'DELETED Workspace/default/goes',
+    ])
+    expect(another.metadata.uid).not.toBe(first.metadata.uid)
+    expect(cache.get('Workspace', 'default', 'another')).toEqual(another)
     expect(cache.get('Workspace', 'default', 'goes')).toBeUndefined()
     ended.abort()
     await again.close()
