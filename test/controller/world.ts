@@ -1,0 +1,58 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { killQuietly, processesMentioning, root } from '../support/bothy.ts'
+import type { OwnCluster } from '../support/cluster.ts'
+import { until } from '../support/until.ts'
+
+/** Control planes of a real cluster, as processes on one database. */
+
+export interface Plane {
+  readonly pid: number
+  readonly url: string
+  readonly state: string
+  log(): string
+  /** Sends the signal and answers the exit code. */
+  end(signal?: NodeJS.Signals): Promise<number>
+}
+
+export interface World {
+  controller(replica: string, ...args: readonly string[]): Promise<Plane>
+  /** Builds for all of them; its machines' agents dial the control plane at `url`. */
+  provisioner(url: string): Promise<Plane>
+}
+
+const PROGRAM = join(root, 'cli', 'main.ts')
+
+/** Ends every process and machine after the file. */
+export function openWorld(cluster: OwnCluster, databaseUrl: string): World {
+  const base = mkdtempSync(join(tmpdir(), 'bothy-controllers-'))
+  const key = randomBytes(32).toString('base64')
+  const children: ChildProcess[] = []
+
+  afterAll(async () => {
+    for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await until(`${name} to be ready or to end`, () => isReady(log) || child.exitCode !== null, { limitMs: 30_000 })
+    if (child.exitCode !== null) throw new Error(`${name} ended: ${log.slice(-2000)}`)
+    return {
+      pid: child.pid ?? 0,
+      url: /"url":"(http[^"]+)"/.exec(log)?.[1] ?? '',
+      state,
+      log: () => log,
+      end: (signal: NodeJS.Signals = 'SIGTERM') => {
+        child.kill(signal)
+        return done
+      },
+    }
+  }
+  return {
+    controller: (replica, ...args) =>
+      start(replica, ['controller', '--kubeconfig', cluster.kubeconfig, '--port', '0', ...args], {}, (log) =>
+        log.includes('the control plane is up'),
+      ),
+    provisioner: (url) => start('provisioner', ['provisioner'], { BOTHY_ACCESS_URL: url }, (log) => log.includes('"provisioner')),
+  }
+}
