@@ -8,7 +8,7 @@ import { serveProvider } from './serve.ts'
 import type { Method } from './wire/grpc.ts'
 import type { Certificate } from '../controller/kernel/certificate.ts'
 import { localhostCertificate } from './wire/localhost-certificate.ts'
-import { message, one, int } from './wire/protobuf.ts'
+import { message, one, int } from '../controller/kernel/protobuf.ts'
 
 /**
  * The provider as a plugin that terraform starts: one line on stdout says where it listens, and with which certificate.

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Refused } from '../kernel/errors.ts'
+import { decodedProtobuf, PROTOBUF_TYPE } from './protobuf-body.ts'
 
 export const BODY_BYTES_MAX = 4 * 1024 * 1024
 const DEPTH_MAX = 100
@@ -8,8 +9,20 @@ export function mediaTypeOf(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
-/** The body as JSON; null where there is none. Whoever sends too much is told before it is all read. */
+/** The body as JSON; null where there is none. */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const data = await readBytes(request)
+  return data.byteLength === 0 ? null : parsed(data)
+}
+
+/** An object as one of these types, or as kubectl sends those it was compiled with. */
+export async function readBody(request: IncomingMessage, accepted: readonly string[]): Promise<unknown> {
+  expectMediaType(request, ...accepted, PROTOBUF_TYPE)
+  return mediaTypeOf(request) === PROTOBUF_TYPE ? decodedProtobuf(await readBytes(request)) : readJson(request)
+}
+
+/** Whoever sends too much is told before it is all read. */
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > BODY_BYTES_MAX) throw tooLarge()
   const chunks: Buffer[] = []
@@ -20,7 +33,7 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
     if (bytes > BODY_BYTES_MAX) throw tooLarge()
     chunks.push(data)
   }
-  return bytes === 0 ? null : parsed(Buffer.concat(chunks))
+  return Buffer.concat(chunks)
 }
 
 const tooLarge = (): Refused => new Refused('RequestEntityTooLarge', `the body must be at most ${BODY_BYTES_MAX} bytes`)

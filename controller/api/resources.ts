@@ -7,7 +7,7 @@ import { keyOf } from '../kernel/names.ts'
 import { audit } from '../store/audit.ts'
 import { answerJson, setWarnings, success } from './answer.ts'
 import { answerObject, answerPage } from './objects.ts'
-import { expectMediaType, readJson } from './body.ts'
+import { expectMediaType, readBody, readJson } from './body.ts'
 import type { Call, ResourceHandler, Target } from './ports.ts'
 import { selectorFor } from './shown.ts'
 import { streamWatch } from './watch-stream.ts'
@@ -134,8 +134,7 @@ async function remember(
 }
 
 async function draftOf(call: Call, { kind, namespace, name }: Target): Promise<Draft> {
-  expectMediaType(call.request, JSON_TYPE)
-  const draft = draftFrom(await readJson(call.request))
+  const draft = draftFrom(await readBody(call.request, [JSON_TYPE]))
   refuseOtherKind(kind, draft)
   const given = draft.metadata
   if (name !== null && given.name !== undefined && given.name !== name) {

@@ -1,14 +1,15 @@
-import { API_VERSION } from '../../crds/kinds.ts'
 import { fromIso } from '../kernel/clock.ts'
 import { Refused } from '../kernel/errors.ts'
 import { listAgents } from './agents.ts'
 import { answerJson } from './answer.ts'
-import { coreVersions, groups, resourcesOf } from './discovery.ts'
+import { DISCOVERY } from './discovery.ts'
 import { FILES } from './files.ts'
 import { streamLog } from './log-stream.ts'
 import type { Handler, ResourceHandler, Target } from './ports.ts'
 import { createProgramRoute, isProgramPath } from './programs.ts'
+import { OPENAPI } from './openapi.ts'
 import { preview } from './preview.ts'
+import { REVIEW_ROUTES } from './reviews.ts'
 import { targetOf } from './resource-path.ts'
 import { create, get, listOrWatch, notFound, patch, patchStatus, put, remove } from './resources.ts'
 import { isOfThePage } from './page.ts'
@@ -31,11 +32,9 @@ const PLAIN: Routes<Handler> = {
   '/readyz': { GET: readyz },
   '/version': { GET: version },
   '/metrics': { GET: metrics },
-  '/api': { GET: coreVersions },
-  '/api/v1': { GET: resourcesOf('v1') },
-  '/apis': { GET: groups },
-  [`/apis/${API_VERSION}`]: { GET: resourcesOf(API_VERSION) },
-  '/apis/events.k8s.io/v1': { GET: resourcesOf('events.k8s.io/v1') },
+  ...DISCOVERY,
+  ...OPENAPI,
+  ...REVIEW_ROUTES,
   [SESSION_PATH]: { POST: beginSession, DELETE: endSession },
   '/bothy/v1/tickets': { POST: makeTicket },
   '/bothy/v1/status': { GET: status },

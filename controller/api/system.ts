@@ -7,9 +7,14 @@ import type { Call, Check, EarlyCall, Handler } from './ports.ts'
 
 const CHECK_LIMIT_MS = 2_000
 
+/** The API server whose behaviour this is; kubectl compares it with its own version. */
+const KUBERNETES = { major: '1', minor: '32' } as const
+
 export const version: Handler = async ({ ports, response }) => {
-  const [major = '0', minor = '0'] = ports.version.split('.')
-  answerJson(response, 200, { major, minor, gitVersion: `v${ports.version}`, platform: `${process.platform}/${process.arch}` })
+  const { major, minor } = KUBERNETES
+  const gitVersion = `v${major}.${minor}.0+bothy-${ports.version}`
+  const platform = `${process.platform}/${process.arch}`
+  answerJson(response, 200, { major, minor, gitVersion, gitTreeState: 'clean', platform, bothyVersion: `v${ports.version}` })
 }
 
 /** It runs; whether it can do its work is for readyz. */

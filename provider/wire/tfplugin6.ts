@@ -1,4 +1,4 @@
-import { bool, bytes, int, many, mapOf, maybe, message, one, string, type MessageOf } from './protobuf.ts'
+import { bool, bytes, int, many, mapOf, maybe, message, one, string, type MessageOf } from '../../controller/kernel/protobuf.ts'
 
 /** The messages of Terraform's plugin protocol 6, as far as this provider reads and writes them. Numbers are the wire's. */
 

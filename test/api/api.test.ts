@@ -544,11 +544,16 @@ describe('about the control plane', () => {
   })
 
   test('its version, metrics, summary, discovery and end', async () => {
-    expect(dig((await ask('GET', '/version')).body, 'gitVersion')).toBe('v0.1.0')
+    expect((await ask('GET', '/version')).body).toMatchObject({ major: '1', gitVersion: 'v1.32.0+bothy-0.1.0', bothyVersion: 'v0.1.0' })
     expect((await ask('GET', '/metrics')).text).toMatch(/bothy_api_requests_total\{method="GET",route="\/version",code="200"\}/)
     expect((await ask('GET', '/bothy/v1/status')).body).toEqual({ workspaces: 1 })
     expect((await ask('POST', '/bothy/v1/down')).body).toEqual({ asked: 'ada' })
-    expect(namesIn((await ask('GET', '/apis')).body, 'groups', 'name')).toEqual(['bothy.dev', 'events.k8s.io'])
+    expect(namesIn((await ask('GET', '/apis')).body, 'groups', 'name')).toEqual([
+      'bothy.dev',
+      'events.k8s.io',
+      'authentication.k8s.io',
+      'authorization.k8s.io',
+    ])
     expect(namesIn((await ask('GET', '/apis/bothy.dev/v1alpha1')).body, 'resources', 'name')).toContain('workspaces/status')
   })
 

@@ -1,5 +1,5 @@
 /**
- * Protocol buffers, as much of them as a plugin speaks: varints and length-delimited fields. A message is a table of fields;
+ * Protocol buffers, as much of them as a plugin and kubectl speak: varints and length-delimited fields. A message is a table of fields;
  * its TypeScript type follows from the table. Fields that the table does not name are skipped, as the format asks.
  */
 
