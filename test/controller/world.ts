@@ -35,6 +35,38 @@ export function openWorld(cluster: OwnCluster, databaseUrl: string): World {
 
   afterAll(async () => {
     for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await until('nothing of it to run', () => {
+      const left = processesMentioning(base)
+      for (const { pid } of left) killQuietly(pid)
+      return left.length === 0
+    })
+    rmSync(base, { recursive: true, force: true })
+  })
+
+  const start = async (
+    name: string,
+    args: readonly string[],
+    more: Readonly<Record<string, string>>,
+    isReady: (log: string) => boolean,
+  ) => {
+    const state = join(base, name)
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: base,
+      DATABASE_URL: databaseUrl,
+      BOTHY_KEY: key,
+      BOTHY_STATE: state,
+      BOTHY_REPLICA: name,
+      BOTHY_LOG: 'debug',
+      NO_COLOR: '1',
+      ...more,
+    }
+    const child = spawn(process.execPath, [PROGRAM, ...args], { env, cwd: base })
+    children.push(child)
+    let log = ''
+    child.stdout.on('data', (data: Buffer) => (log += data.toString()))
+    child.stderr.on('data', (data: Buffer) => (log += data.toString()))
+    const done = new Promise<number>((settle) => child.on('exit', (code, signal) => settle(signal ? 128 : (code ?? 1))))
     await until(`${name} to be ready or to end`, () => isReady(log) || child.exitCode !== null, { limitMs: 30_000 })
     if (child.exitCode !== null) throw new Error(`${name} ended: ${log.slice(-2000)}`)
     return {
