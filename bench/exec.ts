@@ -47,11 +47,11 @@ async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
 const sink = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() })
 
 /** The command line's own client, in this process: from dialling to the exit code. */
-async function call({ url, token }: Client): Promise<void> {
+async function call({ endpoint }: Client): Promise<void> {
   const stdin = new PassThrough()
   stdin.end()
   const code = await runExec({
-    endpoint: () => ({ url, token, from: 'the bench' }),
+    endpoint,
     namespace: 'default',
     workspace: 'dev',
     agent: null,

@@ -129,7 +129,8 @@ async function allLookedAt({ client }: ControlPlane, count: number): Promise<voi
   await until(
     `${count} workspaces to be looked at`,
     async () => {
-      const page = await metricsOf(client.url, client.token ?? '')
+      const { url, token } = await client.endpoint()
+      const page = await metricsOf(url, token ?? '')
       const looks = [...page.matchAll(/^bothy_reconcile_looks_total\{kind="Workspace".*\} (\d+)$/gm)].reduce(
         (sum, [, each]) => sum + Number(each),
         0,

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, type Client } from '../../cli/client.ts'
+import { planeClient, type Client } from '../../cli/client.ts'
 import { readEnvironment } from '../../cli/environment.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { until } from '../../test/support/until.ts'
@@ -72,7 +72,13 @@ export async function startUp(
 }
 
 const clientOf = (env: Variables, url: string): Client =>
-  connect(readEnvironment(env), { url, token: readFileSync(join(env['BOTHY_STATE'] ?? '', 'token'), 'utf8').trim() })
+  planeClient(readEnvironment(env), async () => ({
+    url,
+    token: readFileSync(join(env['BOTHY_STATE'] ?? '', 'token'), 'utf8').trim(),
+    from: 'the bench',
+    ca: null,
+    isHere: true,
+  }))
 
 /** Every machine of the state folder ends. */
 export const bringDown = (env: Variables): Promise<string> => node([...BOTHY, 'down'], env)
