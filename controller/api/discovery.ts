@@ -33,7 +33,7 @@ const ofKind = ({ kind, group, version, plural, singular, shortNames, categories
   shortNames,
   categories,
   namespaced,
-  verbs: kind === 'Event' ? EVENT_VERBS : VERBS,
+  verbs: kind !== 'Event' ? VERBS : group === '' ? EVENT_VERBS : ['create', ...EVENT_VERBS],
   status: hasStatus,
 })
 
@@ -48,7 +48,9 @@ export const GROUP_VERSIONS: readonly string[] = unique(ALL.map(groupVersionOf))
   (a, b) => a.split('/').length - b.split('/').length,
 )
 
-const inGroupVersion = (groupVersion: string): readonly Served[] => ALL.filter((each) => groupVersionOf(each) === groupVersion)
+/** By their names: the order in which a client shows what belongs together. */
+const inGroupVersion = (groupVersion: string): readonly Served[] =>
+  ALL.filter((each) => groupVersionOf(each) === groupVersion).toSorted((a, b) => (a.plural < b.plural ? -1 : 1))
 
 const GROUPS: readonly string[] = unique(ALL.map(({ group }) => group)).filter((group) => group !== '')
 

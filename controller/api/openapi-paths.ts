@@ -97,7 +97,8 @@ export function pathsOf(kind: Kind, names: Names): Record<string, object> {
   return {
     [collection]: {
       get: operation(listed),
-      ...(isEvent ? {} : { post: operation(created), delete: operation(gone) }),
+      ...(isEvent && group === '' ? {} : { post: operation(created) }),
+      ...(isEvent ? {} : { delete: operation(gone) }),
       parameters: place,
     },
     [`${collection}/{name}`]: { ...oneOf(operation, kind, schema, ''), parameters: named },
@@ -111,7 +112,6 @@ type Operation = (asked: Asked) => object
 function oneOf(operation: Operation, { kind, group }: Kind, schema: string, part: '' | 'Status'): object {
   const of = part === '' ? `the specified ${kind}` : `status of the specified ${kind}`
   const read = operation({ action: 'get', id: `read${part}`, description: `read ${of}`, answer: schema })
-  if (kind === 'Event') return { get: read }
   const patches = ['application/json-patch+json', 'application/merge-patch+json']
   const replaced = {
     action: 'put',
@@ -140,6 +140,8 @@ function oneOf(operation: Operation, { kind, group }: Kind, schema: string, part
     body: `${META}.DeleteOptions`,
     codes: [200, 202],
   }
+  // Nobody patches events; whoever creates one looks there for what may be asked of a write.
+  if (kind === 'Event') return { get: read, patch: operation(patched) }
   return { get: read, put: operation(replaced), ...(part === '' ? { delete: operation(gone) } : {}), patch: operation(patched) }
 }
 

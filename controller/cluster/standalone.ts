@@ -13,6 +13,7 @@ import { applierOf, appliedMeta, nextApplied } from './applied.ts'
 import { drafted, kindNamed, writableKind } from './asked.ts'
 import { refuseSecondDeclarer, withMarksOf, withoutOrphanedMarks } from './declared.ts'
 import { draftFrom } from './draft.ts'
+import { createEvent } from './event-writes.ts'
 import { createEvents } from './events.ts'
 import { createFeed } from './feed.ts'
 import { createGarbage } from './garbage.ts'
@@ -44,6 +45,7 @@ interface Ports {
   readonly sealer?: Sealer
 }
 
+const EVENT = kindNamed('Event')
 const SYSTEM: Writer = { manager: 'bothy-standalone', user: 'system' }
 
 export async function openStandalone({ db, clock, log, metrics = createMetrics(), sealer }: Ports): Promise<Standalone> {
@@ -83,6 +85,7 @@ function reads({ db, vault }: WritePorts): Pick<Cluster, 'get' | 'list'> {
 function writes(ports: WritePorts): Pick<Cluster, 'create' | 'replace' | 'apply' | 'patch' | 'patchStatus' | 'delete'> {
   return {
     create: async (given, writer, options = {}) => {
+      if (given.kind === EVENT.kind && given.apiVersion === EVENT.apiVersion) return createEvent(ports, EVENT, draftFrom(given), options)
       const { kind, draft } = drafted(given)
       return create(ports, kind, draft, writer, options)
     },

@@ -81,7 +81,7 @@ async function createNamed(
   return versioned(visible, inserted.version)
 }
 
-const missingNamespace = (namespace: string): Refused =>
+export const missingNamespace = (namespace: string): Refused =>
   new Refused('NotFound', `namespaces "${namespace}" not found`, { name: namespace, group: '', kind: 'namespaces' })
 
 const endingNamespace = (kind: Kind, { namespace, name }: Place): Refused =>
