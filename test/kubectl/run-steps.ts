@@ -48,7 +48,8 @@ function kubectlOf(kubeconfig: string, namespace: string, home: string): Kubectl
     const limit = setTimeout(() => child.kill('SIGKILL'), STEP_LIMIT_MS)
     let [stdout, stderr] = ['', '']
     const began = Promise.withResolvers<void>()
-    if (call.lines === undefined) began.resolve()
+    // What deletes says so before it waits; what waits says nothing before it has.
+    if (call.lines === undefined && args[0] !== 'delete') began.resolve()
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text
       began.resolve()
