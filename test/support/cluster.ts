@@ -46,21 +46,32 @@ function whyNot(): string | null {
   return why
 }
 
-function built(): ClusterPrograms {
+export function builtPrograms(): ClusterPrograms {
   if ('missing' in programs) throw new Error(programs.missing)
   return programs
 }
 
 /** The one of this run: started when first asked for, our CRDs installed. Never restart it or change its policies. */
 export async function theCluster(): Promise<TestCluster> {
-  const { kubeconfig, url, home } = await askForCluster(inject('cluster').socket, built())
+  const { kubeconfig, url, home } = await askForCluster(inject('cluster').socket, builtPrograms())
   return clusterAt({ kubeconfig, url, home })
 }
 
-const own = new Set<OwnCluster>()
+const open = new Set<{ close(): Promise<void> }>()
 afterAll(async () => {
-  for (const cluster of own) await cluster.close()
+  for (const each of [...open].toReversed()) await each.close()
 })
+
+/** What this file's tests have started ends after them, the last first. Closing it earlier is telling so. */
+export function endsWithFile(close: () => Promise<void>): { close(): Promise<void> } {
+  const it = {
+    close: async () => {
+      if (open.delete(it)) await close()
+    },
+  }
+  open.add(it)
+  return it
+}
 
 /** One of your own: may be killed, restarted on its data, given policies. Closed after the file's tests at the latest. */
 export async function ownCluster({
@@ -68,14 +79,19 @@ export async function ownCluster({
   ...more
 }: { readonly crds?: boolean } & Pick<ServerOptions, 'more' | 'manager'> = {}): Promise<OwnCluster> {
   const base = mkdtempSync(join(tmpdir(), 'bothy-own-cluster-'))
-  const start = () => startServer({ programs: built(), folder: join(base, 'state'), keep: true, ...more })
+  const start = () => startServer({ programs: builtPrograms(), folder: join(base, 'state'), keep: true, ...more })
   let server: Server = await start()
   const { kubeconfig, url } = server
   const end = async (signal: NodeJS.Signals) => {
     server.child.kill(signal)
     await server.ended
   }
-  const cluster: OwnCluster = {
+  const { close } = endsWithFile(async () => {
+    await end('SIGTERM')
+    rmSync(base, { recursive: true, force: true, maxRetries: 5 })
+  })
+  if (crds) await installCrds({ kubeconfig, home: base })
+  return {
     ...clusterAt({ kubeconfig, url, home: base }),
     get pid() {
       return server.pid
@@ -84,15 +100,8 @@ export async function ownCluster({
     start: async () => {
       server = await start()
     },
-    close: async () => {
-      own.delete(cluster)
-      await end('SIGTERM')
-      rmSync(base, { recursive: true, force: true, maxRetries: 5 })
-    },
+    close,
   }
-  own.add(cluster)
-  if (crds) await installCrds({ kubeconfig, home: base })
-  return cluster
 }
 
 function clusterAt({ kubeconfig, url, home }: { readonly kubeconfig: string; readonly url: string; readonly home: string }): TestCluster {

@@ -80,6 +80,7 @@ func makeKeys(s settings, url string) (keys, error) {
 		serving := server
 		serving.Subject = pkix.Name{CommonName: s.node}
 		serving.DNSNames = []string{s.node}
+		serving.IPAddresses = []net.IP{net.ParseIP(s.nodeIP)}
 		if err := k.certificate("kubelet-server", serving, ca); err != nil {
 			return k, err
 		}

@@ -26,6 +26,7 @@ type settings struct {
 	detached bool
 	manager  string
 	node     string
+	nodeIP   string
 	// Further flags of kube-apiserver itself, after `--`.
 	more []string
 }
@@ -48,6 +49,7 @@ func main() {
 	flag.BoolVar(&s.detached, "detached", false, "do not end when standard input closes")
 	flag.StringVar(&s.manager, "manager", "", "the node program: beside the server, what removes namespaces and orphans and makes service accounts")
 	flag.StringVar(&s.node, "node", "", "also write the identity of this node's kubelet")
+	flag.StringVar(&s.nodeIP, "node-ip", "", "where that kubelet answers")
 	flag.Parse()
 	s.more = flag.Args()
 	if err := run(s); err != nil {
