@@ -1,4 +1,4 @@
-import { ownAuthority } from './api/own-authority.ts'
+import { ownAuthority, type OwnAuthority } from './api/own-authority.ts'
 import type { Api } from './api/server.ts'
 import type { Config } from './config.ts'
 import type { Metrics } from './kernel/metrics.ts'
@@ -13,6 +13,7 @@ import { writeWhole } from './state.ts'
  */
 export interface OwnDoor {
   readonly api: Api
+  readonly authority: OwnAuthority
   /** Renews the certificate whenever it is time to. */
   keep(over: AbortSignal): Promise<void>
 }
@@ -30,7 +31,7 @@ export async function openOwnDoor(running: Running, metrics: Metrics): Promise<O
     api.renew(keys)
     tell(ca)
   }
-  return { api, keep: async (over) => (own ? keepRenewed(running, look, renew, over) : undefined) }
+  return { api, authority, keep: async (over) => (own ? keepRenewed(running, look, renew, over) : undefined) }
 }
 
 /** A certificate of the operator's names what they call this control plane; ours names this machine. */

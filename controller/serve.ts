@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { CONNECT_PATH } from '../agent/protocol.ts'
 import type { Authority, Keys } from './api/ports.ts'
+import type { AppsPorts } from './apps/ports.ts'
 import { openApi, type Api } from './api/server.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
 import { VERSION, type Config } from './config.ts'
@@ -19,6 +20,7 @@ import type { Ports } from './reconcile/ports.ts'
 import { isWorkspace } from './reconcile/workspace/observe.ts'
 import type { Closers } from './shutdown.ts'
 import type { Db } from './store/pool.ts'
+import type { Tokens } from './store/tokens.ts'
 import type { Subject } from './store/records.ts'
 import type { Sealer } from './store/sealed.ts'
 import { openBrowserSide } from './browser-side.ts'
@@ -40,6 +42,8 @@ export interface Running {
 export interface Served {
   readonly db: Db
   readonly cluster: Cluster
+  /** The API server that keeps the objects; absent: this control plane does. */
+  readonly objectsAt?: string
   readonly cache: Cache
   readonly engine: Pick<Engine, 'explain' | 'simulate' | 'depth'>
   readonly metrics: Metrics
@@ -50,8 +54,12 @@ export interface Served {
   readonly peering: { readonly host: string; readonly port: number } | null
   readonly localUser: Ports['localUser']
   /** Who may enter a workspace, and so use every app of it. */
-  readonly mayConnect: (user: string, workspace: Subject) => boolean
+  readonly mayConnect: AppsPorts['mayConnect']
+  /** Rights may have changed elsewhere: what goes on is looked at. Absent: they never do. */
+  readonly onRightsChanged?: (listener: () => void) => () => void
   readonly down: (user: string) => Promise<unknown>
+  /** Made for a purpose. Absent: the cluster has them. */
+  readonly tokens?: Tokens
 }
 
 /** First of all, so that whoever looks on while the database starts or a migration runs is told so. */
@@ -71,7 +79,7 @@ export const urlOf = ({ tls }: Config, { host, port }: Api): string =>
 
 export async function serve(running: Running, api: Api, served: Served): Promise<Connections> {
   const { config, state, clock, log, closers } = running
-  const { db, cluster, cache, engine, metrics, sealer, replica, mayConnect, down } = served
+  const { db, cluster, cache, engine, metrics, sealer, replica, mayConnect, down, objectsAt, tokens } = served
   const barred = barredFrom(cache, served.localUser)
   const peering = served.peering && { peering: { ...served.peering, key: sealer.derive('replicas') } }
   const hostKey = (uid: string, name: string) => hostKeyOf(sealer.derive, uid, name)
@@ -95,12 +103,15 @@ export async function serve(running: Running, api: Api, served: Served): Promise
     connections,
     barred,
     mayConnect,
+    ...(served.onRightsChanged ? { onRightsChanged: served.onRightsChanged } : {}),
     sealer,
     ...where,
   })
   api.open({
     browser,
     cluster,
+    ...(objectsAt === undefined ? {} : { objectsAt }),
+    ...(tokens ? { tokens } : {}),
     db,
     checks: [databaseCheck(db, clock), diskCheck(state.dir)],
     why: (kind, namespace, name) => engine.explain(keyOf(kind, namespace, name)),

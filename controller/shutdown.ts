@@ -29,6 +29,7 @@ export const SHUTDOWN_ORDER = [
   ['provisioner', 35 * 60_000],
   ['watches', 100],
   ['objects', 500],
+  ['tokens', 200],
   ['connection to the cluster', 200],
   ['connections to the database', 1000],
   ['database', 5000],

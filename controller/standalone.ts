@@ -16,6 +16,7 @@ import { migrate } from './store/migrate.ts'
 import { openDb, type Db } from './store/pool.ts'
 import { openKey } from './store/sealed.ts'
 import { deleteSetting, putSetting } from './store/settings.ts'
+import { openTokens } from './store/tokens.ts'
 import { measureUsage } from './store/usage.ts'
 import { measure, pruneNowAndThen } from './upkeep.ts'
 
@@ -54,7 +55,7 @@ const REPLICA = 'standalone'
 export async function openEverything(options: StandaloneOptions): Promise<Standalone> {
   const { config, state, clock, log, closers, onDown, onUnable } = options
   const metrics = createMetrics()
-  const { api, keep } = await openOwnDoor(options, metrics)
+  const { api, authority, keep } = await openOwnDoor(options, metrics)
   const databaseUrl = config.databaseUrl ?? (await startDatabase(options))
   const db = openDb(databaseUrl, { log, clock, max: CONNECTIONS_MAX })
   closers.add('connections to the database', () => db.close())
@@ -79,6 +80,9 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
     random: Math.random,
     onKeys: (listener, missed) => db.listen('bothy_keys', listener, missed),
   })
+  const tokens = await openTokens({ db, clock })
+  closers.add('tokens', () => tokens.close())
+  authority.open(tokens)
   const down = async () => {
     await putSetting(db, DOWN_SETTING, true)
     return onDown()
@@ -97,6 +101,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
     localUser: user,
     mayConnect,
     down,
+    tokens,
   })
   const url = urlOf(config, api)
   state.announce(url)

@@ -51,7 +51,7 @@ export async function callerOf(request: IncomingMessage, authority: Authority, p
   const sent = /^Bearer (?<token>\S{1,8192})$/i.exec(request.headers.authorization ?? '')?.groups?.['token']
   if (sent === undefined) throw new Refused('Unauthorized', 'no token was given: send Authorization: Bearer …')
   if (sent.startsWith(PASS_BEGINS)) return sessionOf(sent, passes)
-  const caller = await authority.authenticate(sent)
+  const caller = await authority.authenticate(sent, request.socket.remoteAddress ?? '')
   if (caller) return caller
   throw new Refused('Unauthorized', 'the token is not one of this control plane')
 }

@@ -11,6 +11,7 @@ import type { Metrics } from '../kernel/metrics.ts'
 import type { Pass, Passes } from '../store/passes.ts'
 import type { Db } from '../store/pool.ts'
 import type { Subject } from '../store/records.ts'
+import type { Tokens } from '../store/tokens.ts'
 
 export interface Check {
   readonly name: string
@@ -58,10 +59,12 @@ export interface Wish {
 
 /** Who somebody is, and what they may. */
 export interface Authority {
-  /** Of a bearer token; null: nobody's. Throws `Refused` or `Transient` where it cannot be said. */
-  authenticate(bearer: string): Promise<Caller | null>
+  /** Of a bearer token that was shown from an address; null: nobody's. Throws `Refused` or `Transient` where it cannot be said. */
+  authenticate(bearer: string, address?: string): Promise<Caller | null>
   /** null: they may. */
   authorize(caller: Caller, wish: Wish): Promise<Refused | null>
+  /** Somebody may have lost what they may: what goes on is asked about again. Answers how to listen no more. */
+  onChanged?(listener: () => void): () => void
 }
 
 /** What the API needs to answer at all: it does before there is a database, so that nobody takes a long migration for a crash. */
@@ -83,6 +86,8 @@ export interface PackedProgram {
 /** What the API is given when everything is open: it decides nothing itself. */
 export interface ApiPorts extends DoorPorts {
   readonly cluster: Cluster
+  /** The API server that keeps what is declared; absent: this control plane does. */
+  readonly objectsAt?: string
   readonly db: Db
   readonly checks: readonly Check[]
   readonly why: (kind: string, namespace: string, name: string) => Promise<unknown>
@@ -96,6 +101,8 @@ export interface ApiPorts extends DoorPorts {
   readonly files: Files['serve']
   /** Absent: this control plane serves no page. */
   readonly browser?: BrowserPorts
+  /** Made for a purpose. Absent: the cluster has them. */
+  readonly tokens?: Tokens
   /** Of each agent of a workspace, by its name: its public host key. */
   readonly hostKeys: (workspaceUid: string) => Promise<Readonly<Record<string, string>>>
   /** What listens in the workspace of an agent; null: it cannot be asked now. */

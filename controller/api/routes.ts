@@ -14,6 +14,7 @@ import { targetOf } from './resource-path.ts'
 import { create, get, listOrWatch, notFound, patch, patchStatus, put, remove } from './resources.ts'
 import { isOfThePage } from './page.ts'
 import { beginSession, endSession, makeTicket, openApp, SESSION_PATH } from './session.ts'
+import { TOKEN_ROUTES } from './tokens.ts'
 import { versions } from './versions.ts'
 import { down, healthz, metrics, readyz, status, version } from './system.ts'
 import { timings } from './timings.ts'
@@ -35,6 +36,7 @@ const PLAIN: Routes<Handler> = {
   ...DISCOVERY,
   ...OPENAPI,
   ...REVIEW_ROUTES,
+  ...TOKEN_ROUTES,
   [SESSION_PATH]: { POST: beginSession, DELETE: endSession },
   '/bothy/v1/tickets': { POST: makeTicket },
   '/bothy/v1/status': { GET: status },

@@ -6,6 +6,7 @@ import { within, type Clock } from '../kernel/clock.ts'
 import { isRefused, messageOf, Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
+import { slowedDown } from './attempts.ts'
 import { answerRefused, refusedBy } from './answer.ts'
 import { takesFiles } from './files.ts'
 import { callerOf, NOBODY, refuseOpenAddress, refuseStrangers, refuseWithoutRight } from './guard.ts'
@@ -16,6 +17,7 @@ import { createRouter, needsToken, routeOf } from './routes.ts'
 import { refuseBeyondPage } from './session.ts'
 import { answerEarly } from './system.ts'
 import { addTlsDoor } from './tls-door.ts'
+import { createStaying, type Staying } from './staying.ts'
 import { createUpgrades } from './upgrade.ts'
 import { wishOf } from './wish.ts'
 
@@ -48,8 +50,10 @@ const LIMITS: ServerOptions = {
   requireHostHeader: false,
 }
 
-export async function openApi(door: DoorPorts, listen: Listen): Promise<Api> {
+export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {
   refuseOpenAddress(listen)
+  const door = { ...given, authority: slowedDown(given.authority, given.clock) }
+  const staying = createStaying(door.authority)
   const watches = new Set<object>()
   const closing = new AbortController()
   const hosts = [...listen.hosts, listen.host].map((host) => host.toLowerCase())
@@ -65,9 +69,9 @@ export async function openApi(door: DoorPorts, listen: Listen): Promise<Api> {
   const passes = () => ports?.browser?.passes ?? null
   server.on('request', (request, response) => {
     answering.add(response)
-    void serve({ door, hosts, answer, passes, closing: closing.signal }, request, response)
+    void serve({ door, hosts, answer, passes, staying, closing: closing.signal }, request, response)
   })
-  const upgrades = createUpgrades(door, () => ports, hosts)
+  const upgrades = createUpgrades(door, () => ports, hosts, staying)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrades.handle(request, socket, head))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnreadable(error, socket))
   door.metrics.gauge('bothy_api_watches', 'Watches that are open now', () => watches.size)
@@ -77,9 +81,14 @@ export async function openApi(door: DoorPorts, listen: Listen): Promise<Api> {
   return {
     host: listen.host,
     port,
-    open: (served) => void (ports = { ...door, ...served }),
+    open(served) {
+      // Who is asked about somebody stays who was asked before.
+      ports = { ...served, ...door }
+      staying.open(served.browser?.passes ?? null)
+    },
     renew: (renewed) => tls?.renew(renewed),
     close() {
+      staying.close()
       tls?.close()
       return (closed ??= closeServer(door, server, closing, answering))
     },
@@ -155,6 +164,7 @@ interface Serving {
   readonly hosts: readonly string[]
   readonly answer: (call: EarlyCall) => Promise<void>
   readonly passes: () => Passes | null
+  readonly staying: Staying
   readonly closing: AbortSignal
 }
 
@@ -177,7 +187,14 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
     const needed = needsToken(path)
     const caller = needed ? await callerOf(request, ports.authority, serving.passes()) : NOBODY
     if (caller.session) refuseBeyondPage(method, path)
-    if (needed) await refuseWithoutRight(ports.authority, caller, wishOf(method, path, query))
+    if (needed) {
+      const wish = wishOf(method, path, query)
+      await refuseWithoutRight(ports.authority, caller, wish)
+      response.once(
+        'close',
+        serving.staying.add(caller, wish, () => response.destroy()),
+      )
+    }
     if (isOfThePage(path)) await answerPage(request, response, path)
     else await answer({ ports, caller, request, response, method, path, query, log, signal: gone })
   } catch (error) {

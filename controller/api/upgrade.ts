@@ -7,11 +7,12 @@ import { Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { failure, refusedBy } from './answer.ts'
-import { callerOf, refuseStrangers, refuseWithoutRight } from './guard.ts'
+import { callerOf, NOBODY, refuseStrangers, refuseWithoutRight } from './guard.ts'
 import type { Pass, Passes } from '../store/passes.ts'
-import type { ApiPorts, DoorPorts } from './ports.ts'
+import type { ApiPorts, Caller, DoorPorts } from './ports.ts'
 import { targetOf } from './resource-path.ts'
 import { notServed } from './routes.ts'
+import { type Staying } from './staying.ts'
 import { notReady } from './system.ts'
 import { wishOf } from './wish.ts'
 
@@ -24,7 +25,7 @@ export interface Upgrades {
 const ignore = () => {}
 
 /** `opened` answers null while there is nothing yet to hand a connection on to. */
-export function createUpgrades(door: DoorPorts, opened: () => ApiPorts | null, hosts: readonly string[]): Upgrades {
+export function createUpgrades(door: DoorPorts, opened: () => ApiPorts | null, hosts: readonly string[], staying: Staying): Upgrades {
   return {
     async handle(request, socket, head) {
       // It may break while we look at it, and while it is told that it is refused: unheard, that would end this process.
@@ -33,7 +34,7 @@ export function createUpgrades(door: DoorPorts, opened: () => ApiPorts | null, h
         refuseStrangers(request, hosts)
         const ports = opened()
         if (!ports) throw notReady()
-        await passOn(ports, request, socket, head)
+        await passOn(ports, staying, request, socket, head)
       } catch (error) {
         refuseUpgrade(door, socket, error)
       }
@@ -41,11 +42,11 @@ export function createUpgrades(door: DoorPorts, opened: () => ApiPorts | null, h
   }
 }
 
-async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+async function passOn(ports: ApiPorts, staying: Staying, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const { path, query } = addressOf(request)
   // An agent shows a token of its own.
   if (path === ports.connect.path) return ports.connect.upgrade(request, socket, head)
-  const { actor, pass } = await whoUpgrades(ports, request, path, query)
+  const { caller, pass } = await whoUpgrades(ports, request, path, query)
   const target = targetOf(path)
   const service = target?.subresource ?? null
   if (target?.kind.kind !== 'Workspace' || !isBridged(service)) throw notServed(path)
@@ -56,7 +57,12 @@ async function passOn(ports: ApiPorts, request: IncomingMessage, socket: Duplex,
   refuseStopped(workspace)
   const subject = { uid: workspace.metadata.uid, namespace, name }
   if (pass && ports.browser) cutWithSession(ports.browser.passes, pass, socket)
-  ports.enter({ subject, agentName: query.get('agent'), actor, service, query }, request, socket, head)
+  if (!socket.destroyed)
+    socket.once(
+      'close',
+      staying.add(caller, wishOf(request.method ?? '', path, query, true), () => void socket.destroy()),
+    )
+  ports.enter({ subject, agentName: query.get('agent'), actor: caller.user, service, query }, request, socket, head)
 }
 
 /** A browser cannot send a token with a WebSocket: it shows a ticket that is good once, for this path. */
@@ -67,16 +73,16 @@ async function whoUpgrades(ports: ApiPorts, request: IncomingMessage, path: stri
     const caller = await callerOf(request, ports.authority, passes)
     if (caller.session) throw new Refused('Forbidden', 'the session of the page opens connections with a ticket')
     await refuseWithoutRight(ports.authority, caller, wishOf(request.method ?? '', path, query, true))
-    return { actor: caller.user, pass: null }
+    return { caller, pass: null }
   }
   const pass = passes.read('UpgradeTicket', ticket)
   if (pass?.target !== path || !(await passes.redeem('UpgradeTicket', ticket)))
     throw new Refused('Unauthorized', 'the ticket is of no use any more')
-  return { actor: pass.user, pass }
+  return { caller: { ...NOBODY, user: pass.user, groups: pass.groups }, pass }
 }
 
 interface Entrant {
-  readonly actor: string
+  readonly caller: Caller
   readonly pass: Pass | null
 }
 

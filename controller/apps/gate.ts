@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { timingSafeEqual } from 'node:crypto'
 import { sha256 } from '../kernel/names.ts'
 import { PASS_BEGINS, type Pass } from '../store/passes.ts'
+import { TOKEN_BEGINS } from '../store/tokens.ts'
 import type { AgentApp, AppShare } from '../store/agent-manifests.ts'
 import { judge, levelOf } from './access.ts'
 import { addressOf, hostOf, targetOf } from './addresses.ts'
@@ -165,5 +166,8 @@ const ourToken =
   (token: string) =>
   (authorization: string): boolean => {
     const shown = authorization.replace(/^\S+\s+/, '').trim()
-    return shown.startsWith(PASS_BEGINS) || timingSafeEqual(Buffer.from(sha256(shown)), Buffer.from(sha256(token)))
+    return (
+      [PASS_BEGINS, TOKEN_BEGINS].some((begin) => shown.startsWith(begin)) ||
+      timingSafeEqual(Buffer.from(sha256(shown)), Buffer.from(sha256(token)))
+    )
   }

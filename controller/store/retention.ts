@@ -110,6 +110,7 @@ export const KEEPING: readonly Keeping[] = [
     gone: `${older('at', '1 hour')} or version <= (select version from object_changes order by version desc offset ${CHANGES_KEPT} limit 1)`,
   },
   { table: 'audit', keeps: '90 days', gone: older('at', '90 days') },
+  { table: 'tokens', keeps: 'until it is revoked, or 90 days after its end', gone: older('expires_at', '90 days') },
   { table: 'ended_passes', keeps: 'as long as what they ended would have counted', gone: older('until_at', '1 minute') },
 ]
 
