@@ -33,6 +33,8 @@ export interface Environment {
   readonly port: string | null
   /** Of KUBECONFIG, where it names one file. */
   readonly kubeconfig: string | null
+  /** Where kubectl looks, in this order. */
+  readonly kubeconfigs: readonly string[]
   /** Whether there is a cluster that kubectl would talk to from here. */
   hasKubeconfig(): boolean
   /** For programs that are started from here: what this one was given, and more; null leaves a name as it is. */
@@ -57,6 +59,7 @@ export function readEnvironment(env: Variables = process.env): Environment {
     isPlugin: program.startsWith('kubectl '),
     serviceAccount: env['BOTHY_SERVICE_ACCOUNT'] || null,
     kubeconfig: env['KUBECONFIG'] && !env['KUBECONFIG'].includes(delimiter) ? resolve(env['KUBECONFIG']) : null,
+    kubeconfigs: kubeconfigs(env),
     hasKubeconfig: () => kubeconfigs(env).some((file) => existsSync(file)),
     path: env['PATH'] ?? '',
     display: Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY']),

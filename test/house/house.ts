@@ -73,6 +73,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   yaml: {
     'crds/documents.ts': 'positions, limits and duplicate keys in one place',
     'crds/write-yaml.ts': 'how people see objects, loaded when one asks for it',
+    'cli/kubeconfig-merge.ts': 'where in a file of somebody something goes, so that the rest stays as it is',
   },
   chokidar: { 'controller/source/watcher.ts': 'a hint that something changed, nothing more' },
   cdktf: { 'provider/cdktf.ts': 'templates in TypeScript; a compatible library can take its place' },
