@@ -1,5 +1,6 @@
 import { Refused, type Cause } from '../../controller/kernel/errors.ts'
 import type { Kind } from '../kinds.ts'
+import { goQuoted, goValue } from './go-text.ts'
 
 /** What is wrong with one field, in the API server's words. */
 export interface Issue {
@@ -30,7 +31,8 @@ const PHRASES: Readonly<Record<IssueReason, string>> = {
   FieldValueTypeInvalid: 'Invalid value',
 }
 
-const VALUE_SHOWN_MAX = 1024
+/** The API server knows no bound here; a message of more helps nobody. */
+const VALUE_SHOWN_MAX = 16384
 
 const withDetail = (text: string, detail: string): string => (detail ? `${text}: ${detail}` : text)
 
@@ -52,15 +54,18 @@ export const forbidden = plain('FieldValueForbidden')
 export const duplicate = valued('FieldValueDuplicate')
 export const invalid = valued('FieldValueInvalid')
 export const typeInvalid = valued('FieldValueTypeInvalid')
-export const tooLong = (field: string, max: number): Issue => plain('FieldValueTooLong')(field, `may not be more than ${max} bytes`)
+/** What is wrong is the whole of something: to repeat it would help nobody. */
+export const invalidWhole = plain('FieldValueInvalid')
+export const duplicateWhole = plain('FieldValueDuplicate')
+export const tooLong = (field: string, max: number): Issue =>
+  plain('FieldValueTooLong')(field, `may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`)
 export const tooMany = (field: string, count: number, max: number): Issue =>
-  valued('FieldValueTooMany')(field, count, `must have at most ${max} items`)
+  valued('FieldValueTooMany')(field, count, `must have at most ${max} ${max === 1 ? 'item' : 'items'}`)
 export const notSupported = (field: string, value: unknown, offered: readonly unknown[]): Issue =>
-  valued('FieldValueNotSupported')(field, value, `supported values: ${offered.map((one) => JSON.stringify(String(one))).join(', ')}`)
+  valued('FieldValueNotSupported')(field, value, `supported values: ${offered.map((one) => goQuoted(String(one))).join(', ')}`)
 
 function shown(value: unknown): string {
-  if (value === null || value === undefined) return '"null"'
-  const text = JSON.stringify(value)
+  const text = goValue(value)
   return text.length > VALUE_SHOWN_MAX ? `${text.slice(0, VALUE_SHOWN_MAX)}…` : text
 }
 
@@ -87,7 +92,7 @@ export function refusedInvalid(kind: Kind, name: string, issues: readonly Issue[
   const text = sentences.length === 1 ? sentences.join('') : `[${sentences.join(', ')}]`
   const causes: readonly Cause[] = issues.map(({ reason, body, field }) => ({ reason, message: body, field }))
   const what = kind.group ? `${kind.kind}.${kind.group}` : kind.kind
-  return new Refused('Invalid', `${what} ${JSON.stringify(name)} is invalid: ${text}`, {
+  return new Refused('Invalid', `${what} ${goQuoted(name)} is invalid: ${text}`, {
     name,
     kind: kind.kind,
     ...(kind.group ? { group: kind.group } : {}),

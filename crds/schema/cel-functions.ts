@@ -1,21 +1,21 @@
-import { pattern } from './regex.ts'
+import { TEXT_FUNCTIONS } from './cel-texts.ts'
+import { timeFunctions } from './cel-times.ts'
 
-/** What Kubernetes adds to CEL, or does in another way than our engine, as far as our rules use it. One entry a function. */
+/**
+ * What Kubernetes adds to CEL, or does in another way than our engine. The engine's own functions cannot be replaced, so rules
+ * are rewritten to call ours, which carry a mark before their names.
+ */
 export interface CelFunction {
-  /** Its name in rules. */
+  /** As in rules: `string.matches` for what is asked of a text, or a name alone. */
   readonly name: string
-  /** Where the engine has one of that name that cannot be replaced, rules are rewritten to this name. */
-  readonly as: string
-  readonly signature: string
-  readonly call: (...args: readonly unknown[]) => unknown
+  readonly takes: readonly string[]
+  readonly gives: string
+  readonly call: (...args: never[]) => unknown
 }
 
-export const CEL_FUNCTIONS: readonly CelFunction[] = [
-  {
-    // The engine's own uses a JavaScript RegExp: other syntax, and time without bound.
-    name: 'matches',
-    as: 're2Matches',
-    signature: 'string.re2Matches(string): bool',
-    call: (text, source) => pattern(String(source)).matches(String(text)),
-  },
-]
+/** Values only the engine can make. */
+export interface CelEngine {
+  duration(nanoseconds: bigint): unknown
+}
+
+export const celFunctions = (engine: CelEngine): readonly CelFunction[] => [...TEXT_FUNCTIONS, ...timeFunctions(engine)]

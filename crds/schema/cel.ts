@@ -1,31 +1,48 @@
-import { Environment, EvaluationError, Optional, type ParseResult } from '@marcbachmann/cel-js'
-import { CEL_FUNCTIONS } from './cel-functions.ts'
-import { isJsonObject, own, type JsonObject, type Schema } from './types.ts'
+import { Environment, evaluate, EvaluationError, Optional, type ParseResult } from '@marcbachmann/cel-js'
+import { celFunctions } from './cel-functions.ts'
+import { escaped, Fault, type CelValue } from './cel-values.ts'
+import { OutOfBudget } from './cel-budget.ts'
+import { isJsonObject, type Schema } from './types.ts'
 
 /** The one door to the CEL engine: `compile(rule)` gives a function of `self` and `oldSelf`, so that it can be replaced. */
 
 export type Answer = { readonly value: unknown } | { readonly error: string }
 
 export interface Variables {
-  readonly self: CelValue
+  readonly self: CelValue | Fault
   /** Absent: there was nothing before. */
-  readonly oldSelf?: CelValue
+  readonly oldSelf?: CelValue | Fault
 }
 
 export interface Compiled {
   readonly usesOldSelf: boolean
+  /** Steps to ask it of a value of so many parts, at most. */
+  costOf(parts: number): number
   /** With `optionalOldSelf`, the rule sees an optional in place of `oldSelf`, so that it can be asked without one. */
   evaluate(variables: Variables, options?: { readonly optionalOldSelf: boolean }): Answer
 }
 
-/** What rules compute with: BigInt for integers, Map for objects, Date for instants. */
-export type CelValue = string | number | bigint | boolean | null | Date | readonly CelValue[] | ReadonlyMap<string, CelValue>
-
 const LIMITS = { maxAstNodes: 2000, maxDepth: 64, maxListElements: 100, maxMapEntries: 100, maxCallArguments: 16 }
+
+const SECOND = 1_000_000_000n
+
+/** The engine makes spans of time and does not name their class. */
+const Duration: new (seconds: bigint, nanoseconds: number) => object = evaluate("duration('0s')").constructor
+
+const FUNCTIONS = celFunctions({
+  duration: (nanoseconds) => new Duration(nanoseconds / SECOND, Number(nanoseconds % SECOND)),
+})
+
+/** `string.matches` is registered as `string.k8s_matches`: the engine has one of that name that cannot be replaced. */
+const MARK = 'k8s_'
+const marked = (name: string): string => name.replace(/[^.]+$/, (last) => MARK + last)
+const OURS = new Set(FUNCTIONS.map(({ name }) => name.replace(/^.*\./, '')))
 
 const empty = (): Environment => {
   const environment = new Environment({ unlistedVariablesAreDyn: false, enableOptionalTypes: true, limits: LIMITS })
-  for (const { signature, call } of CEL_FUNCTIONS) environment.registerFunction(signature, call)
+  for (const { name, takes, gives, call } of FUNCTIONS) {
+    environment.registerFunction(`${marked(name)}(${takes.join(', ')}): ${gives}`, call)
+  }
   return environment
 }
 
@@ -34,19 +51,52 @@ let shared: Environment | undefined
 export function compile(rule: string): Compiled {
   shared ??= empty().registerVariable('self', 'dyn').registerVariable('oldSelf', 'dyn')
   const parsed: ParseResult = shared.parse(rewritten(rule))
+  const usesOldSelf = withoutStrings(rule).some((part) => /\boldSelf\b/.test(part))
+  const { steps, loops } = shapeOf(parsed.ast)
   return {
-    usesOldSelf: withoutStrings(rule).some((part) => /\boldSelf\b/.test(part)),
+    usesOldSelf,
+    costOf: (parts) => steps * parts ** Math.max(1, loops),
     evaluate({ self, oldSelf }, options) {
+      const fault = [self, usesOldSelf ? oldSelf : null].find((value) => value instanceof Fault)
+      if (fault) return { error: fault.message }
       const before = options?.optionalOldSelf ? { oldSelf: oldSelf === undefined ? Optional.none() : Optional.of(oldSelf) } : { oldSelf }
       try {
         const value: unknown = parsed({ self, ...before })
         return { value }
       } catch (error) {
-        // The engine's message draws the place in the rule over several lines; a cause has one.
-        return { error: error instanceof EvaluationError ? error.summary : String(error) }
+        if (error instanceof OutOfBudget) throw error
+        return { error: sentenceOf(error) }
       }
     },
   }
+}
+
+const LOOPS = new Set(['all', 'exists', 'exists_one', 'map', 'filter'])
+
+interface Shape {
+  readonly steps: number
+  /** How deep loops are nested. */
+  readonly loops: number
+}
+
+/** Of the engine's tree: every part has an operator and arguments, among them other parts. */
+function shapeOf(part: unknown): Shape {
+  if (Array.isArray(part)) return part.map(shapeOf).reduce(both, { steps: 0, loops: 0 })
+  if (!isJsonObject(part) || !('op' in part)) return { steps: 0, loops: 0 }
+  const args = part['args']
+  const inner = shapeOf(args)
+  const isLoop = part['op'] === 'rcall' && Array.isArray(args) && LOOPS.has(String(args[0]))
+  return { steps: inner.steps + 1, loops: inner.loops + (isLoop ? 1 : 0) }
+}
+
+const both = (a: Shape, b: Shape): Shape => ({ steps: a.steps + b.steps, loops: Math.max(a.loops, b.loops) })
+
+/** As the API server's engine says it. Ours draws the place in the rule over several lines besides; a cause has one. */
+function sentenceOf(error: unknown): string {
+  if (!(error instanceof EvaluationError)) return error instanceof Fault ? error.message : String(error)
+  const [, index] = /index out of bounds, index (-?\d+)/.exec(error.summary) ?? []
+  if (index !== undefined) return `index out of bounds: ${index}`
+  return error.summary.replace(/^No such key/, 'no such key').replace(/^integer overflow: .*/s, 'integer overflow')
 }
 
 /** null, or why the rule cannot be asked of what this schema describes: a misspelt field, a wrong operator, no bool. */
@@ -90,43 +140,15 @@ function objectTypeName(schema: Schema, environment: Environment, names: { count
   return name
 }
 
-/** A value as rules see it, by its schema: what the schema does not describe, rules do not see. */
-export function celValue(schema: Schema, value: unknown): CelValue {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'string') return schema.format === 'date-time' && schema.type === 'string' ? new Date(value) : value
-  if (typeof value === 'boolean') return value
-  if (typeof value === 'number') return schema.type === 'number' || !Number.isInteger(value) ? value : BigInt(value)
-  if (Array.isArray(value)) return schema.items ? value.map((item) => celValue(schema.items ?? schema, item)) : []
-  return isJsonObject(value) ? celObject(schema, value) : null
-}
-
-function celObject(schema: Schema, value: JsonObject): ReadonlyMap<string, CelValue> {
-  const made = new Map<string, CelValue>()
-  const values = schema.additionalProperties
-  for (const name of Object.keys(value)) {
-    const child = schema.properties.get(name)
-    if (values) made.set(name, celValue(values, own(value, name)))
-    else if (child) made.set(escaped(name), celValue(child, own(value, name)))
-  }
-  return made
-}
-
-const KEYWORDS = new Set(
-  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(' '),
-)
-const WORDS: Readonly<Record<string, string>> = { __: '__underscores__', '.': '__dot__', '-': '__dash__', '/': '__slash__' }
-
-/** Kubernetes' way to write field names that CEL could not read: `for` becomes `__for__`. */
-const escaped = (name: string): string => (KEYWORDS.has(name) ? `__${name}__` : name.replaceAll(/__|[./-]/g, (part) => WORDS[part] ?? part))
-
 const STRING = /("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')/
 
 const withoutStrings = (rule: string): readonly string[] => rule.split(STRING).filter((_, index) => index % 2 === 0)
 
-function rewritten(rule: string): string {
-  const parts = rule.split(STRING)
-  return parts.map((part, index) => (index % 2 === 0 ? CEL_FUNCTIONS.reduce(renamed, part) : part)).join('')
-}
+/** Calls of functions that are ours get their mark; what stands in texts stays as it is. */
+const rewritten = (rule: string): string =>
+  rule
+    .split(STRING)
+    .map((part, index) => (index % 2 === 0 ? part.replaceAll(CALL, (call, name: string) => (OURS.has(name) ? MARK + call : call)) : part))
+    .join('')
 
-const renamed = (text: string, { name, as }: { readonly name: string; readonly as: string }): string =>
-  text.replaceAll(new RegExp(`\\.${name}\\s*\\(`, 'g'), `.${as}(`)
+const CALL = /\b([A-Za-z_]\w*)(?=\s*\()/g

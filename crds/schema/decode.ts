@@ -6,7 +6,7 @@ import { isJsonObject, own, put, type JsonObject, type Schema } from './types.ts
  */
 export interface Decoded {
   readonly value: unknown
-  /** Paths of fields that were dropped because the schema does not know them. */
+  /** Paths of fields that were dropped because the schema does not know them, in order. */
   readonly unknown: readonly string[]
 }
 
@@ -15,44 +15,35 @@ const DEPTH_MAX = 64
 
 export function decode(schema: Schema, value: unknown, path = ''): Decoded {
   const unknown: string[] = []
-  return { value: decodeNode(schema, value, path, unknown, 0), unknown }
+  const decoded = decodeNode(schema, value, path, unknown, 0)
+  return { value: decoded, unknown: unknown.toSorted() }
 }
 
-function decodeNode(schema: Schema, value: unknown, path: string, unknown: string[], depth: number): unknown {
+/** Without a schema nothing inside is known: a list of a text keeps its items, and each field in them goes. */
+function decodeNode(schema: Schema | null, value: unknown, path: string, unknown: string[], depth: number): unknown {
   if (depth > DEPTH_MAX) throw new RangeError(`${path} is nested too deeply`)
+  if (typeof value === 'string') return value.toWellFormed()
   if (Array.isArray(value)) {
-    const { items } = schema
+    if (schema?.preserveUnknownFields && !schema.items) return copied(value, depth)
+    const items = schema?.items ?? null
     // A null in a list stays, to be refused: dropping it would move the items after it.
-    return items ? value.map((item, index) => decodeNode(items, item, `${path}[${index}]`, unknown, depth + 1)) : copied(value, depth)
+    return value.map((item, index) => decodeNode(items, item, `${path}[${index}]`, unknown, depth + 1))
   }
-  if (!isJsonObject(value)) return value
-  if (schema.additionalProperties) return decodeMap(schema.additionalProperties, value, path, unknown, depth)
-  return schema.type === 'object' || schema.properties.size > 0 ? decodeFields(schema, value, path, unknown, depth) : copied(value, depth)
+  return isJsonObject(value) ? decodeFields(schema, value, path, unknown, depth) : value
 }
 
-function decodeMap(values: Schema, value: JsonObject, path: string, unknown: string[], depth: number): JsonObject {
+function decodeFields(schema: Schema | null, value: JsonObject, path: string, unknown: string[], depth: number): JsonObject {
   const made: Record<string, unknown> = {}
   for (const name of Object.keys(value)) {
-    const item = own(value, name)
-    if (item === null && !values.nullable) continue
-    put(made, name, decodeNode(values, item, joined(path, name), unknown, depth + 1))
-  }
-  return made
-}
-
-function decodeFields(schema: Schema, value: JsonObject, path: string, unknown: string[], depth: number): JsonObject {
-  const made: Record<string, unknown> = {}
-  for (const name of Object.keys(value)) {
-    const child = schema.properties.get(name)
+    const child = schema?.properties.get(name) ?? schema?.additionalProperties ?? null
     const field = own(value, name)
-    if (!child) {
-      if (schema.preserveUnknownFields) put(made, name, copied(field, depth))
-      else unknown.push(joined(path, name))
-    } else if (field !== null || child.nullable) {
-      put(made, name, decodeNode(child, field, joined(path, name), unknown, depth + 1))
-    }
+    if (!child && schema?.preserveUnknownFields) put(made, name.toWellFormed(), copied(field, depth))
+    else if (!child) unknown.push(joined(path, name))
+    else if (field !== null || child.nullable)
+      put(made, name.toWellFormed(), decodeNode(child, field, joined(path, name), unknown, depth + 1))
+    else if (child.default) put(made, name.toWellFormed(), decodeNode(child, child.default.value, joined(path, name), unknown, depth + 1))
   }
-  for (const [name, child] of schema.properties) {
+  for (const [name, child] of schema?.properties ?? []) {
     if (child.default === null || Object.hasOwn(made, name)) continue
     put(made, name, decodeNode(child, child.default.value, joined(path, name), unknown, depth + 1))
   }
@@ -62,10 +53,11 @@ function decodeFields(schema: Schema, value: JsonObject, path: string, unknown: 
 /** Values that no schema describes are copied all the same, so that a stored object shares nothing with its draft. */
 function copied(value: unknown, depth: number): unknown {
   if (depth > DEPTH_MAX) throw new RangeError('a value is nested too deeply')
+  if (typeof value === 'string') return value.toWellFormed()
   if (Array.isArray(value)) return value.map((item) => copied(item, depth + 1))
   if (!isJsonObject(value)) return value
   const made: Record<string, unknown> = {}
-  for (const name of Object.keys(value)) put(made, name, copied(own(value, name), depth + 1))
+  for (const name of Object.keys(value)) put(made, name.toWellFormed(), copied(own(value, name), depth + 1))
   return made
 }
 

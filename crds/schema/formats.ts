@@ -1,8 +1,19 @@
 /** The formats our definitions use. A cluster ignores a format it does not know; here it is an error in the definition. */
-const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
-
+/**
+ * As the API server tells a date-time: a day that exists, `T`, and a time; what follows another `t` it does not look at, nor
+ * at how large an offset is.
+ */
 function isDateTime(text: string): boolean {
-  const parts = RFC3339.exec(text)
+  const [day = '', time = ''] = text.toLowerCase().split('t')
+  const parts = TIME.exec(time)
+  return isDay(day) && parts !== null && (parts[1] ?? '') <= '23' && (parts[2] ?? '') <= '59' && (parts[3] ?? '') <= '59'
+}
+
+const TIME = /^([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))$/
+const DAY = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/
+
+function isDay(text: string): boolean {
+  const parts = DAY.exec(text)
   if (!parts) return false
   const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])]
   return month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month)
@@ -16,6 +27,9 @@ const FORMATS: ReadonlyMap<string, (text: string) => boolean> = new Map([['date-
 
 /** Said about numbers, and never checked: bounds say it better. */
 const NUMBER_FORMATS = new Set(['int32', 'int64', 'double', 'float'])
+
+/** Formats that say something; the others are words for readers. */
+export const isCheckedFormat = (format: string): boolean => FORMATS.has(format)
 
 export const isKnownFormat = (format: string): boolean => FORMATS.has(format) || NUMBER_FORMATS.has(format)
 

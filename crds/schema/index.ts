@@ -2,13 +2,14 @@ import { Refused } from '../../controller/kernel/errors.ts'
 import type { Kind } from '../kinds.ts'
 import type { DraftMeta, ObjectMeta } from '../meta.ts'
 import { blocksRules, refusedInvalid, RULES_SKIPPED, type Issue } from './causes.ts'
+import { fieldBefore, type Before } from './correlate.ts'
 import { decode } from './decode.ts'
-import { equal } from './equal.ts'
 import { listIssues } from './lists.ts'
-import { decodeMeta, metaIssues } from './metadata.ts'
-import { ruleIssues } from './rules.ts'
-import { fieldBefore, structuralIssues, type Before } from './structural.ts'
-import { isJsonObject, own, put, type JsonObject, type Schema } from './types.ts'
+import { decodeMeta } from './metadata.ts'
+import { finalizerWarnings, metaIssues } from './metadata-rules.ts'
+import { hasRules, ruleIssues } from './rules.ts'
+import { structuralIssues } from './structural.ts'
+import { isJsonObject, own, type JsonObject, type Schema } from './types.ts'
 
 /**
  * What a Kubernetes API server does to an object before it stores it, without one. Pure: no clock, no I/O.
@@ -21,6 +22,7 @@ import { isJsonObject, own, put, type JsonObject, type Schema } from './types.ts
  * nothing with the draft. Throws `Refused('Invalid', …, { causes })` with the field of each cause, or `Refused('BadRequest')`.
  * Metadata is decoded and its form validated; what the server sets (uid, versions, generation) is the caller's business.
  *
+ *   parseJson(text)                                       of parse.ts: a body, and the paths of fields given twice
  *   readStored(kind, object)                              the same decoding for what was stored under an older definition
  */
 export interface AdmitOptions {
@@ -29,6 +31,8 @@ export interface AdmitOptions {
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
   /** Patches are refused in other words than whole objects. */
   readonly patch?: boolean
+  /** Paths of fields that the body gave twice, as `parseJson` found them: told or refused as unknown ones are. */
+  readonly duplicates?: readonly string[]
 }
 
 export interface AdmittedObject extends JsonObject {
@@ -50,9 +54,9 @@ export interface Admitted {
 
 export function admit(kind: Kind, draft: unknown, old: unknown, options: AdmitOptions = {}): Admitted {
   const decoded = decodeObject(kind, draft)
-  const warnings = unknownWarnings(kind, decoded, options)
+  const warnings = strictWarnings(kind, decoded, options)
   const before = old === null || old === undefined ? null : { value: decodeObject(kind, old).object }
-  const object = isolated(kind, decoded.object, before, options)
+  const object = isolated(kind, before ? decoded.object : undying(decoded.object), before, options)
   const { issues, warnings: ratcheted } = issuesOf(kind, object, before, options)
   if (issues.length > 0) throw refusedInvalid(kind, nameOf(object), issues)
   return { object: asAdmitted(kind, object), warnings: [...warnings, ...ratcheted], unknown: decoded.unknown }
@@ -78,7 +82,9 @@ function decodeObject(kind: Kind, draft: unknown): DecodedObject {
   if (meta.unreadable !== null) throw unreadable(kind, meta.unreadable)
   const { metadata: _, ...rest } = draft
   const body = decodeBody(kind, rest)
-  return { object: { ...body.value, metadata: meta.metadata }, unknown: [...meta.unknown, ...body.unknown] }
+  // What belongs to no namespace is in none, whatever was written.
+  const { namespace: _namespace, ...metadata } = meta.metadata
+  return { object: { ...body.value, metadata: kind.namespaced ? meta.metadata : metadata }, unknown: [...meta.unknown, ...body.unknown] }
 }
 
 function decodeBody(kind: Kind, body: JsonObject): { readonly value: JsonObject; readonly unknown: readonly string[] } {
@@ -96,14 +102,23 @@ const unreadable = (kind: Kind, why: string): Refused =>
 
 const UNKNOWN_SHOWN_MAX = 50
 
-function unknownWarnings(kind: Kind, decoded: DecodedObject, options: AdmitOptions): readonly string[] {
-  const texts = decoded.unknown.slice(0, UNKNOWN_SHOWN_MAX).map((path) => `unknown field "${path}"`)
+function strictWarnings(kind: Kind, decoded: DecodedObject, options: AdmitOptions): readonly string[] {
+  const texts = [
+    ...(options.duplicates ?? []).map((path) => `duplicate field "${path}"`),
+    ...decoded.unknown.map((path) => `unknown field "${path}"`),
+  ].slice(0, UNKNOWN_SHOWN_MAX)
   if (texts.length === 0 || options.fieldValidation === 'Ignore') return []
   if (options.fieldValidation !== 'Strict') return texts
   const why = `strict decoding error: ${texts.join(', ')}`
   if (!options.patch) throw unreadable(kind, why)
   const issue: Issue = { reason: 'FieldValueInvalid', field: 'patch', body: `Invalid value: "patch": ${why}` }
   throw refusedInvalid(kind, nameOf(decoded.object), [issue])
+}
+
+/** Nothing is born while it is deleted. */
+function undying(object: JsonObject): JsonObject {
+  const { deletionTimestamp: _, deletionGracePeriodSeconds: __, ...metadata } = objectAt(object, 'metadata')
+  return { ...object, metadata }
 }
 
 /** Who writes the object does not write its status, and the other way round. */
@@ -119,29 +134,26 @@ function withStatus(object: JsonObject, status: unknown): JsonObject {
 }
 
 function issuesOf(kind: Kind, object: JsonObject, before: Before | null, options: AdmitOptions): ReturnType<typeof ruleIssues> {
-  const metadata = own(object, 'metadata')
+  const status = options.subresource === 'status'
+  const metadata = objectAt(object, 'metadata')
+  const metadataBefore = before && isJsonObject(before.value) ? objectAt(before.value, 'metadata') : null
   const found: Issue[] = [
-    ...(isJsonObject(metadata) ? metaIssues(metadata, kind.namespaced) : []),
-    ...(options.subresource === 'status'
-      ? statusIssues(kind.schema, object, before)
-      : structuralIssues(kind.schema, visible(object), seen(before))),
+    ...metaIssues(metadata, metadataBefore),
+    ...(status ? statusIssues(kind.schema, object, before) : structuralIssues(kind.schema, object, before)),
     ...changedListIssues(kind.schema, object, before),
   ]
-  if (blocksRules(found)) return { issues: [...found, RULES_SKIPPED], warnings: [] }
-  const rules = ruleIssues(kind.schema, visible(object), seen(before))
-  return { issues: [...found, ...rules.issues], warnings: rules.warnings }
+  if (blocksRules(found)) return { issues: hasRules(kind.schema) ? [...found, RULES_SKIPPED] : found, warnings: [] }
+  const rules = ruleIssues(kind.schema, object, before)
+  return {
+    issues: [...found, ...rules.issues],
+    warnings: [...rules.warnings, ...(status ? [] : finalizerWarnings(metadata, metadataBefore))],
+  }
 }
 
-/** Of metadata, a definition sees only the names. */
-function visible(object: JsonObject): JsonObject {
-  const metadata = own(object, 'metadata')
-  const names: Record<string, unknown> = {}
-  if (isJsonObject(metadata))
-    for (const name of ['name', 'generateName']) if (Object.hasOwn(metadata, name)) put(names, name, own(metadata, name))
-  return { ...object, metadata: names }
+const objectAt = (object: JsonObject, name: string): JsonObject => {
+  const value = own(object, name)
+  return isJsonObject(value) ? value : {}
 }
-
-const seen = (before: Before | null): Before | null => (before && isJsonObject(before.value) ? { value: visible(before.value) } : null)
 
 function statusIssues(schema: Schema, object: JsonObject, before: Before | null): readonly Issue[] {
   const status = schema.properties.get('status')
@@ -151,8 +163,8 @@ function statusIssues(schema: Schema, object: JsonObject, before: Before | null)
 
 /** Repeats that were stored already are tolerated, all of them: an object must stay changeable. */
 function changedListIssues(schema: Schema, object: JsonObject, before: Before | null): readonly Issue[] {
-  if (before && (equal(before.value, object) || listIssues(schema, before.value).length > 0)) return []
-  return listIssues(schema, object)
+  const issues = listIssues(schema, object)
+  return issues.length > 0 && before && listIssues(schema, before.value).length > 0 ? [] : issues
 }
 
 function nameOf(object: JsonObject): string {

@@ -1,11 +1,14 @@
-import { forbidden, invalid, required, tooLong, type Issue } from './causes.ts'
-import type { DraftMeta, ObjectMeta } from '../meta.ts'
 import { isJsonObject, own, put, type JsonObject } from './types.ts'
 
-/** Metadata as it was written: everything may be missing, and what the server sets is not believed. */
-export type WrittenMeta = DraftMeta & Partial<Omit<ObjectMeta, keyof DraftMeta>>
+/** Metadata as a server reads it: into fields of one type each, where a null is as good as nothing. */
+export interface DecodedMeta {
+  readonly metadata: JsonObject
+  readonly unknown: readonly string[]
+  /** Why such a document cannot be read at all, in the API server's words; null: it can. */
+  readonly unreadable: string | null
+}
 
-type Shape = 'string' | 'integer' | 'strings' | 'map' | 'objects'
+type Shape = 'string' | 'integer' | 'boolean' | 'time' | 'strings' | 'map' | 'owners'
 
 const FIELDS: ReadonlyMap<string, Shape> = new Map<string, Shape>([
   ['name', 'string'],
@@ -14,17 +17,17 @@ const FIELDS: ReadonlyMap<string, Shape> = new Map<string, Shape>([
   ['uid', 'string'],
   ['resourceVersion', 'string'],
   ['generation', 'integer'],
-  ['creationTimestamp', 'string'],
-  ['deletionTimestamp', 'string'],
+  ['creationTimestamp', 'time'],
+  ['deletionTimestamp', 'time'],
   ['deletionGracePeriodSeconds', 'integer'],
   ['labels', 'map'],
   ['annotations', 'map'],
   ['finalizers', 'strings'],
-  ['ownerReferences', 'objects'],
+  ['ownerReferences', 'owners'],
 ])
 /** Sent back by people who edit what `get` printed; of no meaning here. */
 const IGNORED = new Set(['managedFields', 'selfLink'])
-const OWNER_FIELDS: ReadonlyMap<string, 'string' | 'boolean'> = new Map<string, 'string' | 'boolean'>([
+const OWNER_FIELDS: ReadonlyMap<string, Shape> = new Map<string, Shape>([
   ['apiVersion', 'string'],
   ['kind', 'string'],
   ['name', 'string'],
@@ -33,173 +36,108 @@ const OWNER_FIELDS: ReadonlyMap<string, 'string' | 'boolean'> = new Map<string, 
   ['blockOwnerDeletion', 'boolean'],
 ])
 
-export interface DecodedMeta {
-  readonly metadata: JsonObject
-  readonly unknown: readonly string[]
-  /** A field of a wrong type: such a document cannot be read at all. */
-  readonly unreadable: string | null
-}
-
 export function decodeMeta(raw: unknown): DecodedMeta {
-  if (raw === undefined || raw === null) return { metadata: {}, unknown: [], unreadable: null }
-  if (!isJsonObject(raw)) return { metadata: {}, unknown: [], unreadable: unreadable(raw, 'metadata', 'v1.ObjectMeta') }
-  const metadata: Record<string, unknown> = {}
-  const unknown: string[] = []
-  for (const [name, value] of Object.entries(raw)) {
-    const shape = FIELDS.get(name)
-    if (IGNORED.has(name) || value === null) continue
-    if (!shape) {
-      unknown.push(`metadata.${name}`)
-      continue
-    }
-    const wrong = wrongShape(shape, value, `metadata.${name}`)
-    if (wrong) return { metadata: {}, unknown, unreadable: wrong }
-    put(metadata, name, shape === 'objects' ? owners(value, unknown) : structuredClone(value))
+  try {
+    const unknown: string[] = []
+    return { metadata: isNothing(raw) ? {} : objectOf(raw, { struct: 'ObjectMeta', path: '' }, FIELDS, unknown), unknown, unreadable: null }
+  } catch (error) {
+    if (error instanceof Unreadable) return { metadata: {}, unknown: [], unreadable: error.message }
+    throw error
   }
-  return { metadata, unknown, unreadable: null }
 }
 
-function wrongShape(shape: Shape, value: unknown, field: string): string | null {
+class Unreadable extends Error {}
+
+/** As Go names a field that cannot be filled: the type it belongs to, and the way to it. */
+interface Place {
+  readonly struct: string
+  readonly path: string
+}
+
+const isNothing = (value: unknown): value is null | undefined => value === null || value === undefined
+
+function objectOf(raw: unknown, place: Place, fields: ReadonlyMap<string, Shape>, unknown: string[], shown = 'metadata'): JsonObject {
+  if (!isJsonObject(raw)) throw wrong(raw, place, `v1.${place.struct}`)
+  const made: Record<string, unknown> = {}
+  for (const name of Object.keys(raw)) {
+    const value = own(raw, name)
+    const shape = fields.get(name)
+    if (!shape && !IGNORED.has(name)) unknown.push(`${shown}.${name}`)
+    const read = shape && !isNothing(value) ? valueOf(shape, value, { ...place, path: join(place.path, name) }, unknown) : null
+    if (!isEmpty(name, read)) put(made, name, read)
+  }
+  return made
+}
+
+/** Written as if it were not there. */
+const isEmpty = (name: string, value: unknown): boolean =>
+  value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0) || (name === 'generation' && value === 0)
+
+const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)
+
+function valueOf(shape: Shape, value: unknown, place: Place, unknown: string[]): unknown {
   switch (shape) {
     case 'string':
-      return typeof value === 'string' ? null : unreadable(value, field, 'string')
+      return textOf(value, place)
     case 'integer':
-      return Number.isSafeInteger(value) ? null : unreadable(value, field, 'int64')
-    case 'strings': {
-      if (!Array.isArray(value)) return unreadable(value, field, '[]string')
-      const wrong: unknown = value.find((item) => typeof item !== 'string')
-      return wrong === undefined ? null : unreadable(wrong, field, 'string')
-    }
-    case 'map': {
-      if (!isJsonObject(value)) return unreadable(value, field, 'map[string]string')
-      const wrong = Object.values(value).find((item) => typeof item !== 'string')
-      return wrong === undefined ? null : unreadable(wrong, field, 'string')
-    }
-    case 'objects':
-      return wrongOwners(value, field)
+      if (!Number.isSafeInteger(value)) throw wrong(value, place, 'int64')
+      return value
+    case 'boolean':
+      if (typeof value !== 'boolean') throw wrong(value, place, 'bool')
+      return value
+    case 'time':
+      return timeOf(value)
+    case 'strings':
+      if (!Array.isArray(value)) throw wrong(value, place, '[]string')
+      return value.map((item) => textOf(item, place))
+    case 'map':
+      return textsOf(value, place)
+    case 'owners':
+      if (!Array.isArray(value)) throw wrong(value, place, '[]v1.OwnerReference')
+      return value.map((item, index) =>
+        ownerOf(item, { struct: 'OwnerReference', path: place.path }, unknown, `metadata.ownerReferences[${index}]`),
+      )
   }
 }
 
-function wrongOwners(value: unknown, field: string): string | null {
-  if (!Array.isArray(value)) return unreadable(value, field, '[]v1.OwnerReference')
-  for (const item of value) {
-    if (!isJsonObject(item)) return unreadable(item, field, 'v1.OwnerReference')
-    for (const [name, wanted] of OWNER_FIELDS) {
-      const given = own(item, name)
-      if (given !== undefined && given !== null && typeof given !== wanted) return unreadable(given, `${field}.${name}`, wanted)
-    }
-  }
-  return null
+/** Those four are there however little was written: what is missing is empty, and refused as that. */
+const ownerOf = (value: unknown, place: Place, unknown: string[], shown: string): JsonObject => ({
+  apiVersion: '',
+  kind: '',
+  name: '',
+  uid: '',
+  ...(isNothing(value) ? {} : objectOf(value, place, OWNER_FIELDS, unknown, shown)),
+})
+
+/** Inside of a list or a map a null is the empty text. */
+function textOf(value: unknown, place: Place): string {
+  if (isNothing(value)) return ''
+  if (typeof value !== 'string') throw wrong(value, place, 'string')
+  return value.toWellFormed()
 }
 
-function owners(value: unknown, unknown: string[]): readonly JsonObject[] {
-  return (Array.isArray(value) ? value.filter(isJsonObject) : []).map((owner, index) => {
-    unknown.push(...Object.keys(owner).flatMap((name) => (OWNER_FIELDS.has(name) ? [] : [`metadata.ownerReferences[${index}].${name}`])))
-    return Object.fromEntries(Object.entries(owner).filter(([name, given]) => OWNER_FIELDS.has(name) && given !== null))
-  })
+function textsOf(value: unknown, place: Place): JsonObject {
+  if (!isJsonObject(value)) throw wrong(value, place, 'map[string]string')
+  const made: Record<string, unknown> = {}
+  for (const name of Object.keys(value)) put(made, name.toWellFormed(), textOf(own(value, name), place))
+  return made
 }
 
-function unreadable(value: unknown, field: string, wanted: string): string {
-  const is = Array.isArray(value) ? 'array' : typeof value === 'object' ? 'object' : typeof value === 'boolean' ? 'bool' : typeof value
-  return `json: cannot unmarshal ${is} into Go struct field ObjectMeta.${field} of type ${wanted}`
+const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d([.,]\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/
+
+function timeOf(value: unknown): string {
+  if (typeof value !== 'string') throw new Unreadable(`json: cannot unmarshal ${goKind(value)} into Go value of type string`)
+  if (!TIME.test(value)) throw new Unreadable(`parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse it`)
+  return value
 }
 
-const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
-const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
-const SUBDOMAIN_TEXT = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '${SUBDOMAIN}')`
-const LABEL_TEXT = `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '${LABEL}')`
-const NAME_PART = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
-const NAME_PART_TEXT = `must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '${NAME_PART}')`
-const VALUE_TEXT = `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(${NAME_PART})?')`
-
-// Anchored tests of the two expressions the messages name, written so that no text makes them backtrack.
-const isLabel = (text: string): boolean => /^[a-z0-9-]+$/.test(text) && !text.startsWith('-') && !text.endsWith('-')
-const isSubdomain = (text: string): boolean => text.split('.').every(isLabel)
-const isNamePart = (text: string): boolean => /^[A-Za-z0-9_.-]+$/.test(text) && /^[A-Za-z0-9]/.test(text) && /[A-Za-z0-9]$/.test(text)
-
-const ANNOTATIONS_BYTES_MAX = 256 * 1024
-
-/** What every object must keep to, whatever its kind. Who may change what over time is the store's business. */
-export function metaIssues(metadata: JsonObject, namespaced: boolean): readonly Issue[] {
-  return [
-    ...nameIssues(metadata),
-    ...namespaceIssues(metadata, namespaced),
-    ...labelIssues(metadata),
-    ...annotationIssues(metadata),
-  ].concat(finalizerIssues(metadata))
+function wrong(value: unknown, { struct, path }: Place, wanted: string): Unreadable {
+  const into = path === '' ? 'Go value' : `Go struct field ${struct}.${path}`
+  const what = typeof value === 'number' && wanted === 'int64' ? `number ${value}` : goKind(value)
+  return new Unreadable(`json: cannot unmarshal ${what} into ${into} of type ${wanted}`)
 }
 
-function nameIssues(metadata: JsonObject): Issue[] {
-  const name = own(metadata, 'name')
-  const generateName = own(metadata, 'generateName')
-  const issues: Issue[] = []
-  if (typeof generateName === 'string' && generateName !== '') {
-    // The random end comes later, so a dash may be the last character.
-    issues.push(...subdomainIssues('metadata.generateName', generateName.replace(/-$/, 'a'), generateName))
-  }
-  if (typeof name === 'string' && name !== '') issues.push(...subdomainIssues('metadata.name', name, name))
-  else if (!generateName) issues.push(required('metadata.name', 'name or generateName is required'))
-  return issues
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return 'array'
+  return typeof value === 'boolean' ? 'bool' : typeof value
 }
-
-function subdomainIssues(field: string, text: string, given: string): Issue[] {
-  return [
-    ...(text.length > 253 ? [invalid(field, given, 'must be no more than 253 bytes')] : []),
-    ...(isSubdomain(text) ? [] : [invalid(field, given, SUBDOMAIN_TEXT)]),
-  ]
-}
-
-function namespaceIssues(metadata: JsonObject, namespaced: boolean): Issue[] {
-  const namespace = own(metadata, 'namespace')
-  if (typeof namespace !== 'string' || namespace === '') return []
-  if (!namespaced) return [forbidden('metadata.namespace', 'not allowed on this type')]
-  return isLabel(namespace) && namespace.length <= 63 ? [] : [invalid('metadata.namespace', namespace, LABEL_TEXT)]
-}
-
-function labelIssues(metadata: JsonObject): Issue[] {
-  return entriesOf(own(metadata, 'labels')).flatMap(([key, value]) =>
-    qualifiedIssues('metadata.labels', key).concat(labelValueIssues(value)),
-  )
-}
-
-function labelValueIssues(value: string): Issue[] {
-  if (value.length > 63) return [invalid('metadata.labels', value, 'must be no more than 63 bytes')]
-  return value === '' || isNamePart(value) ? [] : [invalid('metadata.labels', value, VALUE_TEXT)]
-}
-
-function annotationIssues(metadata: JsonObject): Issue[] {
-  const entries = entriesOf(own(metadata, 'annotations'))
-  const bytes = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0)
-  return [
-    ...entries.flatMap(([key]) => qualifiedIssues('metadata.annotations', key.toLowerCase(), key)),
-    ...(bytes > ANNOTATIONS_BYTES_MAX ? [tooLong('metadata.annotations', ANNOTATIONS_BYTES_MAX)] : []),
-  ]
-}
-
-function finalizerIssues(metadata: JsonObject): Issue[] {
-  const finalizers = own(metadata, 'finalizers')
-  return (Array.isArray(finalizers) ? finalizers : []).flatMap((finalizer, index) =>
-    qualifiedIssues(`metadata.finalizers[${index}]`, String(finalizer)),
-  )
-}
-
-/** `name` or `prefix.example/name`. */
-function qualifiedIssues(field: string, key: string, given = key): Issue[] {
-  const parts = key.split('/')
-  const [prefix, name] = parts.length > 1 ? [parts[0] ?? '', parts.slice(1).join('/')] : [null, key]
-  if (parts.length > 2) {
-    return [
-      invalid(field, given, `a qualified name ${NAME_PART_TEXT} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`),
-    ]
-  }
-  const issues: Issue[] = []
-  if (prefix === '') issues.push(invalid(field, given, 'prefix part must be non-empty'))
-  else if (prefix !== null && !isSubdomain(prefix)) issues.push(invalid(field, given, `prefix part ${SUBDOMAIN_TEXT}`))
-  if (name === '') issues.push(invalid(field, given, 'name part must be non-empty'))
-  else if (name.length > 63) issues.push(invalid(field, given, 'name part must be no more than 63 bytes'))
-  else if (!isNamePart(name)) issues.push(invalid(field, given, `name part ${NAME_PART_TEXT}`))
-  return issues
-}
-
-const entriesOf = (value: unknown): readonly (readonly [string, string])[] =>
-  isJsonObject(value) ? Object.entries(value).map(([key, item]) => [key, String(item)] as const) : []

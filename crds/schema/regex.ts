@@ -7,6 +7,10 @@ import { RE2JS } from 're2js'
 export interface Pattern {
   /** Unanchored, as in Go: somewhere in the text. */
   matches(text: string): boolean
+  /** The first part that matches, or nothing. */
+  find(text: string): string
+  /** The parts that match, one after another; a negative limit is none. */
+  findAll(text: string, limit: number): readonly string[]
 }
 
 const PATTERN_LENGTH_MAX = 4096
@@ -21,6 +25,17 @@ export function pattern(source: string): Pattern {
   const compiled = RE2JS.compile(source)
   const made: Pattern = {
     matches: (text) => compiled.matcher(text).find(),
+    find(text) {
+      const matcher = compiled.matcher(text)
+      return matcher.find() ? (matcher.group() ?? '') : ''
+    },
+    findAll(text, limit) {
+      const matcher = compiled.matcher(text)
+      const found: string[] = []
+      const most = limit < 0 ? Infinity : limit
+      for (let count = 0; count < most && matcher.find(); count += 1) found.push(matcher.group() ?? '')
+      return found
+    },
   }
   if (cache.size >= CACHE_MAX) cache.clear()
   cache.set(source, made)

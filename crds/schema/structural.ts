@@ -1,15 +1,11 @@
 import { invalid, notSupported, required, tooLong, tooMany, typeInvalid, type Issue } from './causes.ts'
+import { fieldBefore, itemBefore, unchanged, type Before } from './correlate.ts'
 import { joined } from './decode.ts'
 import { equal } from './equal.ts'
-import { hasFormat } from './formats.ts'
-import { itemBefore } from './lists.ts'
+import { hasFormat, isCheckedFormat } from './formats.ts'
+import { goFloat, goQuoted } from './go-text.ts'
 import { pattern } from './regex.ts'
 import { isJsonObject, own, type JsonObject, type Schema, type SchemaType } from './types.ts'
-
-/** The value a node had before, where it can be told which one that was. */
-export interface Before {
-  readonly value: unknown
-}
 
 interface Place {
   /** Where the reported field begins: status alone is validated as `status`, though its messages leave that out. */
@@ -29,34 +25,65 @@ export function structuralIssues(schema: Schema, value: unknown, before: Before 
 
 const fieldOf = ({ prefix, path }: Place): string => (path === '' ? prefix : path.startsWith('[') ? prefix + path : joined(prefix, path))
 
+/** Nobody reads more, and a body of a few megabytes can hold millions of mistakes. */
+const ISSUES_MAX = 1000
+
 function node(schema: Schema, value: unknown, before: Before | null, place: Place, issues: Issue[]): void {
-  if (before && equal(before.value, value)) return
-  if (value === null && schema.nullable) return
+  if (issues.length >= ISSUES_MAX || unchanged(schema, before, value)) return
   const wrongType = typeProblem(schema, value)
   if (wrongType !== null) {
     issues.push(typeInvalid(fieldOf(place), wrongType.is, `${place.path} in body must be of type ${wrongType.wanted}: "${wrongType.is}"`))
   }
   if (typeof value === 'string') text(schema, value, place, issues)
   if (typeof value === 'number') number(schema, value, place, issues)
+  if (Array.isArray(value)) list(schema, value, before, place, issues)
   if (schema.enum && !schema.enum.some((one) => equal(one, value))) issues.push(notSupported(fieldOf(place), value, schema.enum))
-  if (Array.isArray(value) && schema.type === 'array') list(schema, value, before, place, issues)
-  if (isJsonObject(value) && schema.type === 'object') object(schema, value, before, place, issues)
+  if (isJsonObject(value)) object(schema, value, before, place, issues)
 }
 
-function typeProblem(schema: Schema, value: unknown): { readonly wanted: string; readonly is: string } | null {
+interface WrongType {
+  readonly wanted: string
+  readonly is: string
+}
+
+function typeProblem(schema: Schema, value: unknown): WrongType | null {
   const is = nameOfType(value)
+  if (is === 'null' && schema.nullable) return null
   if (schema.intOrString) return is === 'integer' || is === 'string' ? null : { wanted: 'integer,string', is }
+  if (schema.type === 'string' && schema.format !== null && isCheckedFormat(schema.format)) return formatProblem(schema.format, is)
   if (schema.type === null || is === schema.type || (schema.type === 'number' && is === 'integer')) return null
   return { wanted: schema.type, is }
 }
 
+/** A text with a format is asked for in the name of its format, and a list is not asked at all. */
+function formatProblem(format: string, is: SchemaType | 'null'): WrongType | null {
+  switch (is) {
+    case 'string':
+    case 'array':
+      return null
+    case 'null':
+      return { wanted: 'string', is }
+    case 'integer':
+    case 'number':
+      return { wanted: format, is: is === 'integer' ? 'int64' : 'float64' }
+    case 'boolean':
+    case 'object':
+      return { wanted: format, is: '' }
+  }
+}
+
+/** Beyond it a number without a fraction is no integer to the API server either. */
+const INTEGERS_END = 2 ** 63
+
 function nameOfType(value: unknown): SchemaType | 'null' {
   if (value === null || value === undefined) return 'null'
   if (Array.isArray(value)) return 'array'
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
+  if (typeof value === 'number') return isInteger(value) ? 'integer' : 'number'
   if (typeof value === 'string' || typeof value === 'boolean') return typeof value === 'string' ? 'string' : 'boolean'
   return 'object'
 }
+
+const isInteger = (value: number): boolean => Number.isInteger(value) && Math.abs(value) < INTEGERS_END
 
 /** The API server stops at the first of length and pattern, and reports a format as a wrong type. */
 function text(schema: Schema, value: string, place: Place, issues: Issue[]): void {
@@ -69,7 +96,7 @@ function text(schema: Schema, value: string, place: Place, issues: Issue[]): voi
     issues.push(invalid(field, value, `${place.path} in body should match '${schema.pattern}'`))
   }
   if (schema.format !== null && !hasFormat(schema.format, value)) {
-    issues.push(typeInvalid(field, value, `${place.path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`))
+    issues.push(typeInvalid(field, value, `${place.path} in body must be of type ${schema.format}: ${goQuoted(value)}`))
   }
 }
 
@@ -82,30 +109,26 @@ function codePoints(value: string): number {
 function number(schema: Schema, value: number, place: Place, issues: Issue[]): void {
   const no = (text: string) => issues.push(invalid(fieldOf(place), value, `${place.path} in body should be ${text}`))
   const { multipleOf, minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema
-  if (multipleOf !== null && !Number.isInteger(value / multipleOf)) no(`a multiple of ${multipleOf}`)
+  const bound = isInteger(value) ? String : goFloat
+  if (multipleOf !== null && !Number.isInteger(value / multipleOf)) no(`a multiple of ${bound(multipleOf)}`)
   if (maximum !== null && (exclusiveMaximum ? value >= maximum : value > maximum)) {
-    no(`less than ${exclusiveMaximum ? '' : 'or equal to '}${maximum}`)
+    no(`less than ${exclusiveMaximum ? '' : 'or equal to '}${bound(maximum)}`)
   }
   if (minimum !== null && (exclusiveMinimum ? value <= minimum : value < minimum)) {
-    no(`greater than ${exclusiveMinimum ? '' : 'or equal to '}${minimum}`)
+    no(`greater than ${exclusiveMinimum ? '' : 'or equal to '}${bound(minimum)}`)
   }
 }
 
 function list(schema: Schema, value: readonly unknown[], before: Before | null, place: Place, issues: Issue[]): void {
-  if (schema.minItems !== null && value.length < schema.minItems) {
-    issues.push(invalid(fieldOf(place), value.length, `${place.path} in body should have at least ${schema.minItems} items`))
+  const { items, minItems, maxItems } = schema
+  for (const [index, item] of items ? value.entries() : []) {
+    if (items) node(items, item, itemBefore(schema, before, item), { ...place, path: `${place.path}[${index}]` }, issues)
+    if (issues.length >= ISSUES_MAX) break
   }
-  if (schema.maxItems !== null && value.length > schema.maxItems) {
-    issues.push(tooMany(fieldOf(place), value.length, schema.maxItems))
-    // Beyond the bound nobody needs every item's own problem, and there may be millions of them.
-    return
+  if (minItems !== null && value.length < minItems) {
+    issues.push(invalid(fieldOf(place), value.length, `${place.path} in body should have at least ${minItems} items`))
   }
-  const { items } = schema
-  if (!items) return
-  for (const [index, item] of value.entries()) {
-    const old = before ? itemBefore(schema, before.value, item) : null
-    node(items, item, old, { ...place, path: `${place.path}[${index}]` }, issues)
-  }
+  if (maxItems !== null && value.length > maxItems) issues.push(tooMany(fieldOf(place), value.length, maxItems))
 }
 
 function object(schema: Schema, value: JsonObject, before: Before | null, place: Place, issues: Issue[]): void {
@@ -116,7 +139,6 @@ function object(schema: Schema, value: JsonObject, before: Before | null, place:
   }
   if (schema.maxProperties !== null && names.length > schema.maxProperties) {
     issues.push(tooMany(fieldOf(place), names.length, schema.maxProperties))
-    return
   }
   for (const name of schema.required) {
     if (!Object.hasOwn(value, name)) issues.push(required(fieldOf({ ...place, path: joined(place.path, name) })))
@@ -125,8 +147,4 @@ function object(schema: Schema, value: JsonObject, before: Before | null, place:
     const child = schema.properties.get(name) ?? schema.additionalProperties
     if (child) node(child, own(value, name), fieldBefore(before, name), { ...place, path: joined(place.path, name) }, issues)
   }
-}
-
-export function fieldBefore(before: Before | null, name: string): Before | null {
-  return before && isJsonObject(before.value) && Object.hasOwn(before.value, name) ? { value: own(before.value, name) } : null
 }

@@ -29,7 +29,7 @@ test('a rule about the value of a map names its key', () => {
     additionalProperties: { ...text, 'x-kubernetes-validations': [{ rule: "self != 'bad'", message: 'no bad ones' }] },
   }
   expect(asked({ type: 'object', properties: { parameters: schema } }, { parameters: { cpu: 'bad', 'mem.max': 'fine' } }).issues).toEqual([
-    'FieldValueInvalid parameters[cpu] Invalid value: "string": no bad ones',
+    'FieldValueInvalid parameters[cpu] Invalid value: "bad": no bad ones',
   ])
 })
 
@@ -58,7 +58,7 @@ test('the items of a list map meet their former selves by key', () => {
       ],
       before,
     ).issues,
-  ).toEqual(['FieldValueInvalid [2].size Invalid value: "object": may only grow'])
+  ).toEqual(['FieldValueInvalid [2].size Invalid value: may only grow'])
 })
 
 test('a rule that says so is asked without an old one', () => {
@@ -84,9 +84,9 @@ test('a message may be made of the value; where that fails the fixed one is used
 test('a rule that cannot be asked refuses, also where nothing changed', () => {
   const schema = { ...text, 'x-kubernetes-validations': [{ rule: 'int(self) > 0', message: 'must be more than 0' }] }
   expect(asked(schema, 'x', 'x').issues).toEqual([
-    'FieldValueInvalid  Invalid value: "string": int() type error: cannot convert to int evaluating rule: must be more than 0',
+    `FieldValueInvalid  Invalid value: "string": type conversion error from 'string' to 'int' evaluating rule: must be more than 0`,
   ])
-  expect(asked(schema, '0', '0')).toEqual({ issues: [], warnings: [': Invalid value: "string": must be more than 0'] })
+  expect(asked(schema, '0', '0')).toEqual({ issues: [], warnings: [': Invalid value: "0": must be more than 0'] })
 })
 
 test('instants compare as instants', () => {

@@ -13,8 +13,8 @@ test.each(RULE_CASES.filter(({ refused }) => !refused))('accepts $kind: $name', 
 })
 
 test.each(RULE_CASES.filter(({ refused }) => refused))('refuses $kind: $name', (one) => {
-  const causes = causesOf(() => admitted(one)).map(({ field, message }) => ({ field, message }))
-  expect(causes).toContainEqual(one.refused)
+  const said = causesOf(() => admitted(one)).filter(({ field }) => field === one.refused?.field)
+  expect(said.filter(({ message }) => message.endsWith(one.refused?.message ?? '?'))).not.toEqual([])
 })
 
 interface Placed {

@@ -7,7 +7,7 @@ export interface RuleCase {
   readonly object: Written
   /** For rules about changes: what was there before. */
   readonly old?: Written
-  /** Absent: accepted. */
+  /** Absent: accepted. Otherwise how the message of a cause ends. */
   readonly refused?: { readonly field: string; readonly message: string }
 }
 
@@ -24,9 +24,9 @@ const ask = (spec: object): Written => ({ spec: { workspace: 'dev', ...spec } })
 
 const no = (field: string, message: string) => ({ refused: { field, message } })
 const SCHEDULE = 'spec.schedule'
-const INVALID = (type: string, message: string) => `Invalid value: "${type}": ${message}`
-const invalidText = (message: string) => INVALID('string', message)
-const invalidObject = (message: string) => INVALID('object', message)
+/** A text that is wrong is repeated before what is wrong with it; an object is not. */
+const invalidText = (message: string) => `": ${message}`
+const invalidObject = (message: string) => `Invalid value: ${message}`
 
 const PATH = invalidText("must be relative and must not lead upwards with '..'")
 const WEEKLY = invalidText(
