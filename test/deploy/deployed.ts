@@ -28,9 +28,9 @@ export const groupsOf = (user: string): readonly string[] => {
 export const as = (user: string): readonly string[] => ['--as', user, ...groupsOf(user).flatMap((group) => ['--as-group', group])]
 
 /** With policies the API server watches itself, and takes a minute to end in order: `kill` it, nothing of this one is kept. */
-export async function deployedCluster(): Promise<OwnCluster> {
+export async function deployedCluster(folder = '.'): Promise<OwnCluster> {
   const cluster = await ownCluster({ crds: false })
-  await apply(cluster)
+  await apply(cluster, join(DEPLOY, folder))
   return cluster
 }
 
@@ -53,7 +53,7 @@ export async function must(cluster: TestCluster, args: readonly string[], input?
     args,
     input === undefined ? {} : { input: typeof input === 'string' ? input : JSON.stringify(input) },
   )
-  expect(answer, args.join(' ')).toMatchObject({ code: 0 })
+  expect(answer.code, `kubectl ${args.join(' ')}: ${answer.stderr}`).toBe(0)
   return answer.stdout
 }
 

@@ -59,10 +59,9 @@ const ROWS: readonly Row[] = [
       all(['get', 'list', 'create', 'patch', 'delete'], resource, 'bothy-workspaces'),
     ),
     mayNot: [
-      ...['team-a', 'bothy-system', 'kube-system', '*'].flatMap((place) => [
-        ...all([...READS, ...WRITES], 'secrets', place),
-        ...all([...READS, ...WRITES], 'pods', place),
-      ]),
+      ...['team-a', 'bothy-system', 'kube-system', '*'].flatMap((place) =>
+        ['secrets', 'pods'].flatMap((resource) => all([...READS, ...WRITES], resource, place)),
+      ),
       ...OURS.flatMap((resource) => all([...READS, ...WRITES], resource, 'team-a')),
       'create pods/exec in bothy-workspaces',
       'create pods/ephemeralcontainers in bothy-workspaces',
