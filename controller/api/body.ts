@@ -71,5 +71,8 @@ export function expectMediaType(request: IncomingMessage, ...accepted: readonly 
   if (given === 'application/apply-patch+yaml') {
     throw new Refused('UnsupportedMediaType', 'server-side apply is not available without a cluster: leave --server-side out')
   }
-  throw new Refused('UnsupportedMediaType', `the body is ${JSON.stringify(given)}; what is accepted here: ${accepted.join(', ')}`)
+  throw new Refused(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+  )
 }

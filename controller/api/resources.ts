@@ -7,9 +7,10 @@ import { keyOf } from '../kernel/names.ts'
 import { audit } from '../store/audit.ts'
 import { answerJson, setWarnings, success } from './answer.ts'
 import { answerObject, answerPage } from './objects.ts'
-import { expectMediaType, readBody, readJson } from './body.ts'
+import { expectMediaType, mediaTypeOf, readBody, readJson } from './body.ts'
 import type { Call, ResourceHandler, Target } from './ports.ts'
 import { selectorFor } from './shown.ts'
+import { mergePatchOf, STRATEGIC_PATCH } from './strategic-patch.ts'
 import { streamWatch } from './watch-stream.ts'
 
 /** The verbs of Kubernetes on the kinds that are served. */
@@ -63,9 +64,14 @@ export const put: ResourceHandler = async (call, target) => {
   )
 }
 
-export const patch: ResourceHandler = async (call, target) => {
-  expectMediaType(call.request, MERGE_PATCH)
+async function patchOf(call: Call, target: Target): Promise<unknown> {
+  expectMediaType(call.request, MERGE_PATCH, ...(target.kind.group === '' ? [STRATEGIC_PATCH] : []))
   const body = await readJson(call.request)
+  return mediaTypeOf(call.request) === STRATEGIC_PATCH ? mergePatchOf(body, await existing(call, target)) : body
+}
+
+export const patch: ResourceHandler = async (call, target) => {
+  const body = await patchOf(call, target)
   const { kind, namespace, name } = target
   await written(call, target, 'patch', 200, (writer, options) =>
     call.ports.cluster.patch(kind.kind, namespace ?? '', name ?? '', body, writer, options),

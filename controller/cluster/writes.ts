@@ -122,7 +122,8 @@ export async function rewrite(ports: WritePorts, kind: Kind, place: Place, chang
     if (!stored) throw notFound(kind, place.name)
     const kept = decode(stored.body, stored.version)
     const old = ports.vault.opened(kept, stored.sealed)
-    const proposal = change.propose(old, stored.applied)
+    // Whoever patches sees no more of it than whoever reads: a value must not be copied to where it can be read.
+    const proposal = change.propose(kept, stored.applied)
     const next = change.subresource === 'status' ? nextStatus(kind, old, proposal, change) : nextObject(kind, old, proposal, change)
     const applied = proposal.applied ?? stored.applied
     if (equal(old, next) && equal(stored.applied, applied)) return kept

@@ -1,0 +1,16 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { withPlane, type Plane } from './plane.ts'
+import { runChapter } from './run-steps.ts'
+import { CHAPTERS } from './steps.ts'
+
+let plane: Plane
+beforeAll(async () => {
+  plane = await withPlane()
+})
+
+/** The golden files are what the real API server says; here nothing is written anew. */
+describe('kubectl and a control plane without a cluster', () => {
+  test.each(CHAPTERS)('$name', { timeout: 120_000 }, async (chapter) => {
+    await expect(await runChapter(plane.kubeconfig, chapter)).toMatchFileSnapshot(`golden/${chapter.name}.txt`)
+  })
+})
