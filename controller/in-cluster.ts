@@ -11,14 +11,14 @@ import { watchClockJumps } from './kernel/clock-jumps.ts'
 import { createMetrics } from './kernel/metrics.ts'
 import { startProvisioner } from './provisioner-child.ts'
 import { KINDS } from './reconcile/kinds.ts'
+import { createVariables } from './reconcile/variables.ts'
 import { storePorts } from './reconcile/store-ports.ts'
 import { isTemplate } from './reconcile/workspace/template-seen.ts'
-import { isWorkspace } from './reconcile/workspace/observe.ts'
 import { openDoor, serve, urlOf, type Running } from './serve.ts'
 import { startEmbedded } from './store/embedded.ts'
+import { createKeptValues } from './store/kept-values.ts'
 import { migrate } from './store/migrate.ts'
 import { openDb, type Db } from './store/pool.ts'
-import type { Subject } from './store/records.ts'
 import { openKey } from './store/sealed.ts'
 import { measureUsage } from './store/usage.ts'
 import { openTerms, type Terms } from './terms.ts'
@@ -56,6 +56,7 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
     environment: config.environment,
     clock,
     userAgent: `bothy-controller/${VERSION}`,
+    metrics,
   })
   closers.add('connection to the cluster', () => connection.close())
   const authority = openReviews({ connection, clock, log, metrics })
@@ -77,12 +78,13 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
     kind: 'ConfigMap',
     referenceOf: configMapOf,
   })
+  const variables = createVariables({ cluster, kept: createKeptValues(db, sealer), own: null, clock })
   const terms = openTerms({
     leading: { db, clock, log, metrics, name: LEASE, holder: config.replica },
     cache,
     engineOptions: ({ fenced }) => ({
       kinds: KINDS,
-      ports: { cluster, cache, store: storePorts(db, fenced), localUser: null },
+      ports: { cluster, cache, store: storePorts(db, fenced), variables, localUser: null },
       clock,
       log,
       metrics,
@@ -93,6 +95,7 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   await serve(options, api, {
     db,
     cluster,
+    objectsAt: connection.server,
     cache,
     engine: terms.engine,
     metrics,
@@ -100,7 +103,8 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
     replica: config.replica,
     peering: config.peering,
     localUser: null,
-    mayConnect: (user, workspace) => ownerOf(cache, workspace) === user,
+    mayConnect: async (person, { namespace, name }) => (await authority.authorize(person, toConnect(namespace, name))) === null,
+    onRightsChanged: authority.onChanged,
     down: async () => {
       throw new Refused('MethodNotAllowed', 'a control plane of a cluster is not brought down by a person: stop workspaces, or scale it')
     },
@@ -127,10 +131,16 @@ async function trialDatabase({ state, clock, log, closers, withProvisioner, onLo
   return embedded.url
 }
 
-const ownerOf = (cache: Cache, { namespace, name }: Subject): string | undefined => {
-  const workspace = cache.get('Workspace', namespace, name)
-  return workspace && isWorkspace(workspace) ? workspace.spec.owner : undefined
-}
+/** Whoever's it is: an owner has the right by the roles of their namespace, as everybody else. */
+const toConnect = (namespace: string, name: string) => ({
+  verb: 'connect',
+  group: 'bothy.dev',
+  resource: 'workspaces',
+  subresource: null,
+  namespace,
+  name,
+  path: '',
+})
 
 const configMapOf = (object: Resource): Reference | null =>
   isTemplate(object) && object.spec.source.type === 'ConfigMap'
