@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { Misconfigured } from './kernel/errors.ts'
 import type { Level } from './kernel/log.ts'
 import { checkProviderPatterns, type SourceRules } from './kernel/source-rules.ts'
+import { type Environment, flag, listed, names, oneOf, pairs, patterns, someOf, url, whole, wildcard, wrong } from './kernel/variables.ts'
 
 export const VERSION = '0.1.0'
 
@@ -59,6 +60,8 @@ export interface Config {
     readonly url: string | null
   }
   readonly databaseUrl: string | null
+  /** Files that templates may take values of variables from; null: none. */
+  readonly variablesFolder: string | null
   readonly key: string | null
   readonly user: string
   /** How people call this program, also from another terminal: with the state folder, where it is not the usual one. */
@@ -88,11 +91,21 @@ export interface Config {
     /** Where agents in containers reach the control plane; null: by its socket, which is mounted into them. */
     readonly url: string | null
   }
+  /** Workspaces that are pods; null: this provisioner makes none. */
+  readonly pods: {
+    /** null: the one of the kubeconfig's context, or of the pod this runs in. */
+    readonly namespace: string | null
+    /** What else templates may name. */
+    readonly namespaces: readonly string[]
+    /** What templates may have beyond the restricted standard. */
+    readonly allow: readonly string[]
+    readonly programImage: string | null
+    /** Where agents in pods reach the control plane; null: where everybody does. */
+    readonly url: string | null
+  } | null
   /** The environment as it was. Who uses it picks names from a list. */
   readonly environment: Environment
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The one reader of the controller's and provisioner's environment. Each error names its variable. */
 export function readConfig(flags: Flags = {}, env: Environment = process.env): Config {
@@ -121,6 +134,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
       url: url(env, 'BOTHY_APPS_URL', ['http:', 'https:']),
     }),
     databaseUrl: url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    variablesFolder: env['BOTHY_VAR_FOLDER'] ? resolve(env['BOTHY_VAR_FOLDER']) : null,
     key: env['BOTHY_KEY'] || null,
     user: env['BOTHY_USER'] || userName(),
     program: env['BOTHY_PROGRAM'] || 'bothy',
@@ -143,7 +157,20 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
       dockerConfig: join(env['DOCKER_CONFIG'] || join(homedir(), '.docker'), 'config.json'),
       url: url(env, 'BOTHY_CONTAINER_URL', ['http:', 'https:']),
     }),
+    pods: pods(env),
     environment: env,
+  })
+}
+
+/** Somebody's usual kubeconfig is not meant for workspaces unless they say so. */
+function pods(env: Environment): Config['pods'] {
+  if (!env['BOTHY_KUBECONFIG'] && !env['BOTHY_POD_NAMESPACE']) return null
+  return Object.freeze({
+    namespace: env['BOTHY_POD_NAMESPACE'] || null,
+    namespaces: listed(env['BOTHY_POD_NAMESPACES']),
+    allow: someOf(env, 'BOTHY_POD_ALLOW', ['root', 'privileged', 'service-account']),
+    programImage: env['BOTHY_POD_PROGRAM_IMAGE'] || null,
+    url: url(env, 'BOTHY_POD_URL', ['http:', 'https:']),
   })
 }
 
@@ -178,47 +205,6 @@ function userName(): string {
   }
 }
 
-const wrong = (name: string, value: string, wanted: string): Misconfigured => new Misconfigured(`${name}=${value}: ${wanted}`)
-
-function whole(env: Environment, name: string, otherwise: number, least: number, most: number): number {
-  const text = env[name]
-  if (text === undefined || text === '') return otherwise
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < least || value > most) throw wrong(name, text, `must be a whole number from ${least} to ${most}`)
-  return value
-}
-
-function flag(env: Environment, name: string): boolean {
-  const text = env[name] ?? ''
-  if (!['', '0', '1', 'false', 'true'].includes(text)) throw wrong(name, text, 'must be 1 or 0')
-  return text === '1' || text === 'true'
-}
-
-function oneOf<T extends string>(env: Environment, name: string, choices: readonly T[], otherwise: T): T {
-  const text = env[name]
-  if (text === undefined || text === '') return otherwise
-  const found = choices.find((choice) => choice === text)
-  if (found === undefined) throw wrong(name, text, `must be one of ${choices.join(', ')}`)
-  return found
-}
-
-/** The value is not repeated in the error: a database's url holds a password. */
-function url(env: Environment, name: string, protocols: readonly string[]): string | null {
-  const text = env[name]
-  if (!text) return null
-  if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) {
-    throw new Misconfigured(`${name} must be a url that begins with ${protocols.map((each) => `${each}//`).join(' or ')}`)
-  }
-  return text.replace(/\/$/, '')
-}
-
-function wildcard(env: Environment, name: string): string | null {
-  const text = (env[name] ?? '').toLowerCase()
-  if (text === '') return null
-  if (!/^\*(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/.test(text)) throw wrong(name, text, 'must be a name like *.apps.example.com')
-  return text.slice(1)
-}
-
 function tlsFiles(env: Environment): Config['tls'] {
   const cert = env['BOTHY_TLS_CERT']
   const key = env['BOTHY_TLS_KEY']
@@ -234,26 +220,6 @@ function tlsFiles(env: Environment): Config['tls'] {
   return { cert, key }
 }
 
-function someOf(env: Environment, name: string, choices: readonly string[]): string[] {
-  const found = listed(env[name])
-  const bad = found.find((each) => !choices.includes(each))
-  if (bad !== undefined) throw wrong(name, bad, `must be some of ${choices.join(', ')}`)
-  return found
-}
-
-const listed = (text: string | undefined): string[] =>
-  (text ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-
-function names(env: Environment, name: string): string[] {
-  const found = listed(env[name])
-  const bad = found.find((each) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(each) || /^(BOTHY_|TF_CLI_|DATABASE_URL$)/.test(each))
-  if (bad !== undefined) throw wrong(name, bad, 'must be names of environment variables, none of them of Bothy itself')
-  return found
-}
-
 /** Where terraform may fetch providers and modules from. */
 function sources(env: Environment): SourceRules {
   const mirror = env['BOTHY_PROVIDER_MIRROR'] || null
@@ -267,20 +233,4 @@ function sources(env: Environment): SourceRules {
     mirror,
     direct: env['BOTHY_PROVIDER_DIRECT'] ? flag(env, 'BOTHY_PROVIDER_DIRECT') : mirror === null,
   })
-}
-
-/** null: not set, so anything; `none` is a list of nothing. */
-function patterns(env: Environment, name: string): readonly string[] | null {
-  const found = listed(env[name])
-  return found.length === 0 ? null : found.filter((each) => each !== 'none')
-}
-
-function pairs(env: Environment, name: string): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    listed(env[name]).map((pair) => {
-      const [label = '', value = '', ...rest] = pair.split('=')
-      if (!/^[A-Za-z0-9]([-A-Za-z0-9_./]{0,252})$/.test(label) || rest.length > 0) throw wrong(name, pair, 'must be label=value, …')
-      return [label, value]
-    }),
-  )
 }

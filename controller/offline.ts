@@ -85,7 +85,7 @@ async function reading<Answer>(config: Config, folder: string, variables: BuildI
       sealer: NO_SEALER,
       clock: systemClock,
       log,
-      machinesFor: machinesOn({ ...config, stateDir }, log),
+      machinesFor: machinesOn({ ...config, stateDir }, log, null),
       config: {
         ...config.provisioner,
         id: 'offline',

@@ -19,6 +19,8 @@ export function startProvisioner(
       DATABASE_URL: databaseUrl,
       BOTHY_STATE: state.dir,
       BOTHY_ACCESS_URL: config.accessUrl ?? url,
+      ...(config.kubernetes.kubeconfig === null ? {} : { BOTHY_KUBECONFIG: config.kubernetes.kubeconfig }),
+      ...(config.kubernetes.context === null ? {} : { BOTHY_CONTEXT: config.kubernetes.context }),
       [CHILD_MARK]: '1',
     },
     clock,

@@ -5,11 +5,14 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { CANCEL, FINISH, VERSION, type Config } from './config.ts'
 import { systemClock } from './kernel/clock.ts'
+import { connectKubernetes, type KubernetesConnection } from './cluster/kubernetes-connection.ts'
 import { Misconfigured } from './kernel/errors.ts'
 import { jsonLog, type Log } from './kernel/log.ts'
 import { containerMachines } from './machines/container.ts'
 import { SOCKET_URL } from './machines/container-spec.ts'
 import { openDocker } from './machines/docker.ts'
+import { podMachines } from './machines/pod.ts'
+import { openPods } from './pods.ts'
 import { processMachines } from './machines/process.ts'
 import { loginFrom } from './machines/registry-login.ts'
 import { platformHere } from './program/platform.ts'
@@ -28,6 +31,7 @@ export async function runProvisioner(config: Config): Promise<number> {
   if (!config.databaseUrl)
     throw new Misconfigured('DATABASE_URL is missing: a provisioner works for the control plane that uses the same database')
   const log = jsonLog(systemClock, config.logLevel, (line) => process.stderr.write(line), { process: 'provisioner' })
+  const cluster = await connectPods(config)
   const db = openDb(config.databaseUrl, { log, clock: systemClock, max: config.provisioner.capacity + 4 })
   try {
     const sealer = await openKey({ file: join(config.stateDir, 'key'), env: config.key ?? undefined, db })
@@ -45,19 +49,39 @@ export async function runProvisioner(config: Config): Promise<number> {
         searchPath: config.environment['PATH'] ?? '',
         accessUrl: () => config.accessUrl ?? announcedUrl(config),
       },
-      machinesFor: machinesOn(config, log),
+      machinesFor: machinesOn(config, log, cluster),
     })
     const told = untilTold(provisioner, config.provisioner.isChild, log)
     await provisioner.start()
     return await told
   } finally {
+    cluster?.close()
     await closeInOrder([{ name: 'database', limitMs: 1000, close: () => db.close() }], systemClock, log)
   }
 }
 
 export const machinesOn =
-  (config: Config, log: Log): MachinesFor =>
-  ({ workspace, owner, buildId, tokenOf, say }) => ({
+  (config: Config, log: Log, cluster: KubernetesConnection | null): MachinesFor =>
+  ({ workspace, owner, buildId, tokenOf, say = () => {} }) => ({
+    ...(cluster === null || config.pods === null
+      ? {}
+      : {
+          pod: podMachines({
+            pods: openPods({ connection: cluster, clock: systemClock, say }),
+            place: {
+              namespace: config.pods.namespace ?? cluster.namespace,
+              namespaces: config.pods.namespaces,
+              allowed: new Set(config.pods.allow),
+              programImage: config.pods.programImage,
+              url: config.pods.url ?? config.accessUrl ?? announcedUrl(config),
+            },
+            naming: { workspace: { uid: workspace.uid, name: workspace.name, owner: owner.name }, buildId },
+            clock: systemClock,
+            log,
+            say,
+            tokenOf,
+          }),
+        }),
     container: containerMachines({
       docker: openDocker({ sockets: config.containers.sockets, clock: systemClock }),
       stateDir: config.stateDir,
@@ -65,7 +89,7 @@ export const machinesOn =
       buildId,
       clock: systemClock,
       log,
-      say: say ?? (() => {}),
+      say,
       tokenOf,
       allowed: new Set(config.containers.allow),
       loginFor: (registry) => loginFrom(config.containers.dockerConfig, config.containers.registries, registry),
@@ -85,6 +109,16 @@ export const machinesOn =
       environment: config.environment,
     }),
   })
+
+const connectPods = (config: Config): Promise<KubernetesConnection | null> =>
+  config.pods === null
+    ? Promise.resolve(null)
+    : connectKubernetes({
+        ...config.kubernetes,
+        environment: config.environment,
+        clock: systemClock,
+        userAgent: `bothy-provisioner/${VERSION}`,
+      })
 
 /** By the socket of a control plane on this machine where there is one, so that a container needs no network for it. */
 async function insideContainers(config: Config) {

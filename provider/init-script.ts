@@ -23,10 +23,27 @@ url=\${BOTHY_URL:-\${CODER_AGENT_URL:-}}
 [ -n "$url" ] || url=${quoted(accessUrl)}
 ${ENVIRONMENT}
 ${SAYING}
+${TOKEN_NEEDED}
 ${CHOOSING_A_FOLDER}
+${WORKING}
 ${FETCHING}
+${OBTAINING}
 ${BECOMING}`
 }
+
+/** Puts the same program, checked in the same way, into a folder: for what is started from there afterwards. */
+export const fetchScript = (folder: string): string => `#!/bin/sh
+set -eu
+case $(uname -m) in x86_64) arch=amd64 ;; aarch64) arch=arm64 ;; *) arch=$(uname -m) ;; esac
+platform=linux-$arch
+url=\${BOTHY_URL%/}
+cache=${quoted(folder)}
+${SAYING}
+${WORKING}
+${FETCHING}
+${OBTAINING}
+mv "$program"/* "$cache/"
+`
 
 /** The token is kept for the agent only, under one name. */
 const ENVIRONMENT = `BOTHY_URL=$url
@@ -40,10 +57,11 @@ export BOTHY_AGENT_ID BOTHY_URL BOTHY_AGENT_TOKEN BOTHY_AGENT_TOKEN_FILE`
 const SAYING = `say() { printf 'bothy: %s\\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
-[ -n "$BOTHY_AGENT_TOKEN$BOTHY_AGENT_TOKEN_FILE" ] ||
-  fail "set BOTHY_AGENT_TOKEN to the agent's token (the template does: env = { BOTHY_AGENT_TOKEN = bothy_agent.NAME.token })"
 have sha256sum || have shasum || have busybox || have openssl || fail "sha256sum is needed to check the agent: install coreutils in the image"
 have tar || have busybox || fail "tar is needed to unpack the agent: install it in the image"`
+
+const TOKEN_NEEDED = `[ -n "$BOTHY_AGENT_TOKEN$BOTHY_AGENT_TOKEN_FILE" ] ||
+  fail "set BOTHY_AGENT_TOKEN to the agent's token (the template does: env = { BOTHY_AGENT_TOKEN = bothy_agent.NAME.token })"`
 
 /** What is kept there is run again without being fetched, so it must be a folder that nobody else could have made. */
 const CHOOSING_A_FOLDER = `usable() {
@@ -54,8 +72,9 @@ cache=
 for folder in \${XDG_CACHE_HOME:+"$XDG_CACHE_HOME/bothy"} \${HOME:+"$HOME/.cache/bothy"} "/var/tmp/bothy-$(id -u)" "/tmp/bothy-$(id -u)"; do
   if usable "$folder"; then cache=$folder; break; fi
 done
-[ -n "$cache" ] || fail "there is no folder that programs can be kept in and run from: tried XDG_CACHE_HOME, HOME/.cache, /var/tmp and /tmp"
-work=$(mktemp -d "$cache/.fetch.XXXXXX")
+[ -n "$cache" ] || fail "there is no folder that programs can be kept in and run from: tried XDG_CACHE_HOME, HOME/.cache, /var/tmp and /tmp"`
+
+const WORKING = `work=$(mktemp -d "$cache/.fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT HUP`
@@ -107,7 +126,7 @@ digest() {
 }
 unpack() { if have tar; then tar -xzf "$1" -C "$2"; else busybox tar -xzf "$1" -C "$2"; fi; }`
 
-const BECOMING = `archive=$url/bin/bothy-agent-$platform.tar.gz
+const OBTAINING = `archive=$url/bin/bothy-agent-$platform.tar.gz
 program=
 for try in 1 2 3; do
   get "$archive.sha256" "$work/wanted"
@@ -130,8 +149,9 @@ for try in 1 2 3; do
   fi
   # The control plane may have been upgraded between the two.
   [ "$try" -lt 3 ] || fail "the agent that was fetched has digest $found, not $wanted"
-done
-# Those of control planes long gone.
+done`
+
+const BECOMING = `# Those of control planes long gone.
 touch "$program" 2>/dev/null || :
 find "$cache" -mindepth 1 -maxdepth 1 -mtime +60 -exec rm -rf {} + 2>/dev/null || :
 rm -rf "$work"

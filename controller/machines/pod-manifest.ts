@@ -1,3 +1,4 @@
+import { fetchScript } from '../../provider/init-script.ts'
 import type { PodWanted } from '../../provider/machine-ports.ts'
 import type { Diagnostic } from '../../provider/schema/model.ts'
 import { problem } from '../../provider/schema/rules.ts'
@@ -32,8 +33,8 @@ export interface PodPlace {
   /** All that a template may name. */
   readonly namespaces: readonly string[]
   readonly allowed: ReadonlySet<string>
-  /** The image with the agent's program, which an init container copies into the pod. */
-  readonly programImage: string
+  /** The image with the agent's program, which is copied from it; null: the pod fetches the program from the control plane. */
+  readonly programImage: string | null
   /** Where agents in pods reach the control plane. */
   readonly url: string
 }
@@ -186,16 +187,17 @@ const containerSecurity = (security: PodWanted['security']) => ({
   capabilities: { drop: ['ALL'], ...(security.addCapabilities.length > 0 ? { add: security.addCapabilities } : {}) },
 })
 
-/** Copies the program; as whoever the pod runs as, with little of everything. */
-const programContainer = ({ security }: PodWanted, { programImage }: PodPlace) => ({
+/** Brings the program; as whoever the pod runs as, with little of everything. */
+const programContainer = ({ image, security }: PodWanted, { programImage, url }: PodPlace) => ({
   name: 'bothy-program',
-  image: programImage,
-  command: ['/bin/sh', '-c', `cp -R ${PROGRAM_SOURCE}/. ${PROGRAM}/`],
+  ...(programImage === null
+    ? { image, command: ['/bin/sh', '-c', fetchScript(PROGRAM)], env: [{ name: 'BOTHY_URL', value: url }] }
+    : { image: programImage, command: ['/bin/sh', '-c', `cp -R ${PROGRAM_SOURCE}/. ${PROGRAM}/`] }),
   securityContext: {
     ...containerSecurity({ ...security, privileged: false, allowPrivilegeEscalation: false, addCapabilities: [] }),
     readOnlyRootFilesystem: true,
   },
-  resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '128Mi' } },
+  resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '256Mi' } },
   volumeMounts: [{ name: 'bothy-program', mountPath: PROGRAM }],
 })
 

@@ -2,6 +2,9 @@ import { MAIN, type KubeObject } from './pod-manifest.ts'
 
 /** How far a pod is, from its status and what the cluster says about it. Pure. */
 
+/** The reason of the build goes by this summary. */
+export const CLUSTER_AWAY = 'The cluster is not available'
+
 export interface PodEvent {
   readonly uid: string
   readonly type: string

@@ -49,10 +49,12 @@ export function podMachines(options: PodMachinesOptions): PodMachines {
     const namespace = wanted.namespace ?? place.namespace
     const found = await ours(options, namespace, wanted.name)
     const same = found !== null && isAlive(found) && found.metadata.annotations?.[LABEL.inputs] === inputsOf(wanted, place)
-    if (found && !same) await end(options, found)
+    // What the cluster refuses here costs no session.
     await pods.apply(secretOf(wanted, naming, namespace, token))
     for (const claim of claimsOf(wanted, naming, namespace)) await pods.apply(claim)
-    const made = await pods.apply(podOf(wanted, naming, namespace, place))
+    if (found && !same) await end(options, found)
+    const pod = podOf(wanted, naming, namespace, place)
+    const made = await pods.apply(same ? withProgramOf(found, pod) : pod)
     log.info(same ? 'pod adopted' : 'pod made', { pod: made.metadata.name, namespace })
     return seenOf(wanted.wait ? await untilRunning(options, made, signal) : made)
   }
@@ -83,6 +85,12 @@ export function podMachines(options: PodMachinesOptions): PodMachines {
     },
   }
 }
+
+/** How the program came into a pod that runs cannot be changed, and does not matter any more. */
+const withProgramOf = ({ spec: running }: KubeObject, pod: KubeObject): KubeObject => ({
+  ...pod,
+  spec: { ...pod.spec, initContainers: running?.['initContainers'] },
+})
 
 const namespacesOf = ({ namespace, namespaces }: PodPlace): readonly string[] => [...new Set([namespace, ...namespaces])]
 

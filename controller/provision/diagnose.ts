@@ -1,5 +1,6 @@
 import type { Reason } from '../kernel/reasons.ts'
 import { DOCKER_AWAY } from '../machines/container-away.ts'
+import { CLUSTER_AWAY } from '../machines/pod-progress.ts'
 import type { Failure } from './output.ts'
 
 /** Terraform's failures in the words of somebody who never runs it by hand. Pure. */
@@ -18,7 +19,9 @@ export function diagnose(failures: readonly Failure[], usual: Reason, otherwise:
   const missing = failures.map(missingPart).find((text) => text !== null)
   if (missing) return { reason: 'ProviderUnavailable', text: missing }
   const text = failures.map((failure) => failure.text).join('\n')
-  if (failures.length > 0 && failures.every(({ summary }) => summary === DOCKER_AWAY)) return { reason: 'DockerUnavailable', text }
+  const isAll = (away: string) => failures.length > 0 && failures.every(({ summary }) => summary === away)
+  if (isAll(DOCKER_AWAY)) return { reason: 'DockerUnavailable', text }
+  if (isAll(CLUSTER_AWAY)) return { reason: 'ClusterUnavailable', text }
   return { reason: usual, text: (text === '' ? otherwise : text).slice(0, ERROR_CHARACTERS_MAX) }
 }
 

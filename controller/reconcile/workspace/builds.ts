@@ -58,6 +58,7 @@ const wasInterrupted = (build: Job): boolean =>
   build.errorReason === 'ProvisionerLost' ||
   build.errorReason === 'NoProvisioner' ||
   build.errorReason === 'DockerUnavailable' ||
+  build.errorReason === 'ClusterUnavailable' ||
   (build.phase === 'Canceled' && !wasCanceledByPerson(build))
 
 export interface Pace {
