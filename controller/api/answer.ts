@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { messageOf, Refused, Transient } from '../kernel/errors.ts'
+import { messageOf, Refused, Transient, type RefusedDetails } from '../kernel/errors.ts'
 
 /** `metav1.Status`: the one shape of everything that is refused. */
 export interface Status {
@@ -10,17 +10,19 @@ export interface Status {
   readonly message?: string
   readonly reason?: string
   readonly details?: object
-  readonly code: number
+  readonly code?: number
 }
 
-export const success = (details: object): Status => ({
+export const success = (details: RefusedDetails & { readonly uid?: string }): Status => ({
   kind: 'Status',
   apiVersion: 'v1',
   metadata: {},
   status: 'Success',
-  details,
-  code: 200,
+  details: named(details),
 })
+
+/** The group of Kubernetes' first kinds has no name, and is not named. */
+const named = ({ group, ...details }: RefusedDetails & { readonly uid?: string }): object => ({ ...details, ...(group ? { group } : {}) })
 
 /** Whatever was thrown, as what a client may see. A bug shows no more than where to look for it. */
 export function refusedBy(error: unknown, requestId: string): Refused {
@@ -30,8 +32,8 @@ export function refusedBy(error: unknown, requestId: string): Refused {
 }
 
 export function failure({ reason, message, details, code }: Refused): Status {
-  const named = Object.keys(details).length > 0 ? { details } : {}
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, ...named, code }
+  const told = Object.keys(details).length > 0 ? { details: named(details) } : {}
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, ...told, code }
 }
 
 export function answerJson(response: ServerResponse, code: number, body: unknown): void {

@@ -1,34 +1,34 @@
 import type { Kind } from '../../crds/kinds.ts'
-import { isJsonObject, type JsonObject } from '../../crds/schema/types.ts'
+import { invalid, refusedInvalid } from '../../crds/schema/causes.ts'
+import { isJsonObject } from '../../crds/schema/types.ts'
 import { draftFrom } from '../cluster/draft.ts'
-import type { Draft, ListOptions, Preconditions, Resource, WriteOptions, Writer } from '../cluster/port.ts'
-import { messageOf, Refused } from '../kernel/errors.ts'
+import type { Draft, Resource, WriteOptions, Writer } from '../cluster/port.ts'
+import { otherName, otherNamespace } from '../cluster/refusals.ts'
+import { isRefused, messageOf, Refused } from '../kernel/errors.ts'
 import { keyOf } from '../kernel/names.ts'
 import { audit } from '../store/audit.ts'
 import { answerJson, setWarnings, success } from './answer.ts'
-import { answerObject, answerPage } from './objects.ts'
 import { expectMediaType, mediaTypeOf, readBody, readJson } from './body.ts'
+import { isTrue, listOptions, refuseUnknownVersion, watchOptions } from './list-options.ts'
+import { answerObject, answerPage } from './objects.ts'
 import type { Call, ResourceHandler, Target } from './ports.ts'
-import { selectorFor } from './shown.ts'
 import { mergePatchOf, STRATEGIC_PATCH } from './strategic-patch.ts'
 import { streamWatch } from './watch-stream.ts'
+import { deleteOptionsOf, writeOptionsOf, writerOf } from './write-options.ts'
 
 /** The verbs of Kubernetes on the kinds that are served. */
 
 const JSON_TYPE = 'application/json'
 const MERGE_PATCH = 'application/merge-patch+json'
+const JSON_PATCH = 'application/json-patch+json'
 
 /** `watches` holds the streams that are open now. */
 export const listOrWatch =
   (watches: Set<object>): ResourceHandler =>
   async (call, target) => {
-    const options = listOptions(call.query, target)
-    if (isTrue(call.query, 'watch')) {
-      const from = call.query.get('resourceVersion')
-      const bookmarks = isTrue(call.query, 'allowWatchBookmarks')
-      return streamWatch(call, target, { ...options, bookmarks, ...(from ? { from } : {}) }, watches)
-    }
-    const page = await call.ports.cluster.list(target.kind.kind, options)
+    if (isTrue(call.query, 'watch')) return streamWatch(call, target, watchOptions(call.query, target), watches)
+    const page = await call.ports.cluster.list(target.kind.kind, listOptions(call.query, target))
+    refuseUnknownVersion(call.query, page.resourceVersion)
     await answerPage(call, target.kind, page)
   }
 
@@ -47,8 +47,9 @@ export function notFound({ kind, name }: Target): Refused {
 }
 
 export const create: ResourceHandler = async (call, target) => {
+  const options = writeOptionsOf(call, 'CreateOptions')
   const draft = await draftOf(call, target)
-  await written(call, target, 'create', 201, (writer, options) => call.ports.cluster.create(draft, writer, options))
+  await written(call, target, 'create', 201, options, (writer, all) => call.ports.cluster.create(draft, writer, all))
 }
 
 /**
@@ -57,51 +58,86 @@ export const create: ResourceHandler = async (call, target) => {
  * field manager gave earlier and leaves out now is gone. (What server-side apply is in a cluster, for one declarer.)
  */
 export const put: ResourceHandler = async (call, target) => {
+  const options = writeOptionsOf(call, 'UpdateOptions')
   const draft = await draftOf(call, target)
   const applies = isTrue(call.query, 'apply')
-  await written(call, target, applies ? 'apply' : 'replace', 200, (writer, options) =>
-    applies ? call.ports.cluster.apply(draft, writer, options) : call.ports.cluster.replace(draft, writer, options),
+  await written(call, target, applies ? 'apply' : 'replace', 200, options, (writer, all) =>
+    applies ? call.ports.cluster.apply(draft, writer, all) : call.ports.cluster.replace(draft, writer, all),
   )
 }
 
-async function patchOf(call: Call, target: Target): Promise<unknown> {
-  expectMediaType(call.request, MERGE_PATCH, ...(target.kind.group === '' ? [STRATEGIC_PATCH] : []))
-  const body = await readJson(call.request)
-  return mediaTypeOf(call.request) === STRATEGIC_PATCH ? mergePatchOf(body, await existing(call, target)) : body
+/** The status of a whole object, whatever else stands in it. */
+export const putStatus: ResourceHandler = async (call, target) => {
+  const options = writeOptionsOf(call, 'UpdateOptions')
+  const { metadata, status = null } = { status: null, ...(await draftOf(call, target)) }
+  const { kind, namespace, name } = target
+  const patch = [
+    { op: 'add', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
+    { op: 'add', path: '/status', value: status },
+  ]
+  await written(call, target, 'replace-status', 200, options, (writer, all) =>
+    call.ports.cluster.patchStatus(kind.kind, namespace ?? '', name ?? '', patch, writer, all),
+  )
 }
 
 export const patch: ResourceHandler = async (call, target) => {
   const body = await patchOf(call, target)
   const { kind, namespace, name } = target
-  await written(call, target, 'patch', 200, (writer, options) =>
-    call.ports.cluster.patch(kind.kind, namespace ?? '', name ?? '', body, writer, options),
+  await written(call, target, 'patch', 200, writeOptionsOf(call, 'PatchOptions'), (writer, all) =>
+    call.ports.cluster.patch(kind.kind, namespace ?? '', name ?? '', body, writer, all),
   )
 }
 
 export const patchStatus: ResourceHandler = async (call, target) => {
-  expectMediaType(call.request, MERGE_PATCH)
-  const body = await readJson(call.request)
+  const body = await patchOf(call, target)
   const { kind, namespace, name } = target
-  await written(call, target, 'patch-status', 200, (writer, options) =>
-    call.ports.cluster.patchStatus(kind.kind, namespace ?? '', name ?? '', body, writer, options),
+  await written(call, target, 'patch-status', 200, writeOptionsOf(call, 'PatchOptions'), (writer, all) =>
+    call.ports.cluster.patchStatus(kind.kind, namespace ?? '', name ?? '', body, writer, all),
   )
+}
+
+/** What is sent must be what it says it is: a list of operations, or an object. */
+async function patchOf(call: Call, target: Target): Promise<unknown> {
+  const { request } = call
+  expectMediaType(request, JSON_PATCH, MERGE_PATCH, ...(target.kind.group === '' ? [STRATEGIC_PATCH] : []))
+  const body = await readJson(request)
+  if (mediaTypeOf(request) === STRATEGIC_PATCH) return mergePatchOf(body, await existing(call, target))
+  const isOperations = mediaTypeOf(request) === JSON_PATCH
+  if (isOperations ? Array.isArray(body) : isJsonObject(body)) return body
+  const wanted = isOperations ? '[]handlers.jsonPatchOp' : 'map[string]interface {}'
+  const given = Array.isArray(body) ? 'array' : body === null ? 'nothing' : typeof body === 'boolean' ? 'bool' : typeof body
+  throw new Refused('BadRequest', `error decoding patch: json: cannot unmarshal ${given} into Go value of type ${wanted}`)
 }
 
 export const remove: ResourceHandler = async (call, target) => {
   const { kind, namespace, name } = target
-  const body = await readJson(call.request)
-  const options = isJsonObject(body) ? body : {}
-  refusePropagation(call.query.get('propagationPolicy') ?? options['propagationPolicy'])
-  const dryRun = dryRunOf(call.query) || (Array.isArray(options['dryRun']) && options['dryRun'].includes('All'))
-  const object = await call.ports.cluster.delete(kind.kind, namespace ?? '', name ?? '', writerOf(call), {
-    ...preconditionsOf(options),
-    dryRun,
-  })
-  if (!dryRun) await remember(call, target, 'delete', object)
+  const options = deleteOptionsOf(call.query, await readJson(call.request))
+  const object = await call.ports.cluster.delete(kind.kind, namespace ?? '', name ?? '', writerOf(call), options)
+  if (!options.dryRun) await remember(call, target, 'delete', object)
   const { uid, deletionTimestamp } = object.metadata
   // An object that something still holds is shown as it is, so that the client can wait for its end.
   if (deletionTimestamp !== undefined) return answerObject(call, kind, 200, object)
   answerJson(call.response, 200, success({ name: object.metadata.name, group: kind.group, kind: kind.plural, uid }))
+}
+
+/** Whatever is listed is deleted, one after the other; what somebody else was faster with is gone all the same. */
+export const removeMany: ResourceHandler = async (call, target) => {
+  const { kind, namespace } = target
+  const { cluster } = call.ports
+  if (kind.kind === 'Namespace') throw new Refused('MethodNotAllowed', 'namespaces are deleted one by one, by their names')
+  if (kind.namespaced && namespace === null) throw new Refused('MethodNotAllowed', 'name a namespace to delete in')
+  const options = deleteOptionsOf(call.query, await readJson(call.request))
+  const page = await cluster.list(kind.kind, listOptions(call.query, target))
+  for (const { metadata } of page.items) {
+    const { uid = metadata.uid, ...more } = options
+    try {
+      const object = await cluster.delete(kind.kind, metadata.namespace ?? '', metadata.name, writerOf(call), { ...more, uid })
+      if (!options.dryRun) await remember(call, target, 'delete', object)
+    } catch (error) {
+      if (!isRefused(error, 'NotFound')) throw error
+    }
+  }
+  await answerPage(call, kind, page)
 }
 
 async function written(
@@ -109,14 +145,11 @@ async function written(
   target: Target,
   action: string,
   code: number,
+  asked: Pick<WriteOptions, 'dryRun' | 'fieldValidation'>,
   write: (writer: Writer, options: WriteOptions) => Promise<Resource>,
 ): Promise<void> {
   const warnings = new Set<string>()
-  const options: WriteOptions = {
-    dryRun: dryRunOf(call.query),
-    warn: (warning) => warnings.add(warning),
-    ...fieldValidationOf(call.query),
-  }
+  const options: WriteOptions = { ...asked, warn: (warning) => warnings.add(warning) }
   const object = await write(writerOf(call), options)
   setWarnings(call.response, warnings)
   if (!options.dryRun) await remember(call, target, action, object)
@@ -142,75 +175,19 @@ async function remember(
 async function draftOf(call: Call, { kind, namespace, name }: Target): Promise<Draft> {
   const draft = draftFrom(await readBody(call.request, [JSON_TYPE]))
   refuseOtherKind(kind, draft)
-  const given = draft.metadata
-  if (name !== null && given.name !== undefined && given.name !== name) {
-    throw new Refused('BadRequest', `the name of the object (${given.name}) does not match the name on the URL (${name})`)
-  }
-  if (namespace !== null && given.namespace !== undefined && given.namespace !== namespace) {
-    throw new Refused('BadRequest', 'the namespace of the provided object does not match the namespace sent on the request')
-  }
-  return { ...draft, metadata: { ...given, ...(name === null ? {} : { name }), ...(namespace === null ? {} : { namespace }) } }
+  const { namespace: home, ...given } = draft.metadata
+  // A new object may do without a name in its path, an old one not without one in itself.
+  if (name !== null && given.name !== name) throw otherName(given.name, name)
+  if (namespace !== null && home !== undefined && home !== namespace) throw otherNamespace()
+  return { ...draft, metadata: { ...given, ...(namespace === null ? {} : { namespace }) } }
 }
 
-function refuseOtherKind(kind: Kind, { apiVersion, kind: given }: Draft): void {
-  if (apiVersion === kind.apiVersion && given === kind.kind) return
-  throw new Refused(
-    'BadRequest',
-    `the object provided is a ${apiVersion}, Kind=${given}, but this path takes ${kind.apiVersion}, Kind=${kind.kind}`,
-  )
-}
-
-function writerOf({ caller, request, query }: Call): Writer {
-  const manager = query.get('fieldManager') || (request.headers['user-agent'] ?? 'unknown').split('/')[0] || 'unknown'
-  if (!/^[\x20-\x7e]{1,128}$/.test(manager)) throw new Refused('BadRequest', 'fieldManager: must be at most 128 printable characters')
-  return { manager, user: caller.user }
-}
-
-const isTrue = (query: URLSearchParams, name: string): boolean => ['true', '1'].includes(query.get(name) ?? '')
-
-function dryRunOf(query: URLSearchParams): boolean {
-  const value = query.get('dryRun')
-  if (value === null || value === '') return false
-  if (value !== 'All') throw new Refused('BadRequest', `dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`)
-  return true
-}
-
-function fieldValidationOf(query: URLSearchParams): Pick<WriteOptions, 'fieldValidation'> {
-  const value = query.get('fieldValidation')
-  if (value === null || value === '') return {}
-  if (value === 'Strict' || value === 'Warn' || value === 'Ignore') return { fieldValidation: value }
-  throw new Refused(
-    'BadRequest',
-    `fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`,
-  )
-}
-
-function listOptions(query: URLSearchParams, { kind, namespace }: Target): ListOptions {
-  const fields = query.get('fieldSelector')
-  const limit = query.get('limit')
-  if (limit !== null && !/^\d{0,9}$/.test(limit))
-    throw new Refused('BadRequest', `limit: Invalid value: ${JSON.stringify(limit)}: must be a whole number`)
-  const text = (name: 'labelSelector' | 'continue') => (query.get(name) ? { [name]: query.get(name) ?? '' } : {})
-  return {
-    ...(namespace === null ? {} : { namespace }),
-    ...(limit && Number(limit) > 0 ? { limit: Number(limit) } : {}),
-    ...text('labelSelector'),
-    ...(fields ? { fieldSelector: selectorFor(kind, fields) } : {}),
-    ...text('continue'),
-  }
-}
-
-function refusePropagation(policy: unknown): void {
-  if (policy === undefined || policy === null || policy === '' || policy === 'Background') return
-  throw new Refused(
-    'BadRequest',
-    `propagationPolicy ${JSON.stringify(policy)} is not available without a cluster: dependents always go in the background`,
-  )
-}
-
-function preconditionsOf(options: JsonObject): Preconditions {
-  const { preconditions } = options
-  if (!isJsonObject(preconditions)) return {}
-  const { uid, resourceVersion } = preconditions
-  return { ...(typeof uid === 'string' ? { uid } : {}), ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}) }
+function refuseOtherKind(kind: Kind, { apiVersion, kind: given, metadata }: Draft): void {
+  if (apiVersion !== kind.apiVersion)
+    throw new Refused(
+      'BadRequest',
+      `the API version in the data (${apiVersion}) does not match the expected API version (${kind.apiVersion})`,
+    )
+  if (given !== kind.kind)
+    throw refusedInvalid({ kind: given, group: kind.group }, metadata.name ?? '', [invalid('kind', given, `must be ${kind.kind}`)])
 }

@@ -3,6 +3,7 @@ import { Refused } from '../kernel/errors.ts'
 import { listAgents } from './agents.ts'
 import { answerJson } from './answer.ts'
 import { DISCOVERY } from './discovery.ts'
+import { refuseElsewhere } from './elsewhere.ts'
 import { FILES } from './files.ts'
 import { streamLog } from './log-stream.ts'
 import type { Handler, ResourceHandler, Target } from './ports.ts'
@@ -11,7 +12,7 @@ import { OPENAPI } from './openapi.ts'
 import { preview } from './preview.ts'
 import { REVIEW_ROUTES } from './reviews.ts'
 import { targetOf } from './resource-path.ts'
-import { create, get, listOrWatch, notFound, patch, patchStatus, put, remove } from './resources.ts'
+import { create, get, listOrWatch, notFound, patch, patchStatus, put, putStatus, remove, removeMany } from './resources.ts'
 import { isOfThePage } from './page.ts'
 import { beginSession, endSession, makeTicket, openApp, SESSION_PATH } from './session.ts'
 import { TOKEN_ROUTES } from './tokens.ts'
@@ -45,9 +46,9 @@ const PLAIN: Routes<Handler> = {
 
 /** By what the path names: `*` many objects, `.` one, `./x` its subresource. */
 const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
-  '*': { GET: listOrWatch(watches), POST: create },
+  '*': { GET: listOrWatch(watches), POST: create, DELETE: removeMany },
   '.': { GET: get, PUT: put, PATCH: patch, DELETE: remove },
-  './status': { GET: get, PATCH: patchStatus },
+  './status': { GET: get, PUT: putStatus, PATCH: patchStatus },
   './why': { GET: why },
   './open': { POST: openApp },
   './log': { GET: streamLog },
@@ -105,9 +106,10 @@ export function createRouter(watches: Set<object>): Handler {
   const program = createProgramRoute()
   return async (call) => {
     const { method, path } = call
+    const target = targetOf(path)
+    refuseElsewhere(call, target)
     if (Object.hasOwn(PLAIN, path)) return chosen(PLAIN[path] ?? {}, method)(call)
     if (isProgramPath(path)) return chosen({ GET: program, HEAD: program }, method)(call)
-    const target = targetOf(path)
     const shape = target ? shapeOf(target) : ''
     const served = ONLY[shape]
     if (!target || !Object.hasOwn(resources, shape) || (served && !served(target))) throw notServed(path)

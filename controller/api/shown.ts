@@ -7,7 +7,13 @@ import { isSecret, withoutValues } from '../cluster/secrets.ts'
 
 export function shown(kind: Kind, object: Resource): object {
   if (kind === CORE_EVENTS) return coreEvent(object)
-  return isSecret(kind) ? withoutValues(object) : object
+  const { generation, resourceVersion, ...metadata } = object.metadata
+  // Kinds of Kubernetes itself have no generation, and what is not stored has no version.
+  const seen = {
+    ...(kind.group === '' || generation === undefined ? {} : { generation }),
+    ...(resourceVersion === '' ? {} : { resourceVersion }),
+  }
+  return { ...(isSecret(kind) ? withoutValues(object) : object), metadata: { ...metadata, ...seen } }
 }
 
 export const selectorFor = (kind: Kind, selector: string): string => (kind === CORE_EVENTS ? keptSelector(selector) : selector)

@@ -11,7 +11,7 @@ export function draftFrom(value: unknown): Draft {
   if (typeof apiVersion !== 'string' || apiVersion === '') throw new Refused('BadRequest', `Object 'apiVersion' is missing in the object`)
   const { unreadable } = decodeMeta(metadata)
   if (unreadable !== null)
-    throw new Refused('BadRequest', `${kind} in version "${apiVersion}" cannot be handled as a ${kind}: ${unreadable}`)
+    throw new Refused('BadRequest', `${kind} in version "${apiVersion.split('/').at(-1)}" cannot be handled as a ${kind}: ${unreadable}`)
   const given = isJsonObject(metadata) ? metadata : {}
   // Fields we do not know stay, so that whoever asked for strict validation hears of them.
   return { ...rest, apiVersion, kind, metadata: Object.fromEntries(Object.entries(given).filter(([, each]) => each !== null)) }

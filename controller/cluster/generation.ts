@@ -3,7 +3,7 @@ import { forbidden, invalid, refusedInvalid, tooMany, type Issue } from '../../c
 import { equal } from '../../crds/schema/equal.ts'
 import type { ObjectMeta, OwnerReference } from '../../crds/meta.ts'
 import type { Draft, Resource } from './port.ts'
-import { conflict, MODIFIED } from './refusals.ts'
+import { conflict, MODIFIED, versionNeeded } from './refusals.ts'
 
 /** What the server alone decides about an object's metadata. Pure: instants and uids come in as arguments. */
 
@@ -14,7 +14,7 @@ export function writtenMeta(given: Metadata): Pick<ObjectMeta, 'labels' | 'annot
   return {
     ...(given.labels && Object.keys(given.labels).length > 0 ? { labels: given.labels } : {}),
     ...(given.annotations && Object.keys(given.annotations).length > 0 ? { annotations: given.annotations } : {}),
-    ...(given.finalizers && given.finalizers.length > 0 ? { finalizers: [...new Set(given.finalizers)] } : {}),
+    ...(given.finalizers && given.finalizers.length > 0 ? { finalizers: given.finalizers } : {}),
     ...(given.ownerReferences && given.ownerReferences.length > 0 ? { ownerReferences: given.ownerReferences } : {}),
   }
 }
@@ -69,6 +69,16 @@ export function refuseNewFinalizers(kind: Kind, old: Resource, next: Metadata): 
 
 const OWNERS_MAX = 64
 
+/** As the API server writes one. */
+const inOrder = ({ apiVersion, kind, name, uid, controller, blockOwnerDeletion }: OwnerReference): OwnerReference => ({
+  apiVersion,
+  kind,
+  name,
+  uid,
+  ...(controller === undefined ? {} : { controller }),
+  ...(blockOwnerDeletion === undefined ? {} : { blockOwnerDeletion }),
+})
+
 export function refuseWrongOwners(kind: Kind, name: string, owners: readonly OwnerReference[]): void {
   const missing = owners.flatMap((owner, i) =>
     (['apiVersion', 'kind', 'name', 'uid'] as const)
@@ -80,17 +90,16 @@ export function refuseWrongOwners(kind: Kind, name: string, owners: readonly Own
   const two = `Only one reference can have Controller set to true. Found "true" in references for ${controllers.join(' and ')}`
   const issues: readonly Issue[] = [
     ...missing,
-    ...(controllers.length > 1 ? [invalid(field, owners, two)] : []),
+    ...(controllers.length > 1 ? [invalid(field, owners.map(inOrder), two)] : []),
     ...(owners.length > OWNERS_MAX ? [tooMany(field, owners.length, OWNERS_MAX)] : []),
   ]
   if (issues.length > 0) throw refusedInvalid(kind, name, issues)
 }
 
-/** Refuses what a PUT must say about the version and the uid it was made from. */
+/** Refuses what a PUT must say about the version and the uid it was made from. Kinds of Kubernetes itself need no version. */
 export function refuseStaleReplace(kind: Kind, old: Resource, given: Metadata): void {
-  if (!given.resourceVersion) {
-    throw refusedInvalid(kind, old.metadata.name, [invalid('metadata.resourceVersion', 0, 'must be specified for an update')])
-  }
+  const version = given.resourceVersion === '0' ? undefined : given.resourceVersion
+  if (!version && kind.group !== '') throw versionNeeded(kind, old.metadata.name)
   if (given.uid !== undefined && given.uid !== old.metadata.uid) {
     throw conflict(
       kind,
@@ -98,5 +107,5 @@ export function refuseStaleReplace(kind: Kind, old: Resource, given: Metadata): 
       `Precondition failed: UID in precondition: ${given.uid}, UID in object meta: ${old.metadata.uid}`,
     )
   }
-  if (given.resourceVersion !== old.metadata.resourceVersion) throw conflict(kind, old.metadata.name, MODIFIED)
+  if (version && version !== old.metadata.resourceVersion) throw conflict(kind, old.metadata.name, MODIFIED)
 }

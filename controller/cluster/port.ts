@@ -63,12 +63,14 @@ export interface Page {
 
 export type Change =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: Resource }
-  | { readonly type: 'BOOKMARK'; readonly kind: string; readonly resourceVersion: string }
+  | { readonly type: 'BOOKMARK'; readonly kind: string; readonly resourceVersion: string; readonly endsInitialEvents?: true }
 
 export interface WatchOptions extends ListOptions {
   /** Everything after this version. Absent: the present state as ADDED, then everything after. `Refused('Expired')` when too old. */
   readonly from?: string
   readonly bookmarks?: boolean
+  /** true: the present state first, whatever `from` is, and then a bookmark that says it is over. false: never the present state. */
+  readonly initialEvents?: boolean
 }
 
 export interface ObjectRef {
@@ -103,9 +105,9 @@ export interface Cluster {
    * now are gone, those that others put stay; finalizers and owners are added to. A no-op changes nothing.
    */
   apply(draft: Draft, writer: Writer, options?: WriteOptions): Promise<Resource>
-  /** JSON merge patch (RFC 7386) of everything but status. */
+  /** Of everything but status: a JSON merge patch (RFC 7386); without a cluster, where it is ours to serve, also a list: a JSON patch (RFC 6902). */
   patch(kind: string, namespace: string, name: string, patch: unknown, writer: Writer, options?: WriteOptions): Promise<Resource>
-  /** Merge patch of status alone; spec and metadata in the patch are ignored, `metadata.resourceVersion` is a precondition. */
+  /** The same of status alone; spec and metadata in the patch are ignored, `metadata.resourceVersion` is a precondition. */
   patchStatus(kind: string, namespace: string, name: string, patch: unknown, writer: Writer, options?: WriteOptions): Promise<Resource>
   /** Answers the object as it is after: with a deletionTimestamp while finalizers hold it. */
   delete(

@@ -1,5 +1,5 @@
 import type { Kind } from '../../crds/kinds.ts'
-import { Refused } from '../kernel/errors.ts'
+import { Refused, type Cause } from '../kernel/errors.ts'
 
 /** Sentences of the Kubernetes API server, in one place. */
 
@@ -9,11 +9,18 @@ const details = ({ plural, group }: Kind, name: string) => ({ name, group, kind:
 export const notFound = (kind: Kind, name: string): Refused =>
   new Refused('NotFound', `${qualified(kind)} "${name}" not found`, details(kind, name))
 
-export const alreadyExists = (kind: Kind, name: string): Refused =>
-  new Refused('AlreadyExists', `${qualified(kind)} "${name}" already exists`, details(kind, name))
+export const alreadyExists = (kind: Kind, name: string, isEnding = false): Refused =>
+  new Refused(
+    'AlreadyExists',
+    `${isEnding ? 'object is being deleted: ' : ''}${qualified(kind)} "${name}" already exists`,
+    details(kind, name),
+  )
 
-export const forbidden = (kind: Kind, name: string, why: string): Refused =>
-  new Refused('Forbidden', `${qualified(kind)} "${name}" is forbidden: ${why}`, details(kind, name))
+export const forbidden = (kind: Kind, name: string, why: string, causes: readonly Cause[] = []): Refused =>
+  new Refused('Forbidden', `${qualified(kind)} "${name}" is forbidden: ${why}`, {
+    ...details(kind, name),
+    ...(causes.length > 0 ? { causes } : {}),
+  })
 
 export const conflict = (kind: Kind, name: string, why: string): Refused =>
   new Refused('Conflict', `Operation cannot be fulfilled on ${qualified(kind)} "${name}": ${why}`, details(kind, name))
@@ -21,3 +28,33 @@ export const conflict = (kind: Kind, name: string, why: string): Refused =>
 export const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
 export const expired = (from: string, oldest: number): Refused => new Refused('Expired', `too old resource version: ${from} (${oldest})`)
+
+export const versionNeeded = (kind: Kind, name: string): Refused => {
+  const [field, message] = ['metadata.resourceVersion', 'Invalid value: 0: must be specified for an update']
+  return new Refused('Invalid', `${qualified(kind)} "${name}" is invalid: ${field}: ${message}`, {
+    ...details(kind, name),
+    causes: [{ reason: 'FieldValueInvalid', message, field }],
+  })
+}
+
+export const otherName = (given: string | undefined, name: string): Refused =>
+  new Refused(
+    'BadRequest',
+    given
+      ? `the name of the object (${given}) does not match the name on the URL (${name})`
+      : `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+  )
+
+export const otherNamespace = (): Refused =>
+  new Refused('BadRequest', 'the namespace of the provided object does not match the namespace sent on the request')
+
+/** Of whoever deletes: they have seen another one than there is. */
+export function otherThanSeen(kind: Kind, name: string, what: 'UID' | 'ResourceVersion', given: string, is: string): Refused {
+  const known = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
+  const hint = what === 'UID' ? 'The object might have been deleted and then recreated' : 'The object might have been modified'
+  return new Refused(
+    'Conflict',
+    `Operation cannot be fulfilled on ${known} "${name}": the ${what} in the precondition (${given}) does not match the ${what} in record (${is}). ${hint}`,
+    { name, group: kind.group, kind: kind.kind },
+  )
+}

@@ -5,7 +5,7 @@ import { refuseSecondDeclarer } from './declared.ts'
 import { endingMeta } from './generation.ts'
 import { deepFreeze } from './freeze.ts'
 import type { Preconditions, Resource, Writer } from './port.ts'
-import { conflict, forbidden, MODIFIED, notFound } from './refusals.ts'
+import { conflict, forbidden, MODIFIED, notFound, otherThanSeen } from './refusals.ts'
 import { decode, encode } from './stored.ts'
 import { contentOf, versioned, type WritePorts } from './writes.ts'
 
@@ -45,18 +45,10 @@ export async function remove(ports: WritePorts, kind: Kind, place: Place, writer
   throw conflict(kind, place.name, MODIFIED)
 }
 
-function refuseOther(kind: Kind, old: Resource, { uid, resourceVersion }: RemoveOptions): void {
-  const { metadata } = old
-  if (uid !== undefined && uid !== metadata.uid) {
-    throw conflict(kind, metadata.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`)
-  }
-  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
-    throw conflict(
-      kind,
-      metadata.name,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
-    )
-  }
+function refuseOther(kind: Kind, { metadata }: Resource, { uid, resourceVersion }: RemoveOptions): void {
+  if (uid !== undefined && uid !== metadata.uid) throw otherThanSeen(kind, metadata.name, 'UID', uid, metadata.uid)
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
+    throw otherThanSeen(kind, metadata.name, 'ResourceVersion', resourceVersion, metadata.resourceVersion)
 }
 
 const ending = (kind: Kind, old: Resource, deletionTimestamp: string): Resource => ({

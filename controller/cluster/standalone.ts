@@ -1,6 +1,5 @@
 import type { Kind } from '../../crds/kinds.ts'
-import { invalid, refusedInvalid, required } from '../../crds/schema/causes.ts'
-import { isJsonObject } from '../../crds/schema/types.ts'
+import { refusedInvalid, required } from '../../crds/schema/causes.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { isRefused, Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -11,7 +10,7 @@ import type { Db } from '../store/pool.ts'
 import type { Sealer } from '../store/sealed.ts'
 import { applierOf, appliedMeta, nextApplied } from './applied.ts'
 import { drafted, kindNamed, writableKind } from './asked.ts'
-import { refuseSecondDeclarer, withMarksOf, withoutOrphanedMarks } from './declared.ts'
+import { refuseSecondDeclarer, withMarksOf } from './declared.ts'
 import { draftFrom } from './draft.ts'
 import { createEvent } from './event-writes.ts'
 import { createEvents } from './events.ts'
@@ -19,7 +18,7 @@ import { createFeed } from './feed.ts'
 import { createGarbage } from './garbage.ts'
 import { refuseStaleReplace } from './generation.ts'
 import { listKind } from './list.ts'
-import { mergePatch } from './merge-patch.ts'
+import { patched } from './patched.ts'
 import type { Cluster, Draft, Resource, WriteOptions, Writer } from './port.ts'
 import { conflict, MODIFIED } from './refusals.ts'
 import { remove } from './remove.ts'
@@ -145,7 +144,8 @@ async function replace(ports: WritePorts, kind: Kind, draft: Draft, writer: Writ
     propose: (old) => {
       refuseStaleReplace(kind, old, draft.metadata)
       refuseSecondDeclarer(kind, old, writer)
-      return { metadata: withMarksOf(old, metadata, writer), spec, rest, status: old.status, pinned: true }
+      const pinned = Boolean(draft.metadata.resourceVersion)
+      return { metadata: withMarksOf(old, metadata, writer), spec, rest, status: old.status, pinned }
     },
   })
 }
@@ -201,24 +201,6 @@ async function apply(ports: WritePorts, kind: Kind, draft: Draft, writer: Writer
   }
 }
 
-function patched(kind: Kind, old: Resource, patch: unknown): Proposal & { readonly pinned: boolean } {
-  if (!isJsonObject(patch)) throw new Refused('BadRequest', 'a merge patch must be a JSON object')
-  const {
-    apiVersion,
-    kind: name,
-    metadata,
-    spec,
-    status,
-    ...rest
-  } = { spec: undefined, status: undefined, ...draftFrom(mergePatch(old, patch)) }
-  refuseMove(kind, old, { apiVersion, kind: name, metadata })
-  const given = isJsonObject(patch['metadata']) ? patch['metadata'] : {}
-  const version = typeof given['resourceVersion'] === 'string' ? given['resourceVersion'] : undefined
-  refuseOtherVersion(kind, old, version)
-  refuseOtherUid(kind, old, metadata.uid)
-  return { metadata: withoutOrphanedMarks(old, metadata), spec, status, rest, pinned: Boolean(version) }
-}
-
 function refuseOtherVersion(kind: Kind, old: Resource, version: string | undefined): void {
   if (version && version !== old.metadata.resourceVersion) throw conflict(kind, old.metadata.name, MODIFIED)
 }
@@ -226,18 +208,6 @@ function refuseOtherVersion(kind: Kind, old: Resource, version: string | undefin
 function refuseOtherUid(kind: Kind, old: Resource, uid: string | undefined): void {
   if (uid === undefined || uid === old.metadata.uid) return
   throw conflict(kind, old.metadata.name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`)
-}
-
-/** A patch changes what an object is, never which one it is. */
-function refuseMove(kind: Kind, old: Resource, next: Draft): void {
-  const moved = [
-    ['apiVersion', old.apiVersion, next.apiVersion],
-    ['kind', old.kind, next.kind],
-    ['metadata.name', old.metadata.name, next.metadata.name],
-    ['metadata.namespace', old.metadata.namespace, next.metadata.namespace],
-  ].find(([, was, is]) => was !== is)
-  if (!moved) return
-  throw refusedInvalid(kind, old.metadata.name, [invalid(moved[0] ?? '', moved[2] ?? '', 'field is immutable')])
 }
 
 async function ensureNamespace(ports: WritePorts, name: string): Promise<void> {

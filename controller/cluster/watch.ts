@@ -19,7 +19,8 @@ interface Ports {
 /** Wrong selectors and versions are refused at once, not at the first change. */
 export function watchKind(ports: Ports, kind: Kind, options: WatchOptions, signal: AbortSignal): AsyncIterable<Change> {
   const selection = selectionOf(kind, options)
-  return follow(ports, kind, options, selection, positionOf(options.from), signal)
+  const from = positionOf(options.from)
+  return follow(ports, kind, options, selection, options.initialEvents === true ? null : from, signal)
 }
 
 /** 0 means "any state will do", which for us is the present one. */
@@ -44,8 +45,10 @@ async function* follow(
   let position = from
   if (position === null) {
     const present = await list(kind, options)
-    for (const object of present.items) yield { type: 'ADDED', object }
-    position = Number(present.resourceVersion)
+    const { resourceVersion } = present
+    if (options.initialEvents !== false) for (const object of present.items) yield { type: 'ADDED', object }
+    if (options.initialEvents && options.bookmarks) yield { type: 'BOOKMARK', kind: kind.kind, resourceVersion, endsInitialEvents: true }
+    position = Number(resourceVersion)
   }
   let told = position
   let bookmarkAt = clock.now() + BOOKMARK_EVERY_MS

@@ -1,5 +1,4 @@
 import type { Kind } from '../../crds/kinds.ts'
-import { refusedInvalid, required } from '../../crds/schema/causes.ts'
 import type { JsonObject } from '../../crds/schema/types.ts'
 import { toIso, type Clock } from '../kernel/clock.ts'
 import { Refused } from '../kernel/errors.ts'
@@ -42,9 +41,8 @@ export async function create(
 ): Promise<Resource> {
   if (draft.metadata.resourceVersion) throw new Refused('InternalError', 'resourceVersion should not be set on objects to be created')
   const generated = draft.metadata.name ? null : draft.metadata.generateName
-  if (!draft.metadata.name && !generated) {
-    throw refusedInvalid(kind, 'Unknown', [required('metadata.name', 'name or generateName is required')])
-  }
+  // Without either it is refused with whatever else is wrong.
+  if (!draft.metadata.name && !generated) admitted(kind, draft, null, options)
   for (let tries = 1; ; tries += 1) {
     const name = draft.metadata.name || `${(generated ?? '').slice(0, GENERATED_BASE_LENGTH_MAX)}${randomSuffix()}`
     try {
@@ -74,21 +72,29 @@ async function createNamed(
   const { object: visible, sealed } = ports.vault.parted(object)
   if (options.dryRun) return dryCreated(ports.db, kind, place, visible)
   const inserted = await insertObject(ports.db, place, contentOf(visible, applied, sealed))
-  if (inserted === 'exists') throw alreadyExists(kind, name)
+  if (inserted === 'exists') throw await taken(ports.db, kind, place)
   if (inserted === 'namespace missing') throw missingNamespace(place.namespace)
   if (inserted === 'namespace ending') throw endingNamespace(kind, place)
   if ((object.metadata.ownerReferences ?? []).length > 0) ports.looseEnds()
   return versioned(visible, inserted.version)
 }
 
+export async function taken(db: Db, kind: Kind, place: Place): Promise<Refused> {
+  const stored = await readObject(db, place)
+  const isEnding = stored !== null && decode(stored.body, stored.version).metadata.deletionTimestamp !== undefined
+  return alreadyExists(kind, place.name, isEnding)
+}
+
 export const missingNamespace = (namespace: string): Refused =>
   new Refused('NotFound', `namespaces "${namespace}" not found`, { name: namespace, group: '', kind: 'namespaces' })
 
 const endingNamespace = (kind: Kind, { namespace, name }: Place): Refused =>
-  forbidden(kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`)
+  forbidden(kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`, [
+    { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' },
+  ])
 
 async function dryCreated(db: Db, kind: Kind, place: Place, object: Resource): Promise<Resource> {
-  if (await readObject(db, place)) throw alreadyExists(kind, place.name)
+  if (await readObject(db, place)) throw await taken(db, kind, place)
   if (place.namespace !== '') {
     const home = await readObject(db, { kind: 'Namespace', namespace: '', name: place.namespace })
     if (!home) throw missingNamespace(place.namespace)
@@ -163,7 +169,7 @@ async function write(
   const expected = Number(old.metadata.resourceVersion)
   // A namespace goes when it is empty, not when its finalizers are.
   if (isReleased(next.metadata) && kind.kind !== 'Namespace') {
-    const removed = await removeObject(ports.db, place, expected, encode(next), selectableBefore(kind, old, next))
+    const removed = await removeObject(ports.db, place, expected, encode(old), null)
     if (removed === null) return null
     ports.looseEnds()
     return deepFreeze(next)

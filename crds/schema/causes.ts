@@ -87,7 +87,7 @@ export const RULES_SKIPPED = invalid(
 export const sentenceOf = (issue: Issue): string => `${issue.field}: ${issue.body}`
 
 /** `Workspace.bothy.dev "dev" is invalid: spec.owner: …`, with a cause for each field. */
-export function refusedInvalid(kind: Kind, name: string, issues: readonly Issue[]): Refused {
+export function refusedInvalid(kind: Pick<Kind, 'kind' | 'group'>, name: string, issues: readonly Issue[]): Refused {
   const sentences = [...new Set(issues.map(sentenceOf))]
   const text = sentences.length === 1 ? sentences.join('') : `[${sentences.join(', ')}]`
   const causes: readonly Cause[] = issues.map(({ reason, body, field }) => ({ reason, message: body, field }))

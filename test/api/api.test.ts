@@ -210,7 +210,6 @@ describe('the verbs', () => {
       metadata: {},
       status: 'Success',
       details: { name: 'verbs', group: 'bothy.dev', kind: 'workspaces', uid: dig(made.body, 'metadata', 'uid') },
-      code: 200,
     })
     expect((await ask('GET', `${WORKSPACES}/verbs`)).body).toEqual({
       kind: 'Status',
@@ -249,7 +248,7 @@ describe('the verbs', () => {
   test('a trial writes nothing', async () => {
     expect((await ask('POST', `${WORKSPACES}?dryRun=All`, { body: workspace('trial') })).code).toBe(201)
     expect((await ask('GET', `${WORKSPACES}/trial`)).code).toBe(404)
-    expect((await ask('POST', `${WORKSPACES}?dryRun=Some`, { body: workspace('trial') })).code).toBe(400)
+    expect((await ask('POST', `${WORKSPACES}?dryRun=Some`, { body: workspace('trial') })).code).toBe(422)
   })
 
   test('the declaring door creates, then makes the object what it says', async () => {
@@ -279,9 +278,9 @@ describe('the verbs', () => {
       415,
       'server-side apply is not available without a cluster: leave --server-side out',
     ])
-    expect((await ask('PATCH', `${WORKSPACES}/told`, { raw: '[]', headers: { 'content-type': 'application/json-patch+json' } })).code).toBe(
-      415,
-    )
+    expect(
+      (await ask('PATCH', `${WORKSPACES}/told`, { raw: '{}', headers: { 'content-type': 'application/strategic-merge-patch+json' } })).code,
+    ).toBe(415)
   })
 
   test('a path and a body that disagree are refused', async () => {
@@ -291,7 +290,7 @@ describe('the verbs', () => {
     expect(dig((await ask('POST', WORKSPACES, { body: workspace('far', {}, { namespace: 'elsewhere' }) })).body, 'message')).toBe(
       'the namespace of the provided object does not match the namespace sent on the request',
     )
-    expect((await ask('POST', WORKSPACES, { body: { ...workspace('x'), kind: 'Template' } })).code).toBe(400)
+    expect((await ask('POST', WORKSPACES, { body: { ...workspace('x'), kind: 'Template' } })).code).toBe(422)
   })
 
   test('delete keeps to its preconditions', async () => {
@@ -477,7 +476,7 @@ describe('limits', () => {
     expect((await ask('GET', `${WORKSPACES}/a/b/c`)).code).toBe(404)
     expect((await ask('GET', '/__proto__')).code).toBe(404)
     expect((await ask('GET', `${WORKSPACES}/%zz`)).code).toBe(400)
-    expect(dig((await ask('DELETE', WORKSPACES)).body, 'message')).toBe('the server does not allow DELETE here; it allows GET, POST')
+    expect(dig((await ask('PUT', WORKSPACES)).body, 'message')).toBe('the server does not allow PUT here; it allows GET, POST, DELETE')
   })
 
   test('headers that come too slowly cost a connection, not the server', { timeout: 20_000 }, async () => {

@@ -1,0 +1,96 @@
+import { Refused, type Cause } from '../kernel/errors.ts'
+import type { ListOptions, WatchOptions } from '../cluster/port.ts'
+import type { Target } from './ports.ts'
+import { selectorFor } from './shown.ts'
+import { forbiddenOption, refuseOptions } from './write-options.ts'
+
+/** What a list or a watch is asked to be, read and refused as the API server does. */
+
+/** Whatever is given is yes, but for what says no. */
+export const isTrue = (query: URLSearchParams, name: string): boolean => !['', '0', 'false'].includes((query.get(name) ?? '').toLowerCase())
+
+function whole(query: URLSearchParams, name: string): number | null {
+  const text = query.get(name)
+  if (text === null) return null
+  if (!/^[+-]?\d{1,15}$/.test(text)) throw new Refused('BadRequest', `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+  return Number(text)
+}
+
+export function listOptions(query: URLSearchParams, { kind, namespace }: Target): ListOptions {
+  const limit = whole(query, 'limit')
+  whole(query, 'timeoutSeconds')
+  refuseOptions('ListOptions', isTrue(query, 'watch') ? watchCauses(query) : listCauses(query))
+  const fields = query.get('fieldSelector')
+  const text = (name: 'labelSelector' | 'continue') => (query.get(name) ? { [name]: query.get(name) ?? '' } : {})
+  return {
+    ...(namespace === null ? {} : { namespace }),
+    ...(limit !== null && limit > 0 ? { limit } : {}),
+    ...text('labelSelector'),
+    ...(fields ? { fieldSelector: selectorFor(kind, fields) } : {}),
+    ...text('continue'),
+  }
+}
+
+export function watchOptions(query: URLSearchParams, target: Target): WatchOptions {
+  const { limit: _limit, continue: _continue, ...options } = listOptions(query, target)
+  const from = query.get('resourceVersion')
+  const begins = sendsInitialEvents(query)
+  return {
+    ...options,
+    bookmarks: isTrue(query, 'allowWatchBookmarks'),
+    ...(begins === null ? {} : { initialEvents: begins }),
+    ...(from ? { from } : {}),
+  }
+}
+
+/** null: nothing was said. */
+const sendsInitialEvents = (query: URLSearchParams): boolean | null =>
+  query.get('sendInitialEvents') ? isTrue(query, 'sendInitialEvents') : null
+
+/** A list is always of the present: a version it names must be one that there was. */
+export function refuseUnknownVersion(query: URLSearchParams, newest: string): void {
+  const text = query.get('resourceVersion') ?? ''
+  if (text === '') return
+  if (!/^\d{1,19}$/.test(text))
+    throw new Refused(
+      'BadRequest',
+      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    )
+  if (BigInt(text) <= BigInt(newest)) return
+  throw new Refused('Timeout', `Timeout: Too large resource version: ${text}, current: ${newest}`, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version', field: '' }],
+    retryAfterSeconds: 1,
+  })
+}
+
+const MATCH = 'resourceVersionMatch'
+
+function listCauses(query: URLSearchParams): readonly Cause[] {
+  const [match, version] = [query.get(MATCH) ?? '', query.get('resourceVersion') ?? '']
+  const begins = query.get('sendInitialEvents') ? [forbiddenOption('sendInitialEvents', 'sendInitialEvents is forbidden for list')] : []
+  if (match === '') return begins
+  return [
+    ...begins,
+    ...(query.get('continue') ? [forbiddenOption(MATCH, `${MATCH} is forbidden when continue is provided`)] : []),
+    ...(version === '' ? [forbiddenOption(MATCH, `${MATCH} is forbidden unless resourceVersion is provided`)] : []),
+    ...(['Exact', 'NotOlderThan'].includes(match) ? [] : [unsupportedMatch(match, '"Exact", "NotOlderThan", ""')]),
+    ...(match === 'Exact' && version === '0' ? [forbiddenOption(MATCH, `${MATCH} "exact" is forbidden for resourceVersion "0"`)] : []),
+  ]
+}
+
+function watchCauses(query: URLSearchParams): readonly Cause[] {
+  const match = query.get(MATCH) ?? ''
+  const begins = sendsInitialEvents(query) !== null
+  return [
+    ...(match !== '' && !begins ? [forbiddenOption(MATCH, `${MATCH} is forbidden for watch unless sendInitialEvents is provided`)] : []),
+    ...(begins && match !== 'NotOlderThan' ? [forbiddenOption(MATCH, `sendInitialEvents requires setting ${MATCH} to NotOlderThan`)] : []),
+    ...(begins && match !== '' && match !== 'NotOlderThan' ? [unsupportedMatch(match, '"NotOlderThan"')] : []),
+    ...(query.get('continue') ? [forbiddenOption(MATCH, `${MATCH} is forbidden when continue is provided`)] : []),
+  ]
+}
+
+const unsupportedMatch = (match: string, offered: string): Cause => ({
+  reason: 'FieldValueNotSupported',
+  field: MATCH,
+  message: `Unsupported value: ${JSON.stringify(match)}: supported values: ${offered}`,
+})
