@@ -22,9 +22,11 @@ const IN_BASE64 = Buffer.from(VALUE).toString('base64')
 const valueOf = async (name: string, key: string): Promise<string | undefined> =>
   (await readSecret(plane.cluster, 'default', name))?.get(key)?.toString()
 
-describe('secrets', () => {
-  const manifest = (token: string) => `{apiVersion: v1, kind: Secret, metadata: {name: cloud}, stringData: {token: ${token}, other: x}}`
+const manifest = (token: string) => `{apiVersion: v1, kind: Secret, metadata: {name: cloud}, stringData: {token: ${token}, other: x}}`
 
+const fixed = (value: string) => `{apiVersion: v1, kind: Secret, metadata: {name: fixed}, immutable: true, stringData: {a: "${value}"}}`
+
+describe('secrets', () => {
   test('are made by create, and show their keys alone', async () => {
     expect(await said(`create secret generic typed --from-literal=token=${VALUE}`)).toBe('secret/typed created')
     expect(await valueOf('typed', 'token')).toBe(VALUE)
@@ -76,7 +78,6 @@ describe('secrets', () => {
   })
 
   test('that are immutable stay as they are, and a type is for ever', async () => {
-    const fixed = (value: string) => `{apiVersion: v1, kind: Secret, metadata: {name: fixed}, immutable: true, stringData: {a: "${value}"}}`
     expect(await said('apply -f -', fixed('1'))).toBe('secret/fixed created')
     expect(await said('apply -f -', fixed('2'))).toContain('field is immutable when `immutable` is set')
     expect(await valueOf('fixed', 'a')).toBe('1')
