@@ -25,11 +25,13 @@ const TASKS = {
     ['node', 'crds/generate.ts'],
     ['node', 'provider/generate-constructs.ts'],
     ['node', 'provider/generate-docs.ts'],
+    ['node', 'deploy/generate-chart.ts'],
   ],
   verify: [
     ['node', 'crds/generate.ts', '--check'],
     ['node', 'provider/generate-constructs.ts', '--check'],
     ['node', 'provider/generate-docs.ts', '--check'],
+    ['node', 'deploy/generate-chart.ts', '--check'],
   ],
   soak: [['vitest', 'run', '--mode', 'soak']],
 }

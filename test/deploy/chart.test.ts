@@ -1,0 +1,215 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { isMap, isScalar, parse, parseDocument } from 'yaml'
+import { chartTemplates } from '../../deploy/generate-chart.ts'
+import { noCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
+import { DEPLOY, must, objectsIn, type Rendered } from './deployed.ts'
+import { helm } from './helm.ts'
+
+/** The chart, by helm itself: the same objects as kustomize has, its settings, and an installation into a real API server. */
+
+const found = await helm()
+const missing = 'missing' in found ? found.missing : null
+const CHART = join(DEPLOY, 'chart/bothy')
+const PLACE = ['--namespace', 'bothy-system']
+
+interface Said {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** What they remember is nobody's. */
+const HOMELESS = '/nonexistent'
+
+function run(program: string, args: readonly string[]): Promise<Said> {
+  return new Promise((settle) => {
+    execFile(program, args, { env: { PATH: process.env['PATH'], HOME: HOMELESS }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) =>
+      settle({ code: error ? 1 : 0, stdout, stderr }),
+    )
+  })
+}
+
+const callHelm = (args: readonly string[]): Promise<Said> => run('program' in found ? found.program : '', args)
+
+const template = (...more: string[]): Promise<Said> =>
+  callHelm(['template', 'bothy', CHART, ...(more.includes('--namespace') ? [] : PLACE), '--kube-version', '1.35.4', ...more])
+
+async function rendered(...more: string[]): Promise<readonly Rendered[]> {
+  const { code, stdout, stderr } = await template(...more)
+  expect(code, stderr).toBe(0)
+  return objectsIn(stdout)
+}
+
+const idOf = ({ kind, metadata }: Rendered): string => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`
+const KEPT = { 'helm.sh/resource-policy': 'keep' }
+
+/** Folded text may be broken elsewhere; whoever installs the chart has made its namespace. */
+function comparable(objects: readonly Rendered[]): Readonly<Record<string, unknown>> {
+  const entries = objects.map((object) => {
+    const { annotations, ...metadata } = object.metadata as Rendered['metadata'] & { annotations?: object }
+    return [
+      idOf(object),
+      { ...object, metadata: JSON.stringify(annotations) === JSON.stringify(KEPT) ? metadata : object.metadata },
+    ] as const
+  })
+  return Object.fromEntries(entries.filter(([id]) => id !== 'Namespace /bothy-system'))
+}
+
+const kustomized = async (folder: string): Promise<readonly Rendered[]> => {
+  const { code, stdout, stderr } = await run('kubectl', ['kustomize', join(DEPLOY, folder)])
+  expect(code, stderr).toBe(0)
+  return objectsIn(stdout)
+}
+
+const one = (objects: readonly Rendered[], id: string): Rendered => {
+  const object = objects.find((each) => idOf(each) === id)
+  if (!object) throw new Error(`no ${id} among ${objects.map(idOf).join(', ')}`)
+  return object
+}
+
+test('what is generated of the manifests is as they are: npm run generate', () => {
+  for (const [name, text] of chartTemplates()) expect(readFileSync(join(CHART, 'templates', name), 'utf8'), name).toBe(text)
+})
+
+test('the page of settings names each of them', () => {
+  const page = readFileSync(join(CHART, 'README.md'), 'utf8')
+  const documented = [...page.matchAll(/^\| `([A-Za-z.]+)` \|/gm)].map(([, name]) => name)
+  expect(documented.toSorted()).toEqual(settings().toSorted())
+})
+
+function settings(): readonly string[] {
+  const document = parseDocument(readFileSync(join(CHART, 'values.yaml'), 'utf8'))
+  const named = (node: unknown, path: readonly string[]): readonly string[] =>
+    isMap(node) && node.items.length > 0 && !['resources', 'limits'].includes(path.at(-1) ?? '')
+      ? node.items.flatMap(({ key, value }) => named(value, [...path, isScalar(key) ? String(key.value) : '']))
+      : [path.join('.')]
+  return named(document.contents, [])
+}
+
+describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, () => {
+  test('has the objects of kustomize, field by field', async () => {
+    expect(comparable(await rendered())).toEqual(comparable(await kustomized('.')))
+  })
+
+  test('as a trial too', async () => {
+    expect(comparable(await rendered('--set', 'trial.enabled=true'))).toEqual(comparable(await kustomized('trial')))
+  })
+
+  test('with certificates by cert-manager, and Secrets of templates', async () => {
+    const added = (
+      await rendered(
+        '--set',
+        'tls.certManager=true',
+        '--set',
+        'templateSecrets[0].namespace=bothy-templates,templateSecrets[0].names={cloud}',
+      )
+    ).filter(({ kind, metadata }) => ['Issuer', 'Certificate'].includes(kind) || metadata.name === 'bothy-template-secrets')
+    const { resources } = parse(readFileSync(join(DEPLOY, 'components/cert-manager/kustomization.yaml'), 'utf8')) as { resources: string[] }
+    const certificates = resources.flatMap((name) => objectsIn(readFileSync(join(DEPLOY, 'components/cert-manager', name), 'utf8')))
+    expect(withoutLabels(added)).toEqual(withoutLabels([...certificates, ...(await kustomized('components/template-secrets'))]))
+  })
+
+  test('each setting is heard', async () => {
+    const objects = await rendered('--values', join(import.meta.dirname, 'other-values.yaml'))
+    const text = JSON.stringify(objects)
+    for (const word of [
+      'other-image@sha256:',
+      'PULL',
+      'https://bothy.example.com',
+      'https://apps.example.com',
+      '*.apps.example.com',
+      'BEGIN CERTIFICATE',
+      'other-database',
+      'other-url',
+      'other-key',
+      'other-k',
+      'other-tls',
+      'OTHER_CONTROLLER',
+      'OTHER_PROVISIONER',
+      'controller-node',
+      'provisioner-node',
+      'controller-taint',
+      'provisioner-taint',
+      'controller-note',
+      'provisioner-note',
+      'controller-account',
+      'provisioner-account',
+      'service-note',
+      'LoadBalancer',
+      'ws-one',
+      'ws-two',
+      'team-secret',
+      'shared-one',
+      'affinity-one',
+      'affinity-two',
+    ])
+      expect(text, word).toContain(word)
+    expect(one(objects, 'Deployment bothy-system/bothy-controller').spec).toMatchObject({ replicas: 3 })
+    expect(one(objects, 'Deployment bothy-system/bothy-provisioner').spec).toMatchObject({ replicas: 5 })
+    expect(one(objects, 'ConfigMap bothy-system/bothy-limits')).toMatchObject({
+      data: { maxTtl: '48h', maxHold: '4h', templateNamespaces: 'bothy-templates,shared-one', namespaces: '*' },
+    })
+    expect(one(objects, 'ValidatingAdmissionPolicyBinding /bothy-template-grants-shared-one').spec).toMatchObject({
+      paramRef: { namespace: 'shared-one' },
+    })
+    expect(objects.filter(({ kind }) => ['Namespace', 'CustomResourceDefinition', 'NetworkPolicy'].includes(kind))).toEqual([])
+    expect((await rendered('--set', 'policies.enabled=false')).filter(({ kind }) => kind.startsWith('Validating'))).toEqual([])
+    expect((await rendered('--set', 'provisioner.enabled=false')).map(idOf)).not.toContain('Deployment bothy-system/bothy-provisioner')
+    const trial = await rendered('--set', 'trial.enabled=true,trial.storage=3Gi,trial.storageClass=fast')
+    expect(JSON.stringify(one(trial, 'StatefulSet bothy-system/bothy-controller'))).toMatch(/"storage":"3Gi".*"storageClassName":"fast"/)
+  })
+
+  test.each([
+    [
+      'a setting nobody knows',
+      ['--set', 'contoller.replicas=3'],
+      /[Aa]dditional property contoller|additional properties 'contoller' not allowed/,
+    ],
+    ['replicas that are no number', ['--set-string', 'controller.replicas=three'], /controller.*replicas/s],
+    ['an address that is none', ['--set', 'url=bothy.example.com'], /url/],
+    ['another namespace', ['--namespace', 'default'], /Bothy is once in a cluster, in the namespace bothy-system/],
+    ['http without a trial', ['--set', 'url=http://bothy.example.com'], /url begins with http:\/\//],
+    ['one origin for both', ['--set', 'url=https://a.example.com', '--set', 'apps.url=https://a.example.com'], /may not share an origin/],
+  ])('%s is refused', async (_, args, words) => {
+    const { code, stderr } = await template(...args)
+    expect(code).not.toBe(0)
+    expect(stderr).toMatch(words)
+  })
+})
+
+const withoutLabels = (objects: readonly Rendered[]): readonly unknown[] =>
+  objects
+    .map((object) => {
+      const { labels: _labels, ...metadata } = object.metadata
+      return { ...object, metadata }
+    })
+    .toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
+
+const impossible = missing ?? noCluster
+describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${impossible})` : ''}`, () => {
+  let cluster: OwnCluster
+  beforeAll(async () => {
+    cluster = await ownCluster({ crds: false })
+    return () => cluster.kill()
+  }, 120_000)
+
+  test('installed, upgraded and uninstalled, it leaves the kinds and with them what people declared', async () => {
+    const place = [...PLACE, '--kubeconfig', cluster.kubeconfig]
+    const installed = await callHelm(['install', 'bothy', CHART, ...place, '--create-namespace'])
+    expect(installed.stderr.replaceAll(/^.*(group|world)-readable.*\n/gm, '')).toBe('')
+    expect(installed.stdout).toMatch(/It answers at https:\/\/bothy\.bothy-system\.svc:7080\./)
+    const upgraded = await callHelm(['upgrade', 'bothy', CHART, ...place, '--set', 'controller.replicas=3'])
+    expect(upgraded.code, upgraded.stderr).toBe(0)
+    const replicas = ['-n', 'bothy-system', 'get', 'deployment', 'bothy-controller', '-o', 'jsonpath={.spec.replicas}']
+    expect(await must(cluster, replicas)).toBe('3')
+    const gone = await callHelm(['uninstall', 'bothy', ...place])
+    expect(gone.code, gone.stderr).toBe(0)
+    expect((await must(cluster, ['get', 'crd', '-o', 'name'])).trim().split('\n')).toHaveLength(4)
+    expect(
+      await must(cluster, ['get', 'clusterrole,validatingadmissionpolicy', '-l', 'app.kubernetes.io/part-of=bothy', '-o', 'name']),
+    ).toBe('')
+  }, 60_000)
+})
