@@ -79,7 +79,16 @@ export async function theNode({ images = [] }: { readonly images?: readonly Imag
   } catch (error) {
     throw new Error(`${String(error)}\n${node.complaints()}`, { cause: error })
   }
+  await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(STORAGE_CLASS) })
   return { ...cluster, close, host: addresses.host }
+}
+
+/** Volumes are folders of the node. */
+const STORAGE_CLASS = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'standard', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: 'kubernetes.io/host-path',
 }
 
 interface Addresses {

@@ -62,4 +62,6 @@ run proxy kube-proxy --kubeconfig=keys/proxy.kubeconfig --proxy-mode=iptables --
   --hostname-override=node-1 --metrics-bind-address= --healthz-bind-address=
 run kubelet kubelet --kubeconfig=keys/kubelet.kubeconfig --config=/run/node/kubelet.yaml --hostname-override=node-1 \
   --node-ip="$node" --root-dir=/run/node/kubelet --cert-dir=/run/node/kubelet-pki
+# The provisioner of volumes makes folders for root alone, and the kubelet leaves their owner as it is.
+while sleep 0.1; do chmod 0777 /tmp/hostpath_pv/* 2> /dev/null || true; done &
 cat > /dev/null

@@ -1,0 +1,42 @@
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { rootfs } from '../support/docker.ts'
+import { noNode, theNode, type TestNode } from '../support/node.ts'
+import { until } from '../support/until.ts'
+import { IMAGE, podsHome } from './home.ts'
+
+/** The fifth example from outside, as a person: made, entered, changed, stopped, started, deleted, in real pods. */
+
+describe.skipIf(noNode !== null)('a workspace in a pod', () => {
+  let node: TestNode
+  beforeAll(async () => {
+    node = await theNode({ images: [{ name: IMAGE, layer: rootfs(tmpdir(), {}) }] })
+  }, 120_000)
+
+  test('it lives as its files say', { timeout: 180_000 }, async () => {
+    const home = await podsHome(node)
+    await home.up()
+    const { metadata } = await home.running(1)
+    const [pod] = await home.objects('pods')
+    expect(pod?.metadata.labels).toMatchObject({ 'bothy.dev/workspace': metadata.uid, 'bothy.dev/machine': 'main' })
+    expect(await home.inside('id -u; hostname; cat ~/welcome.txt; echo $BOTHY_WORKSPACE_NAME')).toBe(
+      `1000\n${pod?.metadata.name}\nThis home stays when the workspace stops.\ndev`,
+    )
+    expect(JSON.stringify(pod)).not.toMatch(/TOKEN",\s*"value"/)
+    await home.inside('echo kept > ~/kept; echo gone > /tmp/gone')
+
+    expect(await home.run(['stop', 'dev'])).toMatchObject({ code: 0 })
+    expect([await home.objects('pods,secrets'), (await home.objects('persistentvolumeclaims')).length]).toEqual([[], 1])
+    expect(await home.run(['start', 'dev'])).toMatchObject({ code: 0 })
+    await home.running(3)
+    expect(await home.inside('cat ~/kept; ls /tmp/gone 2>&1 || true')).toMatch(/^kept\n.*No such file/)
+
+    rmSync(join(home.folder, 'workspace.yaml'))
+    await until('everything of it to go', async () => (await home.objects('pods,secrets,persistentvolumeclaims')).length === 0, {
+      limitMs: 60_000,
+      everyMs: 200,
+    })
+  })
+})
