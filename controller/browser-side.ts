@@ -1,3 +1,4 @@
+import type { AppsPorts } from './apps/ports.ts'
 import { openApps } from './apps/server.ts'
 import type { Cache } from './cluster/port.ts'
 import type { Config } from './config.ts'
@@ -25,7 +26,8 @@ export interface BrowserWorld {
   readonly cache: Cache
   readonly connections: Connections
   readonly barred: (workspace: Subject) => Refused | null
-  readonly mayConnect: (user: string, workspace: Subject) => boolean
+  readonly mayConnect: AppsPorts['mayConnect']
+  readonly onRightsChanged?: (listener: () => void) => () => void
   readonly sealer: Sealer
   /** Of the API, and the port it has. */
   readonly url: string
@@ -66,7 +68,9 @@ export async function openBrowserSide(world: BrowserWorld) {
       hosts: [config.accessUrl, appsUrl].flatMap((each) => (each === null ? [] : [new URL(each).hostname])),
     },
   )
+  const unheard = world.onRightsChanged?.(() => apps.review())
   closers.add('apps', async () => {
+    unheard?.()
     await apps.close()
     await passes.close()
   })

@@ -88,7 +88,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
     return onDown()
   }
   // Whoever has the token of a standalone may enter whatever it has.
-  const mayConnect = (name: string) => name === config.user
+  const mayConnect = async ({ user: name }: { readonly user: string }) => name === config.user
   await serve(options, api, {
     db,
     cluster,

@@ -60,7 +60,7 @@ function sessionOf(text: string, passes: Passes | null): Caller {
   if (!passes) throw notReady()
   const session = passes.read('Page', text)
   if (!session) throw new Refused('Unauthorized', 'the session is over: sign in again')
-  return { user: session.user, groups: [], session, token: null }
+  return { user: session.user, groups: session.groups, session, token: null }
 }
 
 export async function refuseWithoutRight(authority: Authority, caller: Caller, wish: Wish): Promise<void> {

@@ -28,6 +28,7 @@ export interface BrowserPorts {
     readonly what: { readonly app: string } | { readonly port: number }
     readonly rest: string
     readonly user: string
+    readonly groups: readonly string[]
     readonly by: string
   }) => Promise<unknown>
   /** Of the page. */

@@ -4,7 +4,7 @@ import { audit } from '../store/audit.ts'
 import { answerJson } from './answer.ts'
 import { expectMediaType, readJson } from './body.ts'
 import { callerOf, refuseWithoutRight } from './guard.ts'
-import type { BrowserPorts, Call, Handler, ResourceHandler } from './ports.ts'
+import type { BrowserPorts, Call, Caller, Handler, ResourceHandler } from './ports.ts'
 import { targetOf } from './resource-path.ts'
 import { existing } from './resources.ts'
 import { wishOf } from './wish.ts'
@@ -59,19 +59,20 @@ export const beginSession: Handler = async (call) => {
   const { passes } = browserOf(call)
   const { ports, request, response } = call
   const ticket = (await fieldsOf(call))('ticket')
-  const user = ticket === null ? await tokenHolder(call) : (await passes.redeem('PageTicket', ticket))?.user
-  if (user === undefined) throw new Refused('Unauthorized', 'this way in was used already, or is older than a minute: ask for a new one')
-  const token = passes.issue('Page', { user, target: 'page', by: '' })
+  const person = ticket === null ? await tokenHolder(call) : await passes.redeem('PageTicket', ticket)
+  if (!person) throw new Refused('Unauthorized', 'this way in was used already, or is older than a minute: ask for a new one')
+  const { user, groups } = person
+  const token = passes.issue('Page', { user, groups, target: 'page', by: '' })
   const detail = { with: ticket === null ? 'token' : 'ticket' }
   await audit(ports.db, { actor: user, action: 'sign-in', subject: 'Page//', origin: request.socket.remoteAddress ?? '', detail })
   answerJson(response, 201, { token, user, until: passes.read('Page', token)?.until ?? 0 })
 }
 
-async function tokenHolder({ ports, request }: Call): Promise<string> {
-  const { user, session, token } = await callerOf(request, ports.authority, null)
-  refuseMadeFor(token)
-  if (session) throw new Refused('Forbidden', 'a session cannot make another')
-  return user
+async function tokenHolder({ ports, request }: Call): Promise<Caller> {
+  const caller = await callerOf(request, ports.authority, null)
+  refuseMadeFor(caller.token)
+  if (caller.session) throw new Refused('Forbidden', 'a session cannot make another')
+  return caller
 }
 
 /** Whoever a token was made for is no browser, and may less than a session. */
@@ -89,20 +90,20 @@ export const endSession: Handler = async (call) => {
 /** `{"for": "page"}` for whoever has the token; `{"for": "upgrade", "path": …}` for the page too. */
 export const makeTicket: Handler = async (call) => {
   const { passes, pageUrl } = browserOf(call)
-  const { user, session, token } = call.caller
+  const { user, groups, session, token } = call.caller
   refuseMadeFor(token)
   const field = await fieldsOf(call)
   const by = session?.id ?? ''
   switch (field('for')) {
     case 'page': {
       if (session) throw new Refused('Forbidden', 'a session cannot make another')
-      const ticket = passes.issue('PageTicket', { user, target: 'page', by })
+      const ticket = passes.issue('PageTicket', { user, groups, target: 'page', by })
       return answerJson(call.response, 201, { url: `${pageUrl}#ticket=${ticket}` })
     }
     case 'upgrade': {
       const target = terminalIn(field('path'))
       await refuseWithoutRight(call.ports.authority, call.caller, wishOf('GET', target, new URLSearchParams(), true))
-      return answerJson(call.response, 201, { ticket: passes.issue('UpgradeTicket', { user, target, by }) })
+      return answerJson(call.response, 201, { ticket: passes.issue('UpgradeTicket', { user, groups, target, by }) })
     }
     default:
       throw new Refused('BadRequest', 'for must be page or upgrade')
@@ -125,13 +126,15 @@ export const openApp: ResourceHandler = async (call, target) => {
   if (port !== null && !(/^\d{1,5}$/.test(port) && number > 0 && number < 65_536))
     throw new Refused('BadRequest', 'port must be a number up to 65535')
   if (!/^\/(?![/\\])/.test(rest) || /\p{Cc}/u.test(rest)) throw new Refused('BadRequest', 'path must begin with one slash')
-  const { user, session } = call.caller
+  const { user, groups, session, token } = call.caller
+  refuseMadeFor(token)
   const opened = await browserOf(call).openApp({
     subject: { uid: metadata.uid, namespace: metadata.namespace ?? '', name: metadata.name },
     agent: field('agent'),
     what: app === null ? { port: number } : { app },
     rest,
     user,
+    groups,
     by: session?.id ?? '',
   })
   answerJson(call.response, 201, opened)

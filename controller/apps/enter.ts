@@ -39,8 +39,8 @@ export function createEnter(ports: AppsPorts, gate: Gate, workspaces: Workspaces
         link: { href: ports.pageUrl, label: 'Show my workspaces' },
       })
     }
-    const { user, target, by } = ticket
-    const session = passes.issue('App', { user, target, by })
+    const { user, groups, target, by } = ticket
+    const session = passes.issue('App', { user, groups, target, by })
     const { agent } = at.place
     const origin = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
     await audit(db, {

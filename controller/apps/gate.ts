@@ -38,8 +38,8 @@ export type Answer = { readonly in: Admitted } | { readonly notice: Notice } | {
 
 export interface Gate {
   admit(request: IncomingMessage): Promise<Answer>
-  /** Whether something that goes on may: sharing, suspension and sessions change while it does. */
-  stillIn(admitted: Admitted): boolean
+  /** Whether something that goes on may: rights, sharing, suspension and sessions change while it does. */
+  stillIn(admitted: Admitted): Promise<boolean>
   placeOf(
     request: IncomingMessage,
     url: string,
@@ -68,8 +68,8 @@ export function createGate(
     const found = isOurHost(request) ? placeAt(url) : null
     return found && { ...found, by: 'path' }
   }
-  const visitorOf = (session: Pass | null, workspace: WorkspaceSeen) =>
-    session && { mayConnect: mayConnect(session.user, workspace.subject) }
+  const visitorOf = async (session: Pass | null, workspace: WorkspaceSeen) =>
+    session && { mayConnect: await mayConnect(session, workspace.subject) }
 
   const sessionOf = (request: IncomingMessage, workspace: WorkspaceSeen, place: Place): Pass | null => {
     const target = targetOf(workspace.subject, place)
@@ -101,7 +101,7 @@ export function createGate(
       const session = own && isForeign(request, origin) ? null : own
       const found = findIn(await workspaces.agentsOf(workspace), place)
       const share = found?.app?.share ?? 'owner'
-      const verdict = judge({ level: levelOf(share, workspace.sharingMax), by, visitor: visitorOf(session, workspace) })
+      const verdict = judge({ level: levelOf(share, workspace.sharingMax), by, visitor: await visitorOf(session, workspace) })
       if (verdict === 'sign-in') return own && !session ? { notice: say.foreign() } : signIn
       if (verdict === 'forbidden') return { notice: say.forbidden() }
       if (verdict === 'own-host') return ownHost(outside(), place, found?.agent.name ?? '')
@@ -112,11 +112,11 @@ export function createGate(
       const face = { origin, base, inside, isOurToken }
       return { in: { workspace, place, session, dial, face, rest, title, share, by, cookie: renewed(session, base) } }
     },
-    stillIn({ workspace, session, share, by }) {
+    async stillIn({ workspace, session, share, by }) {
       const { subject } = workspace
       const now = workspaces.at(subject.namespace, subject.name)
       if (!now || now.subject.uid !== subject.uid || barred(subject) || (session && passes.hasEnded(session))) return false
-      return judge({ level: levelOf(share, now.sharingMax), by, visitor: visitorOf(session, now) }) === 'in'
+      return judge({ level: levelOf(share, now.sharingMax), by, visitor: await visitorOf(session, now) }) === 'in'
     },
   }
 }

@@ -22,6 +22,11 @@ export function createLive(gate: Pick<Gate, 'stillIn'>, perWorkspace: number): L
     if (now > 0) counts.set(uid, now)
     else counts.delete(uid)
   }
+  const look = async (one: Going): Promise<void> => {
+    // Where nobody can be asked now, whoever is in stays.
+    const stays = await gate.stillIn(one.admitted).catch(() => true)
+    if (!stays && going.has(one)) one.cut()
+  }
   return {
     begin(admitted, cut) {
       const { uid } = admitted.workspace.subject
@@ -34,7 +39,7 @@ export function createLive(gate: Pick<Gate, 'stillIn'>, perWorkspace: number): L
       }
     },
     review() {
-      for (const { admitted, cut } of going) if (!gate.stillIn(admitted)) cut()
+      for (const one of going) void look(one)
     },
     close() {
       for (const { cut } of going) cut()

@@ -14,6 +14,7 @@ export interface OpenWish {
   /** Where in it; begins with a slash. */
   readonly rest: string
   readonly user: string
+  readonly groups: readonly string[]
   /** The session that asks; with it, what is opened ends. */
   readonly by: string
 }
@@ -25,7 +26,7 @@ export type Opened = { readonly url: string } | { readonly command: string; read
 export type OpenApp = (wish: OpenWish) => Promise<Opened>
 
 export function opener({ passes, mayConnect, barred }: AppsPorts, workspaces: Workspaces, outside: Outside): OpenApp {
-  return async ({ subject, agent, what, rest, user, by }) => {
+  return async ({ subject, agent, what, rest, user, groups, by }) => {
     const workspace = workspaces.at(subject.namespace, subject.name)
     if (!workspace) throw new Refused('NotFound', `workspaces.bothy.dev "${subject.name}" not found`)
     const refused = barred(subject)
@@ -40,7 +41,7 @@ export function opener({ passes, mayConnect, barred }: AppsPorts, workspaces: Wo
       throw new Refused('NotFound', `Workspace ${subject.name} has no ${word}${agent === null ? '' : ` of an agent ${agent}`} now.`)
     const { app } = found
     const level = levelOf(app?.share ?? 'owner', workspace.sharingMax)
-    const visitor = { mayConnect: mayConnect(user, subject) }
+    const visitor = { mayConnect: await mayConnect({ user, groups }, subject) }
     if (judge({ level, by: 'host', visitor }) !== 'in')
       throw new Refused('Forbidden', `The ${word} of workspace ${subject.name} is not shared with you.`)
     if (app?.external) return { url: externalUrl(app.url) }
@@ -53,7 +54,7 @@ export function opener({ passes, mayConnect, barred }: AppsPorts, workspaces: Wo
     const { url, place: bound } = addressOf(outside, place, found.agent.name, ownHost)
     const to = new URL(url)
     const path = to.pathname === '/' ? rest : pathOf(bound) + rest
-    const ticket = passes.issue('AppTicket', { user, target: targetOf(subject, bound), by })
+    const ticket = passes.issue('AppTicket', { user, groups, target: targetOf(subject, bound), by })
     return { url: `${to.origin}${ENTER_PATH}?${new URLSearchParams({ ticket, to: path }).toString()}` }
   }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Refused } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
-import type { Passes } from '../store/passes.ts'
+import type { Pass, Passes } from '../store/passes.ts'
 import type { Db } from '../store/pool.ts'
 import type { Subject } from '../store/records.ts'
 
@@ -21,7 +21,7 @@ export interface AppsPorts {
   /** Why nobody may enter a workspace now; null: people may. */
   readonly barred: (workspace: Subject) => Refused | null
   /** Whether somebody may enter a workspace as its owner does. */
-  readonly mayConnect: (user: string, workspace: Subject) => boolean
+  readonly mayConnect: (person: Pick<Pass, 'user' | 'groups'>, workspace: Subject) => Promise<boolean>
   /** The bearer token of the API: an app must never be given it. */
   readonly token: string
   /** Where people find the page. */

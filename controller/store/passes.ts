@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Clock, Instant } from '../kernel/clock.ts'
+import { Refused } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
 import type { Db } from './pool.ts'
 
@@ -28,6 +29,8 @@ export interface Pass {
   readonly kind: PassKind
   readonly id: string
   readonly user: string
+  /** Of that user, in a cluster: what they may often depends on them. */
+  readonly groups: readonly string[]
   /** What it is for: a path, an app of a workspace. Nothing else is reached with it. */
   readonly target: string
   /** The session it was made by: with that one, it ends. Empty: none. */
@@ -38,7 +41,8 @@ export interface Pass {
 }
 
 export interface Passes {
-  issue(kind: PassKind, what: Pick<Pass, 'user' | 'target' | 'by'>): string
+  /** Refused where somebody is in more groups than an address has room for. */
+  issue(kind: PassKind, what: Pick<Pass, 'user' | 'groups' | 'target' | 'by'>): string
   /** The same session, for longer. */
   renew(pass: Pass): string
   /** null: not ours, of another kind, too old, or ended. */
@@ -91,9 +95,11 @@ export async function openPasses({ db, clock, key }: { readonly db: Db; readonly
     return pass && pass.until > clock.now() && !hasEnded(pass) ? pass : null
   }
   return {
-    issue(kind, { user, target, by }) {
+    issue(kind, { user, groups, target, by }) {
       const now = clock.now()
-      return written({ kind, id: newUid(), user, target, by, since: now, until: now + KINDS[kind] })
+      const text = written({ kind, id: newUid(), user, groups, target, by, since: now, until: now + KINDS[kind] })
+      if (text.length <= LENGTH_MAX) return text
+      throw new Refused('Forbidden', `${user} is in too many groups for a browser: use the command line`)
     },
     renew: (pass) => written({ ...pass, until: clock.now() + KINDS[pass.kind] }),
     read,
@@ -142,4 +148,5 @@ const isPass = (value: unknown): value is Pass =>
   typeof value === 'object' &&
   value !== null &&
   ['kind', 'id', 'user', 'target', 'by'].every((name) => name in value && typeof Reflect.get(value, name) === 'string') &&
+  Array.isArray(Reflect.get(value, 'groups')) &&
   ['since', 'until'].every((name) => name in value && typeof Reflect.get(value, name) === 'number')

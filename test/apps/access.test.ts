@@ -82,7 +82,15 @@ test('the table of access, whole', () => {
 test('a ticket is good once, for its app, for a minute, and unchanged; a session for its app', async () => {
   const { url } = await backend((_request, response) => response.end('in'))
   const dev = await world.workspace([app('web', url), app('other', url)])
-  const opened = await world.apps.open({ subject: dev.subject, agent: null, what: { app: 'web' }, rest: '/a?b=c', user: 'ada', by: '' })
+  const opened = await world.apps.open({
+    subject: dev.subject,
+    agent: null,
+    what: { app: 'web' },
+    rest: '/a?b=c',
+    user: 'ada',
+    groups: [],
+    by: '',
+  })
   const way = new URL((opened as { url: string }).url)
   const tried = async (change: (way: URL) => void) => {
     const changed = new URL(way)

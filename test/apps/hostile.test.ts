@@ -132,7 +132,15 @@ test('nobody is led away by an address that browsers read otherwise than it is w
     app('link', 'https://docs.example/a\r\nset-cookie: theirs=1', { external: true, share: 'public', subdomain: true }),
   ])
   for (const to of ['/\t/evil.example', '/\n/evil.example', '//evil.example', '/\\evil.example']) {
-    const opened = await world.apps.open({ subject: dev.subject, agent: null, what: { app: 'web' }, rest: '/', user: 'ada', by: '' })
+    const opened = await world.apps.open({
+      subject: dev.subject,
+      agent: null,
+      what: { app: 'web' },
+      rest: '/',
+      user: 'ada',
+      groups: [],
+      by: '',
+    })
     const url = new URL('url' in opened ? opened.url : '')
     url.searchParams.set('to', to)
     expect((await get(port, url.pathname + url.search, { host: url.host })).status).toBe(403)

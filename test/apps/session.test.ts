@@ -86,7 +86,7 @@ test('a ticket becomes a session once, within a minute, and a session may what t
   expect((await asked('POST', '/bothy/v1/session', TOKEN, {})).status).toBe(201)
   // Forged: the same words under another key.
   const forger = await openPasses({ db, clock, key: Buffer.alloc(32, 2) })
-  expect((await asked('GET', '/version', forger.issue('Page', { user: 'ada', target: 'page', by: '' }))).status).toBe(401)
+  expect((await asked('GET', '/version', forger.issue('Page', { user: 'ada', groups: [], target: 'page', by: '' }))).status).toBe(401)
   await forger.close()
 
   expect((await asked('GET', '/version', session)).status).toBe(200)
@@ -113,7 +113,7 @@ test('a ticket becomes a session once, within a minute, and a session may what t
     )
 
   // It ends here, and at every other control plane on this database; so does what it made.
-  const made = passes.issue('App', { user: 'ada', target: 'x', by: passes.read('Page', session)!.id })
+  const made = passes.issue('App', { user: 'ada', groups: [], target: 'x', by: passes.read('Page', session)!.id })
   expect(other.read('App', made)).not.toBeNull()
   expect((await asked('DELETE', '/bothy/v1/session', session)).status).toBe(200)
   expect((await asked('GET', '/version', session)).status).toBe(401)

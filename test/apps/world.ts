@@ -93,7 +93,7 @@ export async function withApps(limits: Partial<AppsLimits> = {}, clock: Clock = 
       passes,
       localUser: 'ada',
       barred: ({ name }) => (suspended.has(name) ? new Refused('Forbidden', 'The owner is suspended.') : null),
-      mayConnect: (user) => user === 'ada',
+      mayConnect: async ({ user }) => user === 'ada',
       token: TOKEN,
       pageUrl: 'http://127.0.0.1:1/',
       program: 'bothy',
@@ -164,7 +164,7 @@ export async function withApps(limits: Partial<AppsLimits> = {}, clock: Clock = 
           await followed('the cache', () => JSON.stringify(cache.get('Template', 'default', name)?.spec).includes(`"${to}"`))
         },
         async enter(what, user = 'ada') {
-          const opened = await apps.open({ subject, agent: null, what, rest: '/', user, by: '' })
+          const opened = await apps.open({ subject, agent: null, what, rest: '/', user, groups: [], by: '' })
           if (!('url' in opened)) throw new Error('no url')
           const url = new URL(opened.url)
           const answer = await get(apps.port, url.pathname + url.search, { host: url.host })
