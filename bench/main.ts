@@ -11,6 +11,7 @@ import { judge, type Judged } from './harness/line.ts'
 import { leaveAll } from './harness/place.ts'
 import { tableOf } from './harness/table.ts'
 import { importing } from './import.ts'
+import { kubernetes } from './kubernetes.ts'
 import { links } from './links.ts'
 import { sandbox } from './sandbox.ts'
 import { settled } from './settled.ts'
@@ -29,6 +30,7 @@ const BENCHES: readonly Bench[] = [
   importing,
   sandbox,
   settled,
+  kubernetes,
   shutdown,
   exec,
   forward,
@@ -43,7 +45,7 @@ const USAGE = `usage: npm run bench [-- NAME … --quick --many -o json]
 ${BENCHES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n')}
 
   --quick   as few rounds as show that it works; its figures mean nothing
-  --many    settled with 10000 workspaces and ten quiet minutes
+  --many    settled and kubernetes with 10000 workspaces, settled with ten quiet minutes
   -o json   one JSON object on standard output, in place of the tables
 `
 

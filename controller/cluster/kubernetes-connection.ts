@@ -160,8 +160,8 @@ async function askOnce(
 ): Promise<Begun> {
   const startedAt = clock.elapsedMs()
   const tell = (code: string) => {
-    const labels = { method: call.method, code }
-    metrics?.count('bothy_kubernetes_requests_total', 'Requests to the API server, by their answer; 0: none came.', labels)
+    const labels = { method: call.method, group: groupOf(call.path), code }
+    metrics?.count('bothy_kubernetes_requests_total', 'Requests to the API server, by API group and answer; 0: none came.', labels)
     metrics?.observe('bothy_kubernetes_answer_seconds', 'Until an answer of the API server begins.', (clock.elapsedMs() - startedAt) / 1000)
   }
   const body = call.body === undefined ? null : JSON.stringify(call.body)
@@ -178,6 +178,8 @@ async function askOnce(
     throw error
   }
 }
+
+const groupOf = (path: string): string => /^\/apis\/(?<group>[^/]+)/.exec(path)?.groups?.['group'] ?? 'core'
 
 function pathOf({ path, query = {} }: KubernetesCall): string {
   const given = Object.entries(query).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]]))
