@@ -7,13 +7,16 @@ import { withReferenced, type Reference } from './cluster/referenced.ts'
 import { openReviews } from './cluster/reviews.ts'
 import { VERSION } from './config.ts'
 import { isRefused, messageOf, Misconfigured, Refused } from './kernel/errors.ts'
+import type { Clock } from './kernel/clock.ts'
 import { watchClockJumps } from './kernel/clock-jumps.ts'
+import type { Log } from './kernel/log.ts'
 import { createMetrics } from './kernel/metrics.ts'
 import { startProvisioner } from './provisioner-child.ts'
 import { KINDS } from './reconcile/kinds.ts'
 import { createVariables } from './reconcile/variables.ts'
 import { storePorts } from './reconcile/store-ports.ts'
 import { isTemplate } from './reconcile/workspace/template-seen.ts'
+import { isWorkspace } from './reconcile/workspace/observe.ts'
 import { openDoor, serve, urlOf, type Running } from './serve.ts'
 import { startEmbedded } from './store/embedded.ts'
 import { createKeptValues } from './store/kept-values.ts'
@@ -71,14 +74,8 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   closers.add('objects', () => kubernetes.close())
   const { cluster } = kubernetes
   await refuseWithoutKinds(connection, log)
-  const cache = withReferenced(createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner']), {
-    cluster,
-    clock,
-    log,
-    kind: 'ConfigMap',
-    referenceOf: configMapOf,
-  })
-  const variables = createVariables({ cluster, kept: createKeptValues(db, sealer), own: null, clock })
+  const cache = followed(cluster, clock, log)
+  const variables = createVariables({ cluster, kept: createKeptValues(db, sealer, clock), own: null, clock })
   const terms = openTerms({
     leading: { db, clock, log, metrics, name: LEASE, holder: config.replica },
     cache,
@@ -118,9 +115,18 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   closers.add('work', () => terms.leading.close())
   void watchClockJumps(clock, log, terms.engine.clockJumped, watching.signal)
   void measureUsage(db, clock, metrics, log, watching.signal)
-  void pruneNowAndThen(db, config.stateDir, clock, log, watching.signal)
+  void pruneNowAndThen({ db, stateDir: config.stateDir, clock, log, inUse: () => versionsNamed(cache) }, watching.signal)
   return { db, cluster, cache, terms, connection, url, provisioner }
 }
+
+const followed = (cluster: Cluster, clock: Clock, log: Log): Cache =>
+  withReferenced(createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner']), {
+    cluster,
+    clock,
+    log,
+    kind: 'ConfigMap',
+    referenceOf: configMapOf,
+  })
 
 async function trialDatabase({ state, clock, log, closers, withProvisioner, onLost }: InClusterOptions): Promise<string> {
   if (!withProvisioner)
@@ -141,6 +147,13 @@ const toConnect = (namespace: string, name: string) => ({
   name,
   path: '',
 })
+
+/** What must stay although no build of it is kept: it is active, pinned, or a workspace's own. */
+const versionsNamed = (cache: Cache): string[] =>
+  [
+    ...cache.list('Template').flatMap((each) => (isTemplate(each) ? [each.status?.activeVersion?.digest, each.spec.version.digest] : [])),
+    ...cache.list('Workspace').flatMap((each) => (isWorkspace(each) ? [each.spec.template.digest, each.status?.template?.digest] : [])),
+  ].filter((digest) => digest !== undefined)
 
 const configMapOf = (object: Resource): Reference | null =>
   isTemplate(object) && object.spec.source.type === 'ConfigMap'

@@ -5,13 +5,16 @@ import { openStandalone } from './cluster/standalone.ts'
 import { watchClockJumps } from './kernel/clock-jumps.ts'
 import { createMetrics } from './kernel/metrics.ts'
 import { sha256 } from './kernel/names.ts'
+import { ownValues } from './own-values.ts'
 import { startProvisioner } from './provisioner-child.ts'
 import { createEngine, type Engine } from './reconcile/engine.ts'
 import { KINDS } from './reconcile/kinds.ts'
+import { createVariables } from './reconcile/variables.ts'
 import { DOWN_SETTING, storePorts } from './reconcile/store-ports.ts'
 import { openOwnDoor } from './own-door.ts'
 import { serve, urlOf, type Running } from './serve.ts'
 import { startEmbedded } from './store/embedded.ts'
+import { createKeptValues } from './store/kept-values.ts'
 import { migrate } from './store/migrate.ts'
 import { openDb, type Db } from './store/pool.ts'
 import { openKey } from './store/sealed.ts'
@@ -71,9 +74,10 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   const { cluster } = objects
   const cache = createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner', 'Namespace', 'ConfigMap'])
   const user = localUser(config.user)
+  const variables = createVariables({ cluster, kept: createKeptValues(db, sealer, clock), own: ownValues(config), clock })
   const engine = createEngine({
     kinds: KINDS,
-    ports: { cluster, cache, store: storePorts(db), localUser: user },
+    ports: { cluster, cache, store: storePorts(db), variables, localUser: user },
     clock,
     log,
     metrics,
@@ -114,7 +118,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   void keep(watching.signal)
   void watchClockJumps(clock, log, engine.clockJumped, watching.signal)
   void measureUsage(db, clock, metrics, log, watching.signal)
-  void pruneNowAndThen(db, config.stateDir, clock, log, watching.signal)
+  void pruneNowAndThen({ db, stateDir: config.stateDir, clock, log, inUse: () => [] }, watching.signal)
   return { db, cluster, cache, engine, url, provisioner }
 }
 

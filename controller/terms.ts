@@ -50,7 +50,7 @@ export function openTerms({ leading: leadingOptions, engineOptions, cache }: Ter
 
 /** A cache has its listeners for ever; an engine has a term. */
 function newestListener(cache: Cache): Pick<Cache, 'get' | 'list' | 'onChange'> {
-  let newest: Parameters<Cache['onChange']>[0] = () => {}
-  cache.onChange((...told) => newest(...told))
-  return { get: cache.get, list: cache.list, onChange: (listener) => void (newest = listener) }
+  const newest: Parameters<Cache['onChange']>[0][] = []
+  cache.onChange((...told) => newest.at(-1)?.(...told))
+  return { get: cache.get, list: cache.list, onChange: (listener) => void newest.splice(0, 1, listener) }
 }

@@ -51,13 +51,22 @@ export const diskCheck = (dir: string): Check => ({
   },
 })
 
-export async function pruneNowAndThen(db: Db, stateDir: string, clock: Clock, log: Log, over: AbortSignal): Promise<void> {
+export interface Pruning {
+  readonly db: Db
+  readonly stateDir: string
+  readonly clock: Clock
+  readonly log: Log
+  /** Versions of templates that objects outside of this database name. */
+  readonly inUse: () => readonly string[]
+}
+
+export async function pruneNowAndThen({ db, stateDir, clock, log, inUse }: Pruning, over: AbortSignal): Promise<void> {
   for (;;) {
     await clock.sleep(PRUNE_EVERY_MS, over)
     if (over.aborted) return
     try {
       const programs = await sweepPrograms(stateDir, await programsInUse(db), clock)
-      log.debug('pruned', { ...(await prune(db, await databaseNow(db))), programs })
+      log.debug('pruned', { ...(await prune(db, await databaseNow(db), inUse())), programs })
     } catch (error) {
       log.warn('pruning failed, and is tried again later', { error })
     }

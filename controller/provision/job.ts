@@ -7,6 +7,7 @@ import { keyOf, type Key } from '../kernel/names.ts'
 import type { Db } from '../store/pool.ts'
 import type { BuildInput, Claim, Job, JobResult } from '../store/records.ts'
 import type { Outcome } from '../store/finish-job.ts'
+import { openVariables } from '../store/kept-values.ts'
 import type { Sealer } from '../store/sealed.ts'
 import { filesOf, synthesisedOf } from '../store/versions.ts'
 import { folderOf, makeFolder, type WorkFolder } from './folder.ts'
@@ -150,6 +151,24 @@ function concealVariables(read: Read, variables: Readonly<Record<string, string>
     const value = variables[name]
     if (value !== undefined) journal.conceal(value)
   }
+}
+
+/** With the values of its variables, which until now were only named. Here they are in memory, and in no log. */
+export async function openInput({ db, sealer }: Tools, journal: Journal, input: BuildInput): Promise<BuildInput> {
+  const { variables, secrets } = await openVariables(db, sealer, input.template.uid, input.variables)
+  for (const secret of secrets) journal.conceal(secret)
+  return { ...input, variables }
+}
+
+/** Outputs are for everybody: what must not be seen is not, also where the template forgot to say so. */
+export const shownOutputs = (journal: Journal, outputs: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, concealed(journal, value)]))
+
+function concealed(journal: Journal, value: unknown): unknown {
+  if (typeof value === 'string') return journal.redacted(value)
+  if (Array.isArray(value)) return value.map((each) => concealed(journal, each))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [journal.redacted(name), concealed(journal, each)]))
 }
 
 /** Who asks, as the provider tells the template. */

@@ -12,17 +12,18 @@ import { diagnose } from './diagnose.ts'
 import { folderOf, leftTooMuchState, STATE_BYTES_MAX, stateIn } from './folder.ts'
 import { createIntents, type Intents } from './intents.ts'
 import {
+  type Ending,
   fetchShared,
   identityOf,
   prepareFolder,
   resultOf,
+  shownOutputs,
   stopReasonOf,
-  templateOf,
-  workspaceKeyOf,
-  type Ending,
   type Template,
+  templateOf,
   type Tools,
   type Work,
+  workspaceKeyOf,
 } from './job.ts'
 import type { Stage } from './journal.ts'
 import { agentScripts, agentsIn, type AgentFound } from './manifest.ts'
@@ -151,7 +152,7 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
         ...(apply.known ? machinesIn(apply.known) : []),
         ...(state ? machinesIn(state) : []),
       ]),
-      outputs: state?.outputs ?? {},
+      outputs: shownOutputs(work.journal, state?.outputs ?? {}),
       resources: state?.instances.length ?? 0,
       timings: heard.timings(),
       ...(lost || endedHard(ended) ? { orphans: orphansIn(heard.begun(), state) } : {}),

@@ -7,7 +7,7 @@ import type { Claim } from '../store/records.ts'
 import { secretsAmong } from './environment.ts'
 import { folderOf, removePath, stateIn } from './folder.ts'
 import type { Hold } from './hold.ts'
-import { stopReasonOf, type Ending, type Tools, type Work } from './job.ts'
+import { openInput, stopReasonOf, type Ending, type Tools, type Work } from './job.ts'
 import { createJournal } from './journal.ts'
 import { runBuild } from './run-build.ts'
 import { failed, runImport } from './run-import.ts'
@@ -32,7 +32,8 @@ export async function runJob(tools: Tools, claim: Claim, hold: Hold, worked: () 
   const work: Work = { claim, journal, stop: hold.stop, progressed: hold.progressed, worked }
   let ending: Ending
   try {
-    ending = await dispatched(tools, work)
+    const input = claim.job.input && (await openInput(tools, journal, claim.job.input))
+    ending = await dispatched(tools, { ...work, claim: { ...claim, job: { ...claim.job, input } } })
   } catch (error) {
     if (error instanceof Transient) return await givenBack(tools, claim, error)
     if (!(error instanceof Stalled)) log.error('a job failed in a way nobody expected', { error })

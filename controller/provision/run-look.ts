@@ -4,7 +4,7 @@ import { buildsOf } from '../store/read-jobs.ts'
 import type { JobResult } from '../store/records.ts'
 import { newestState } from '../store/states.ts'
 import { diagnose } from './diagnose.ts'
-import { identityOf, prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Tools, type Work } from './job.ts'
+import { identityOf, openInput, prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Tools, type Work } from './job.ts'
 import { listen } from './listen.ts'
 import { runTerraform } from './run-terraform.ts'
 
@@ -28,7 +28,7 @@ export async function runLook(tools: Tools, work: Work): Promise<Ending> {
     jobId: job.id,
     folder,
     args: ['plan', '-refresh-only', '-json', '-input=false'],
-    variables: built.input.variables,
+    variables: (await openInput(tools, journal, built.input)).variables,
     host: {
       identity: { ...identityOf(tools, job, built.input), transition: built.transition ?? 'start' },
       machines: tools.machinesFor({ workspace: job.subject, owner: built.input.owner, buildId: job.id, tokenOf: () => null }),

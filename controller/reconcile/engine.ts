@@ -49,6 +49,7 @@ export interface EngineOptions {
     readonly cluster: Cluster
     readonly cache: Pick<Cache, 'get' | 'list' | 'onChange'>
     readonly store: Store
+    readonly variables: Ports['variables']
     readonly localUser: Ports['localUser']
   }
   readonly clock: Clock

@@ -2,6 +2,7 @@ import type { Cluster, Resource, Writer } from '../cluster/port.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Key } from '../kernel/names.ts'
 import type { TemplateFile } from '../../crds/files.ts'
+import type { Variables } from './variables.ts'
 import type { ActivitySeen } from '../store/activity.ts'
 import type {
   AgentRow,
@@ -61,6 +62,7 @@ export interface Ports {
   readonly cluster: Cluster
   readonly objects: Objects
   readonly store: Store
+  readonly variables: Variables
   /** Owns what names no owner, where there is one person only. */
   readonly localUser: BuildInput['owner'] | null
   /** When this controller began to look: agents need a moment to find it. */

@@ -2,7 +2,7 @@ import type { Db } from './pool.ts'
 
 /**
  * How long things are kept: the one table. What would be missed is written as what stays; `$1` is the present instant, so
- * that a test may say when it is.
+ * that a test may say when it is, `$2` the versions that somebody outside of this database uses.
  */
 interface Keeping {
   readonly table: string
@@ -34,7 +34,9 @@ const names = (path: string, digest: string) => `case when position('\\u0000' in
   then body #>> '{${path}}' = ${digest} else position('"' || ${digest} || '"' in body::text) > 0 end`
 
 /** Somebody builds, or may build, with it: a kept build did, a workspace or the template itself names it, or it is the active one. */
-const used = (row: string) => `exists (select from jobs where jobs.digest = ${row}.digest and jobs.kind not in ('import', 'preview'))
+const used = (
+  row: string,
+) => `${row}.digest = any($2) or exists (select from jobs where jobs.digest = ${row}.digest and jobs.kind not in ('import', 'preview'))
   or exists (select from objects where uid = ${row}.template_uid
     and (${names('spec,version,digest', `${row}.digest`)} or ${names('status,activeVersion,digest', `${row}.digest`)}))
   or exists (select from objects where kind = 'Workspace' and ${names('spec,template,digest', `${row}.digest`)})`
@@ -43,6 +45,11 @@ const keptOf = (row: string) => `coalesce((select case when position('\\u0000' i
   then (body #>> '{spec,retention,versions}')::int end from objects where uid = ${row}.template_uid), ${VERSIONS_KEPT})`
 
 export const KEEPING: readonly Keeping[] = [
+  {
+    table: 'kept_values',
+    keeps: 'as long as a job that is kept names them, and a day',
+    gone: `${older('used_at', '1 day')} and not exists (select from jobs where position(kept_values.token in jobs.input::text) > 0)`,
+  },
   {
     table: 'job_logs',
     keeps: '7 days, and those of the newest build of a workspace',
@@ -119,23 +126,24 @@ const BATCH_ROWS = 2_000
 const BATCHES_MAX = 50
 
 /** Answers how many rows went from each table that lost some. `now` is the database's. */
-export async function prune(db: Db, now: number): Promise<Readonly<Record<string, number>>> {
+/** `inUse`: versions that objects name which are not in this database but in a cluster. */
+export async function prune(db: Db, now: number, inUse: readonly string[] = []): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = {}
   for (const { table, gone } of KEEPING) {
-    const count = await pruneTable(db, table, gone, now)
+    const count = await pruneTable(db, table, gone, gone.includes('$2') ? [now, inUse] : [now])
     if (count > 0) counts[table] = count
   }
   return counts
 }
 
-async function pruneTable(db: Db, table: string, gone: string, now: number): Promise<number> {
+async function pruneTable(db: Db, table: string, gone: string, values: readonly unknown[]): Promise<number> {
   let total = 0
   for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
     const [row] = await db.query<{ count: string }>(
       `with pruned as (
          delete from ${table} where ctid = any(array(select ctid from ${table} where ${gone} limit ${BATCH_ROWS})) returning 1)
        select count(*) from pruned`,
-      [now],
+      values,
     )
     const count = Number(row?.count ?? 0)
     total += count

@@ -56,6 +56,7 @@ const seen = ({
     labels: {},
     variables: {},
     variablesProblem: null,
+    variablesElsewhere: false,
     lookAsked: false,
     before: { activeDigest: null, conditions: [] },
     ...template,
@@ -167,9 +168,9 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
       { does: ['import 111'], ready: 'False Importing', under: 'Reconciling Importing', active: null, wakesInMs: null },
     ],
     [
-      'a variable from elsewhere is refused before an import fails for want of it',
-      seen({ template: { variablesProblem: 'Variable token takes its value from elsewhere (valueFrom) …' } }),
-      { does: [], ready: 'False TemplateInvalid', under: 'Stalled TemplateInvalid', active: null, wakesInMs: null },
+      'a value that is not there is looked for again, and nothing is imported without it',
+      seen({ template: { variablesProblem: 'Variable token: there is no Secret cloud …' } }),
+      { does: [], ready: 'False VariableMissing', under: 'Stalled VariableMissing', active: null, wakesInMs: 30_000 },
     ],
   ],
   sources: [

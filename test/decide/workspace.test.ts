@@ -174,7 +174,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'with a variable from elsewhere: nothing is built without its value',
       world({ template: template({ variablesProblem: 'Variable token …' }) }),
-      { does: [], ready: 'False TemplateNotReady', under: 'Stalled TemplateNotReady', state: 'Pending', wakesInMs: null },
+      { does: [], ready: 'False VariableMissing', under: 'Stalled VariableMissing', state: 'Pending', wakesInMs: null },
     ],
   ],
   'what changes at once': [

@@ -6,6 +6,7 @@ import { silentLog } from '../../controller/kernel/log.ts'
 import { createMetrics, type Metrics } from '../../controller/kernel/metrics.ts'
 import { createEngine, type Engine, type EngineOptions } from '../../controller/reconcile/engine.ts'
 import { KINDS } from '../../controller/reconcile/kinds.ts'
+import { createVariables } from '../../controller/reconcile/variables.ts'
 import { storePorts } from '../../controller/reconcile/store-ports.ts'
 import { claimJob, startJob } from '../../controller/store/claim-jobs.ts'
 import { finishJob, type Outcome } from '../../controller/store/finish-job.ts'
@@ -43,9 +44,11 @@ export async function openBench(db: Db, over: Partial<EngineOptions> & { readonl
   const { cluster } = standalone
   const cache = createCache({ cluster, clock: systemClock, log: silentLog }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner'])
   const metrics = createMetrics()
+  const kept = { keep: () => Promise.reject(new Error('no value is elsewhere here')) }
+  const variables = createVariables({ cluster, kept, own: null, clock })
   const engine = createEngine({
     kinds: KINDS,
-    ports: { cluster, cache, store: storePorts(db), localUser: LOCAL_USER },
+    ports: { cluster, cache, store: storePorts(db), variables, localUser: LOCAL_USER },
     clock,
     log: silentLog,
     metrics,

@@ -32,6 +32,8 @@ export type Rule = (seen: Seen, now: Instant) => Opinion | null
 
 const RETRY_MS = 10_000
 const LOOK_AGAIN_MS = 5_000
+/** Values that are elsewhere are read again: nobody tells when they change. */
+const VALUES_AGAIN_MS = 30_000
 /** Ended through nobody's fault: the same files may be imported the next time. */
 const TRIED_AGAIN: ReadonlySet<Reason | null> = new Set([
   'Interrupted',
@@ -89,8 +91,9 @@ function importIsUnderWay({ newestImport, provisioners, template, controllerStar
   return onItsWay('Importing', `Version ${shortDigest(newestImport.digest)} is being imported.`, { wakeAt: now + LOOK_AGAIN_MS })
 }
 
-function variableIsMissing({ template }: Seen): Opinion | null {
-  return template.variablesProblem ? stalled('TemplateInvalid', template.variablesProblem) : null
+/** Mended where it is, and not in the template: it is looked for again. */
+function variableIsMissing({ template }: Seen, now: Instant): Opinion | null {
+  return template.variablesProblem ? { ...stalled('VariableMissing', template.variablesProblem), wakeAt: now + VALUES_AGAIN_MS } : null
 }
 
 /** A mistake in the files stays one until they, or the variables they are read with, change. */
@@ -141,7 +144,7 @@ export function decide(seen: Seen, now: Instant): Verdict<Action> {
     actions: [...own, ...(opinion.actions ?? []), ...told],
     conditions: conditionsOf(seen, opinion),
     status: statusOf(seen),
-    wakeAt: opinion.wakeAt ?? null,
+    wakeAt: opinion.wakeAt ?? (template.variablesElsewhere ? now + VALUES_AGAIN_MS : null),
   }
 }
 

@@ -6,7 +6,8 @@ import { storedConditions } from '../../status/write.ts'
 import type { VersionRow } from '../../store/records.ts'
 import type { Objects, Ports } from '../ports.ts'
 import { isWorkspace } from '../workspace/observe.ts'
-import { isTemplate, variablesOf } from '../workspace/template-seen.ts'
+import type { VariablesSeen } from '../variables.ts'
+import { isTemplate } from '../workspace/template-seen.ts'
 import { FINALIZER, type Seen, type Source } from './seen.ts'
 
 const VERSIONS_MAX = 10
@@ -17,7 +18,7 @@ export async function observe(ports: Ports, object: Resource): Promise<Seen> {
   const { store, objects } = ports
   const { uid } = object.metadata
   const source = sourceOf(object, ports.objects)
-  const template = seenTemplate(object)
+  const template = seenTemplate(object, await ports.variables.of(object))
   const wanted = template.pinned ?? (source.usable ? source.digest : null)
   // Before the versions: one that ends in between is then seen with what it learnt, and never queued a second time.
   const newestImport = wanted === null ? null : await store.newestImport(uid, wanted)
@@ -39,9 +40,8 @@ export async function observe(ports: Ports, object: Resource): Promise<Seen> {
   }
 }
 
-function seenTemplate({ metadata, spec, status }: Resource & Template): Seen['template'] {
+function seenTemplate({ metadata, spec, status }: Resource & Template, { variables, problem, elsewhere }: VariablesSeen): Seen['template'] {
   const annotations = metadata.annotations ?? {}
-  const { variables, problem } = variablesOf(spec)
   const asked = annotations['bothy.dev/reconcile']?.slice(0, 256)
   return {
     namespace: metadata.namespace ?? '',
@@ -54,6 +54,7 @@ function seenTemplate({ metadata, spec, status }: Resource & Template): Seen['te
     labels: spec.provisioner.labels,
     variables,
     variablesProblem: problem,
+    variablesElsewhere: elsewhere,
     lookAsked: status?.observedGeneration !== metadata.generation || (asked !== undefined && asked !== status.lastHandledReconcile),
     before: { activeDigest: status?.activeVersion?.digest ?? null, conditions: storedConditions(status) },
   }

@@ -17,6 +17,8 @@ export interface Seen {
     readonly labels: Readonly<Record<string, string>>
     readonly variables: Readonly<Record<string, string>>
     readonly variablesProblem: string | null
+    /** Some of them are elsewhere, where they change by themselves. */
+    readonly variablesElsewhere: boolean
     /** Its spec changed, or somebody asked for a look: what failed is tried once more. */
     readonly lookAsked: boolean
     readonly before: { readonly activeDigest: string | null; readonly conditions: readonly StoredCondition[] }

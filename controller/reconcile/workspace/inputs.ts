@@ -1,4 +1,5 @@
 import { resolveParameters, type ParameterProblem } from '../../../crds/parameters.ts'
+import { isKept } from '../../kernel/kept.ts'
 import { sha256 } from '../../kernel/names.ts'
 import { plain } from '../../kernel/plain.ts'
 import type { Reason } from '../../kernel/reasons.ts'
@@ -29,7 +30,7 @@ export function startInputs(seen: Seen): StartInputs {
   if (!template || digest === null) return notReady(seen)
   const version = seen.versions.find((row) => row.digest === digest && row.importedAt !== null)
   if (!version) return unknownVersion(seen, digest)
-  if (template.variablesProblem) return blocked('TemplateNotReady', template.variablesProblem)
+  if (template.variablesProblem) return blocked('VariableMissing', template.variablesProblem)
   if (!seen.owner.identity) return blocked('OwnerMissing', 'The workspace has no owner: set spec.owner.')
   const { values, problems } = valuesOf(seen, version)
   if (problems.length > 0) return blocked('ParameterInvalid', problems.map(told).join(' '))
@@ -132,9 +133,12 @@ export function inputsChanged(seen: Seen): boolean {
   return inputsDigest(digest, today) !== newest.inputs
 }
 
+/** A credential that was renewed is what the next start is made with; nobody is interrupted for it. */
+const withoutKept = ([name, value]: readonly [string, string]) => [name, isKept(value) ? 'kept' : value]
+
 /** The same inputs are the same digest, whatever order they were written in. */
 function inputsDigest(digest: string, input: Pick<BuildInput, 'parameters' | 'preset' | 'variables'>): string {
-  return sha256(JSON.stringify([digest, sorted(input.parameters), input.preset, sorted(input.variables)]))
+  return sha256(JSON.stringify([digest, sorted(input.parameters), input.preset, sorted(input.variables).map(withoutKept)]))
 }
 
 const sorted = (values: Readonly<Record<string, string>>): [string, string][] =>

@@ -12,7 +12,7 @@ import { policyOf } from './approval.ts'
 import { isSucceededStart, newestStart } from './builds.ts'
 import { NO_LIFE } from './life.ts'
 import { FINALIZER, type AgentSeen, type AppSeen, type Seen, type TemplateSeen, type WorkspaceSeen } from './seen.ts'
-import { templateSeen } from './template-seen.ts'
+import { isTemplate, templateSeen } from './template-seen.ts'
 
 export const isWorkspace = (object: Resource): object is Resource & Workspace => object.kind === 'Workspace'
 
@@ -21,7 +21,8 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
   const { store, objects } = ports
   const { uid } = object.metadata
   const workspace = workspaceSeen(object)
-  const template = templateSeen(objects.get('Template', workspace.template.namespace, workspace.template.name))
+  const found = objects.get('Template', workspace.template.namespace, workspace.template.name)
+  const template = found && isTemplate(found) ? templateSeen(found, await ports.variables.of(found)) : null
   const agreed = policyOf(workspace.approval, template?.approval ?? 'Auto') !== 'Auto'
   const [builds, look, plan, agents, provisioners, broughtDown, activity, life] = await Promise.all([
     store.builds(uid),

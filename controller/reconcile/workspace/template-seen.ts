@@ -3,17 +3,16 @@ import type { Resource } from '../../cluster/port.ts'
 import { durationMs } from '../../kernel/durations.ts'
 import { storedConditions } from '../../status/write.ts'
 import { policyOf } from './schedule/policy.ts'
+import type { VariablesSeen } from '../variables.ts'
 import type { TemplateSeen } from './seen.ts'
 
 export const isTemplate = (object: Resource): object is Resource & Template => object.kind === 'Template'
 
 /** A template as its workspaces see it: what its own look found out, and its policy. */
-export function templateSeen(object: Resource | undefined): TemplateSeen | null {
-  if (!object || !isTemplate(object)) return null
+export function templateSeen(object: Resource & Template, { variables, problem }: VariablesSeen): TemplateSeen {
   const { metadata, spec, status } = object
   const conditions = storedConditions(status)
   const ready = conditions.find(({ type }) => type === 'Ready')
-  const { variables, problem } = variablesOf(spec)
   return {
     uid: metadata.uid,
     namespace: metadata.namespace ?? '',
@@ -31,20 +30,5 @@ export function templateSeen(object: Resource | undefined): TemplateSeen | null 
     policy: policyOf(spec),
     variables,
     variablesProblem: problem,
-  }
-}
-
-/** Values written in the template. Values from elsewhere are never guessed: without them nothing is built. */
-export function variablesOf(spec: Template['spec']): {
-  readonly variables: Readonly<Record<string, string>>
-  readonly problem: string | null
-} {
-  const given = spec.variables ?? []
-  const elsewhere = given.find(({ value }) => value === undefined)
-  return {
-    variables: Object.fromEntries(given.map(({ name, value }) => [name, value ?? ''])),
-    problem: elsewhere
-      ? `Variable ${elsewhere.name} takes its value from elsewhere (valueFrom), which is not available yet: write it as value.`
-      : null,
   }
 }

@@ -1,0 +1,130 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { temporaryHome, type Home } from '../support/bothy.ts'
+import { withDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
+
+/** Values that a template takes from a Secret, the environment and a file: used, renewed, and found nowhere but in the build. */
+
+const { db, url } = await withDatabase()
+
+const FILES = `
+terraform {
+  required_providers {
+    bothy = { source = "bothy/bothy" }
+  }
+}
+variable "token" { type = string }
+variable "region" { type = string }
+variable "password" { type = string }
+variable "licence" { type = string }
+data "bothy_workspace" "me" {}
+resource "terraform_data" "it" {
+  count = data.bothy_workspace.me.start_count
+  input = "\${var.token} \${var.password} \${var.licence}"
+}
+check "speaks" {
+  assert {
+    condition     = length(terraform_data.it) > 5
+    error_message = "token is \${var.token}, digest \${sha256(var.token)}"
+  }
+}
+output "said" { value = "token \${var.token}" }
+output "digest" { value = sha256("\${var.token} \${var.region} \${var.password} \${var.licence}") }
+`
+
+const TEMPLATE = `apiVersion: bothy.dev/v1alpha1
+kind: Template
+metadata: {name: secretive}
+spec:
+  source: {type: Folder, folder: {path: ./secretive}}
+  variables:
+    - {name: token, valueFrom: {secretKeyRef: {name: cloud, key: token}}}
+    - {name: region, valueFrom: {configMapKeyRef: {name: places, key: region}}}
+    - {name: password, valueFrom: {env: BOTHY_VAR_PASSWORD}}
+    - {name: licence, valueFrom: {file: vendor/licence}}
+---
+apiVersion: bothy.dev/v1alpha1
+kind: Workspace
+metadata: {name: careful}
+spec: {template: {name: secretive}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: places, namespace: default}
+data: {region: eu-7}
+`
+
+const secret = (token: string) =>
+  `apiVersion: v1\nkind: Secret\nmetadata: {name: cloud, namespace: default}\nstringData: {token: ${token}}\n`
+
+const [TOKEN, RENEWED, PASSWORD, LICENCE] = ['t0ken-4711-of-the-cloud', 't0ken-4712-renewed', 'pa55word-of-mine', 'licence-0815']
+
+interface Seen {
+  readonly status?: {
+    readonly outputs?: Readonly<Record<string, string>>
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string }[]
+  }
+}
+
+const looks = (home: Home, kind: string, name: string, isIt: (seen: Seen) => boolean) =>
+  until(
+    `${kind} ${name}`,
+    async () => {
+      const seen = await home.json<Seen>('get', kind, name)
+      if (isIt(seen)) return seen
+      throw new Error(JSON.stringify(seen.status))
+    },
+    { limitMs: 60_000, everyMs: 200 },
+  )
+
+const ready = ({ status }: Seen) => status?.conditions?.find(({ type }) => type === 'Ready')
+const sha = async (text: string) => Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(text))).toString('hex')
+
+/** Every column of every table, as text. */
+async function everythingKept(): Promise<string> {
+  const tables = await db.query<{ name: string }>(
+    `select quote_ident(table_name) as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`,
+  )
+  const texts = await Promise.all(tables.map(({ name }) => db.query<{ row: string }>(`select t::text as row from ${name} t`)))
+  return texts.flatMap((rows) => rows.map(({ row }) => row)).join('\n')
+}
+
+test('values from elsewhere are used, renewed, and kept nowhere in the clear', { timeout: 180_000 }, async () => {
+  const home = temporaryHome({ DATABASE_URL: url, BOTHY_VAR_PASSWORD: PASSWORD, BOTHY_VAR_FOLDER: join('values') })
+  mkdirSync(join(home.folder, 'secretive'))
+  writeFileSync(join(home.folder, 'secretive', 'main.tf'), FILES)
+  writeFileSync(join(home.folder, 'secretive.yaml'), TEMPLATE)
+  mkdirSync(join(home.folder, '..', 'values', 'vendor'), { recursive: true })
+  writeFileSync(join(home.folder, '..', 'values', 'vendor', 'licence'), `${LICENCE}\n`)
+  const up = await home.up()
+
+  const missing = await looks(home, 'template', 'secretive', (seen) => ready(seen)?.reason === 'VariableMissing')
+  expect(ready(missing)?.message).toContain('there is no Secret cloud in namespace default')
+
+  const applied = await home.run(['apply', '-f', '-'], secret(TOKEN))
+  expect(applied).toMatchObject({ code: 0 })
+  const first = await sha(`${TOKEN} eu-7 ${PASSWORD} ${LICENCE}`)
+  const running = await looks(home, 'workspace', 'careful', ({ status }) => status?.outputs?.['digest'] === first)
+  expect(running.status?.outputs?.['said']).not.toContain(TOKEN)
+
+  expect((await home.run(['apply', '-f', '-'], secret(RENEWED))).code).toBe(0)
+  const second = await sha(`${RENEWED} eu-7 ${PASSWORD} ${LICENCE}`)
+  await home.run(['restart', 'careful'])
+  await looks(home, 'workspace', 'careful', ({ status }) => status?.outputs?.['digest'] === second)
+
+  const { stdout: log } = await home.run(['logs', 'careful'])
+  expect(log).toContain(await sha(RENEWED))
+  const kept = await everythingKept()
+  const shown = [log, up.output(), kept, JSON.stringify(running)]
+  for (const value of [TOKEN, RENEWED, PASSWORD, LICENCE]) {
+    for (const text of shown) {
+      expect(text.includes(value)).toBe(false)
+      // As Postgres shows bytes.
+      expect(text.includes(Buffer.from(value).toString('hex'))).toBe(false)
+      expect(text.includes(Buffer.from(value).toString('base64').replace(/=+$/, ''))).toBe(false)
+    }
+  }
+  expect(await up.end()).toBe(0)
+})
