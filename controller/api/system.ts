@@ -14,7 +14,7 @@ export const version: Handler = async ({ ports, response }) => {
   const { major, minor } = KUBERNETES
   const gitVersion = `v${major}.${minor}.0+bothy-${ports.version}`
   const platform = `${process.platform}/${process.arch}`
-  answerJson(response, 200, { major, minor, gitVersion, gitTreeState: 'clean', platform, bothyVersion: `v${ports.version}` })
+  answerJson(response, 200, { major, minor, gitVersion, gitTreeState: 'clean', platform })
 }
 
 /** It runs; whether it can do its work is for readyz. */

@@ -23,6 +23,9 @@ const OF_SOURCES: ReadonlySet<string> = new Set([DECLARED_BY, 'bothy.dev/source-
 const FREE: ReadonlySet<string> = new Set(['bothy.dev/reconcile', 'bothy.dev/paused', 'bothy.dev/abandon'])
 const RESERVED = 'bothy.dev/'
 
+/** What a file says of an object, besides labels and annotations. Objects have some of these. */
+const DECLARED = ['spec', 'data', 'binaryData', 'immutable', 'type'] as const
+
 export interface Declaration {
   readonly source: string
   readonly path: string
@@ -65,14 +68,15 @@ export function refuseSecondDeclarer({ kind, plural, singular, group }: Kind, { 
   throw new Refused('Conflict', `${kind} "${name}" was adopted and is kept by hand: ${fix}`, { ...details, causes })
 }
 
-/** What a person may not change about an object: the spec of a declared one, and what sources write. */
+/** What a person may not change about an object: what its file says of a declared one, and what sources write. */
 export function refuseForeignChange(kind: Kind, old: Resource | null, next: Resource, writer: Writer): void {
   if (writer.declarer !== undefined) return
   const name = next.metadata.name
   const changed = changedNames(old?.metadata.annotations, next.metadata.annotations)
   const declared = old ? declarationOf(old.metadata) : null
   const adopted = declared !== null && next.metadata.annotations?.[DECLARED_BY] === undefined
-  if (declared && !equal(old?.spec, next.spec)) throw foreignSpec(kind, name, declared)
+  const part = declared ? DECLARED.find((each) => !equal(old?.[each], next[each])) : undefined
+  if (declared && part !== undefined) throw foreignPart(kind, name, part, declared)
   if (adopted) return
   const mark = changed.find((annotation) => OF_SOURCES.has(annotation))
   if (mark) throw forbidden(kind, name, `annotation ${mark} is set by the source that declares an object, never by hand`)
@@ -82,12 +86,12 @@ export function refuseForeignChange(kind: Kind, old: Resource | null, next: Reso
   if (reserved) throw forbidden(kind, name, `${reserved} is declared by ${describeDeclaration(declared)}: edit that file`)
 }
 
-function foreignSpec(kind: Kind, name: string, declared: Declaration): Refused {
+function foreignPart(kind: Kind, name: string, part: string, declared: Declaration): Refused {
   const where = describeDeclaration(declared)
   return forbidden(
     kind,
     name,
-    `its spec is declared by ${where}: edit that file, or run \`bothy adopt ${kind.singular}/${name}\` and keep it by hand from then on`,
+    `its ${part} is declared by ${where}: edit that file, or run \`bothy adopt ${kind.singular}/${name}\` and keep it by hand from then on`,
   )
 }
 

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
+import { DECLARED_BY } from '../../controller/cluster/declared.ts'
 import { readSecret } from '../../controller/cluster/secrets.ts'
 import { until } from '../support/until.ts'
 import { withPlane, type Plane } from './plane.ts'
@@ -118,6 +119,22 @@ test('a namespace is made, holds what is in it, and takes it along', async () =>
   )
   await until('it to be gone', async () => (await said('get ns team-a')).includes('not found'))
   expect(await said('delete ns default')).toContain('this namespace may not be deleted')
+})
+
+test('what a file declares is changed there, whatever part of it that is', async () => {
+  const mark = { source: 'folder:/declared', path: 'team.yaml', line: 7, revision: 'sha256:0' }
+  const metadata = (name: string) => ({ name, annotations: { [DECLARED_BY]: JSON.stringify(mark) } })
+  const folder = { manager: 'bothy-folder', user: 'ada', declarer: 'folder:/declared' }
+  for (const kind of ['ConfigMap', 'Secret']) {
+    const draft = { apiVersion: 'v1', kind, metadata: metadata('team'), data: { a: 'MQ==' } }
+    await plane.cluster.apply(draft, folder)
+  }
+  for (const kind of ['configmap', 'secret']) {
+    const patched = await said(`patch ${kind} team -p {"data":{"a":"Mg=="}}`)
+    expect(patched).toContain(`${kind}s "team" is forbidden: its data is declared by team.yaml:7 of folder:/declared: edit that file`)
+    expect(await said(`label ${kind} team a=b`)).toBe(`${kind}/team labeled`)
+    expect(await said(`delete ${kind} team`)).toBe(`${kind} "team" deleted`)
+  }
 })
 
 test('who asks, and what they may', async () => {
