@@ -40,10 +40,8 @@ const BACKOFF_MOST_MS = 10_000
 const SHORT_MS = 1_000
 
 export async function* watchKind(ports: WatchPorts, kind: Kind, options: WatchOptions, signal: AbortSignal): AsyncGenerator<Change> {
-  let from = options.from
-  // The server answers 500, which reads as if it were ill.
-  if (from !== undefined && !/^\d+$/.test(from)) throw new Refused('BadRequest', `resourceVersion ${JSON.stringify(from)} is not a version`)
-  if (from === undefined) {
+  let from = startOf(options)
+  if (from === null) {
     const present: Present = { version: '' }
     yield* presentState(ports, kind, options, present)
     from = present.version
@@ -80,19 +78,28 @@ export async function* watchKind(ports: WatchPorts, kind: Kind, options: WatchOp
   }
 }
 
+/** null: with the present state. 0 means that any state will do, and the present one is any. */
+function startOf({ from, initialEvents }: WatchOptions): string | null {
+  // The server answers 500, which reads as if it were ill.
+  if (from !== undefined && !/^\d+$/.test(from)) throw new Refused('BadRequest', `resourceVersion ${JSON.stringify(from)} is not a version`)
+  return from === undefined || from === '0' || initialEvents === true ? null : from
+}
+
 interface Present {
   version: string
 }
 
 async function* presentState({ list }: WatchPorts, kind: Kind, options: WatchOptions, present: Present): AsyncGenerator<Change> {
-  const { from: _from, bookmarks: _bookmarks, ...asked } = options
+  const { from: _from, bookmarks, initialEvents, ...asked } = options
   let next: string | undefined
   do {
     const page = await list(kind, { ...asked, limit: PAGE, ...(next === undefined ? {} : { continue: next }) })
     present.version ||= page.resourceVersion
+    if (initialEvents === false) return
     for (const object of page.items) yield { type: 'ADDED', object }
     next = page.continue
   } while (next !== undefined)
+  if (initialEvents && bookmarks) yield { type: 'BOOKMARK', kind: kind.kind, resourceVersion: present.version, endsInitialEvents: true }
 }
 
 /** One watch of the server's. What it repeats is left out: it tells versions in their order. */

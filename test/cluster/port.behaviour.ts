@@ -582,6 +582,24 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
         await watch.end()
       })
 
+      test('says where what there is ends, or leaves it out, as it is asked', async () => {
+        const namespace = fresh('watch')
+        await create(namespaceNamed(namespace))
+        await create(workspace({ name: 'before', namespace }))
+        const all = watching(cluster(), 'Workspace', { namespace, initialEvents: true, bookmarks: true })
+        const later = watching(cluster(), 'Workspace', { namespace, initialEvents: false })
+        await until('the end of what there is', () => all.changes.some((change) => change.type === 'BOOKMARK'))
+        expect(all.changes.map(({ type }) => type)).toEqual(['ADDED', 'BOOKMARK'])
+        expect(all.changes.at(-1)).toMatchObject({ endsInitialEvents: true, resourceVersion: expect.stringMatching(/^\d+$/) })
+        // A later watch begins some moment after it was asked for, and no sooner.
+        await until('a change to be seen', async () => {
+          await create(workspace({ generateName: 'after-', namespace }))
+          return later.shown().length > 0
+        })
+        expect(later.shown().filter((line) => !line.startsWith('ADDED after-'))).toEqual([])
+        await Promise.all([all.end(), later.end()])
+      })
+
       test('goes on from a version without losing or repeating anything', async () => {
         const namespace = fresh('watch')
         await create(namespaceNamed(namespace))
@@ -841,6 +859,25 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
           ),
         )
         expect(names(cache.list('Workspace', namespace))).toEqual(['second'])
+        ended.abort()
+      })
+
+      test('goes on when somebody who listens throws, and keeps nothing that kubectl notes for itself', async () => {
+        const namespace = fresh('cache')
+        await create(namespaceNamed(namespace))
+        const ended = new AbortController()
+        const cache = createCache({ cluster: cluster(), clock: systemClock, log: silentLog }, ['Workspace'])
+        const told: string[] = []
+        cache.onChange(() => {
+          throw new Error('deaf')
+        })
+        cache.onChange((_key, { metadata }) => metadata.namespace === namespace && told.push(metadata.name))
+        await cache.start(ended.signal)
+        const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{}', 'example.com/note': 'x' }
+        for (const name of ['one', 'two']) await create(workspace({ name, namespace, annotations }))
+        await until('both to be told', () => told.length === 2)
+        expect(cache.get('Workspace', namespace, 'two')?.metadata.annotations).toEqual({ 'example.com/note': 'x' })
+        expect((await get('two', namespace))?.metadata.annotations).toEqual(annotations)
         ended.abort()
       })
     })
