@@ -13,6 +13,7 @@ export function draftFrom(value: unknown): Draft {
   if (unreadable !== null)
     throw new Refused('BadRequest', `${kind} in version "${apiVersion.split('/').at(-1)}" cannot be handled as a ${kind}: ${unreadable}`)
   const given = isJsonObject(metadata) ? metadata : {}
-  // Fields we do not know stay, so that whoever asked for strict validation hears of them.
-  return { ...rest, apiVersion, kind, metadata: Object.fromEntries(Object.entries(given).filter(([, each]) => each !== null)) }
+  // What is empty is not there. Fields we do not know stay, so that whoever asked for strict validation hears of them.
+  const written = Object.entries(given).filter(([, each]) => each !== null && each !== '')
+  return { ...rest, apiVersion, kind, metadata: Object.fromEntries(written) }
 }

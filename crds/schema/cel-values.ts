@@ -1,4 +1,3 @@
-import { goQuoted } from './go-text.ts'
 import { isJsonObject, own, type JsonObject, type Schema } from './types.ts'
 
 /** What rules compute with: BigInt for integers, Map for objects, Date for instants. */
@@ -49,19 +48,52 @@ function celText(schema: Schema, value: string): CelValue | Fault {
   return schema.format === 'date-time' ? instantOf(value) : value
 }
 
-const DAY_AND_TIME = /^\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d([.,]\d+)?/
-const ZONE = /^(Z|[-+]([01]\d|2[0-4]):[0-5]\d)?$/
-
 /** What passes for a date-time is not always one: the schema takes a `t` and any offset, a rule does not. */
 function instantOf(value: string): Date | Fault {
-  const [read = ''] = DAY_AND_TIME.exec(value) ?? []
-  const rest = value.slice(read.length)
-  const instant = new Date(`${read.slice(0, 19)}${read.slice(19, 23).replace(',', '.')}${rest || 'Z'}`)
-  if (read !== '' && ZONE.test(rest) && !Number.isNaN(instant.getTime())) return instant
-  const why =
-    read === '' ? ` as "2006-01-02T15:04:05": cannot parse ${goQuoted(value.slice(10))} as "T"` : `: extra text: ${goQuoted(rest)}`
-  return new Fault(`Invalid date-time formatted string ${value}: parsing time ${goQuoted(value)}${why}`)
+  const why = problemOf(value)
+  if (why !== null) return new Fault(`Invalid date-time formatted string ${value}: parsing time ${timeQuoted(value)}${why}`)
+  const [fraction = ''] = FRACTION.exec(value) ?? []
+  const zone = value.slice(DAY_AND_TIME.length + fraction.length) || 'Z'
+  return new Date(`${value.slice(0, DAY_AND_TIME.length)}${fraction.slice(0, 4).replace(',', '.')}${zone}`)
 }
+
+/** Go's layout of an instant, a part after another, with the least number of each that is none any more. */
+const DAY_AND_TIME = '2006-01-02T15:04:05'
+const PARTS: readonly (readonly [layout: string, name: string, end: number])[] = [
+  ['2006', 'year', 10000],
+  ['-', '', 0],
+  ['01', 'month', 13],
+  ['-', '', 0],
+  ['02', 'day', 32],
+  ['T', '', 0],
+  ['15', 'hour', 24],
+  [':', '', 0],
+  ['04', 'minute', 60],
+  [':', '', 0],
+  ['05', 'second', 60],
+]
+const FRACTION = /(?<=^.{19})[.,]\d+/
+const ZONE = /^(Z|[-+]([01]\d|2[0-4]):[0-5]\d)?$/
+
+function problemOf(value: string): string | null {
+  let rest = value
+  for (const [layout, name, end] of PARTS) {
+    const given = rest.slice(0, layout.length)
+    if (name === '' ? given !== layout : !/^\d+$/.test(given) || given.length < layout.length) {
+      return ` as ${timeQuoted(DAY_AND_TIME)}: cannot parse ${timeQuoted(rest)} as ${timeQuoted(layout)}`
+    }
+    if (Number(given) >= end && name !== '') return `: ${name} out of range`
+    rest = rest.slice(layout.length)
+  }
+  const zone = rest.replace(/^[.,]\d+/, '')
+  if (!ZONE.test(zone)) return `: extra text: ${timeQuoted(zone)}`
+  const day = new Date(`${value.slice(0, 10)}T00:00:00Z`)
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value.slice(0, 10)) ? null : ': day out of range'
+}
+
+/** Where Go reads times it quotes in a way of its own: every byte that is not plain ASCII is escaped. */
+const timeQuoted = (text: string): string =>
+  `"${text.replaceAll(/["\\]|[^ -~]+/g, (part) => (/^["\\]/.test(part) ? `\\${part}` : Buffer.from(part).toString('hex').replaceAll(/../g, '\\x$&')))}"`
 
 function celList(schema: Schema, value: readonly unknown[]): CelValue | Fault {
   const { items } = schema
@@ -93,7 +125,10 @@ function celObject(schema: Schema, value: JsonObject): ReadonlyMap<string, CelVa
   return made
 }
 
-/** The engine looks into a Map by `get` and through it by its entries: both fail where a fault is. */
+/**
+ * The engine looks into a Map by `get` and through it by its entries: both fail where a fault is. By `has` it looks whether
+ * another Map has what one of them has: a fault is equal to nothing.
+ */
 function failOnReading(map: Map<string, CelValue>, faults: ReadonlyMap<string, Fault>): void {
   const get = (key: string): CelValue | undefined => {
     const fault = faults.get(key)
@@ -102,7 +137,8 @@ function failOnReading(map: Map<string, CelValue>, faults: ReadonlyMap<string, F
   const entries = function* (): Generator<[string, CelValue | undefined]> {
     for (const key of map.keys()) yield [key, get(key)]
   }
-  Object.assign(map, { get, entries, [Symbol.iterator]: entries })
+  const has = (key: string): boolean => !faults.has(key) && Map.prototype.has.call(map, key)
+  Object.assign(map, { get, has, entries, [Symbol.iterator]: entries })
 }
 
 function raise(fault: Fault): never {

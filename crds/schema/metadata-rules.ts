@@ -91,7 +91,7 @@ function labelIssues(metadata: JsonObject): readonly Issue[] {
   )
 }
 
-const labelValueProblems = (value: string): readonly string[] => [
+export const labelValueProblems = (value: string): readonly string[] => [
   ...(bytes(value) > 63 ? [tooManyBytes(63)] : []),
   ...(value === '' || isNamePart(value) ? [] : [VALUE_TEXT]),
 ]
@@ -160,7 +160,7 @@ function finalizerIssues(metadata: JsonObject): readonly Issue[] {
 }
 
 /** `name` or `prefix.example/name`. */
-function qualifiedProblems(key: string): readonly string[] {
+export function qualifiedProblems(key: string): readonly string[] {
   const [first = '', second, third] = key.split('/')
   if (third !== undefined) {
     return [`a valid label key ${NAME_PART_TEXT} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]

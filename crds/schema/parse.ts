@@ -9,7 +9,8 @@ export interface ParsedJson {
   readonly duplicates: readonly string[]
 }
 
-export const JSON_DEPTH_MAX = 500
+/** Everything that walks an object recurses; a body of brackets alone must not reach it. */
+export const JSON_DEPTH_MAX = 100
 const DUPLICATES_MAX = 100
 
 export function parseJson(text: string): ParsedJson {
@@ -21,7 +22,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Refused('BadRequest', `the body is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Refused('BadRequest', `the body is no JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { GROUP, KINDS } from '../../crds/kinds.ts'
 import { readDefinition } from '../../crds/load.ts'
 import { field, objectsOf } from '../../crds/schema/load.ts'
-import type { Schema } from '../../crds/schema/types.ts'
+import type { Rule, Schema } from '../../crds/schema/types.ts'
+import { CORPUS } from '../differential/corpus/index.ts'
+import { rulesIn } from '../differential/corpus/rules.ts'
+import { readRecorded } from '../differential/harness/recorded.ts'
 
 /** What a cluster would refuse in a definition, or what would make `kubectl explain` a poor manual. */
 
@@ -24,6 +27,8 @@ const wrong = (is: (field: Field) => boolean): readonly string[] => FIELDS.filte
 const keysOf = ({ schema }: Field) =>
   schema.listMapKeys.map((key) => ({ required: schema.items?.required.includes(key), type: schema.items?.properties.get(key)?.type }))
 const isNumber = ({ schema }: Field): boolean => schema.type === 'integer' || schema.type === 'number'
+const rulesThat = (is: (rule: Rule) => boolean): readonly string[] =>
+  FIELDS.flatMap(({ at, schema }) => schema.rules.filter(is).map(({ rule }) => `${at}: ${rule}`))
 const names = ({ schema }: Field): readonly string[] => (schema.enum ?? []).map(String)
 
 test('every field is described in a sentence', () => {
@@ -59,6 +64,50 @@ test('every map has a greatest size', () => {
 test('every number has both bounds, within what JSON can carry', () => {
   expect(wrong((field) => isNumber(field) && (field.schema.minimum === null || field.schema.maximum === null))).toEqual([])
   expect(wrong((field) => isNumber(field) && (field.schema.maximum ?? 0) > Number.MAX_SAFE_INTEGER)).toEqual([])
+  expect(wrong((field) => isNumber(field) && (field.schema.minimum ?? 0) < Number.MIN_SAFE_INTEGER)).toEqual([])
+})
+
+test('no rule asks about times finer than a millisecond: here an instant has no more', () => {
+  expect(rulesThat(({ rule }) => /\btimestamp\s*\(|getMilliseconds|[0-9](ns|us|µs|μs)\b/.test(rule))).toEqual([])
+})
+
+/** In a cluster such lists are equal in any order. */
+const hasKeyedList = (schema: Schema): boolean =>
+  schema.listType !== 'atomic' ||
+  fieldsOf('', schema)
+    .slice(1)
+    .some((child) => hasKeyedList(child.schema))
+
+test('no rule compares lists that are sets or maps', () => {
+  expect(
+    wrong(({ schema }) => schema.rules.some(({ rule }) => /\bself\s*[!=]=|[!=]=\s*oldSelf\b(?!\.)/.test(rule)) && hasKeyedList(schema)),
+  ).toEqual([])
+})
+
+const WRITTEN = ['2xx', '422'] as const
+
+/** What became of the steps of the corpus that try each rule, as the real server answered. */
+function triedRules(): ReadonlyMap<string, ReadonlySet<string>> {
+  const tried = new Map<string, Set<string>>()
+  for (const [theme, scenarios] of Object.entries(CORPUS)) {
+    const recorded = readRecorded(theme)
+    for (const { name, steps } of scenarios) {
+      for (const { rule, does } of steps) {
+        if (rule === undefined) continue
+        const code = recorded[name]?.[does]?.code ?? 0
+        const outcomes = tried.get(rule) ?? new Set()
+        tried.set(rule, outcomes.add(code >= 200 && code < 300 ? '2xx' : String(code)))
+      }
+    }
+  }
+  return tried
+}
+
+test('every rule was accepted once and refused once by the real server', () => {
+  const tried = triedRules()
+  const rules = KINDS.filter(({ group }) => group === GROUP).flatMap(({ kind, openApi }) => rulesIn(kind, openApi))
+  expect(rules.length).toBeGreaterThan(40)
+  expect(rules.filter((rule) => WRITTEN.some((outcome) => !tried.get(rule)?.has(outcome)))).toEqual([])
 })
 
 test('enum values are names in CamelCase, but for Terraform types', () => {

@@ -37,14 +37,16 @@ export async function realServer(kubeconfig: string): Promise<RealServer> {
       const chunks: Buffer[] = []
       for await (const chunk of answer) chunks.push(Buffer.from(chunk as Uint8Array))
       const warnings = [...(answer.headersDistinct['warning'] ?? [])].flatMap(warningsOf)
-      return { code: answer.statusCode ?? 0, body: JSON.parse(Buffer.concat(chunks).toString('utf8')), warnings }
+      const said = Buffer.concat(chunks).toString('utf8')
+      // Before a kind is served there is no Status either, but a line of text.
+      return { code: answer.statusCode ?? 0, body: said.startsWith('{') ? JSON.parse(said) : said, warnings }
     },
     close: () => agent.destroy(),
   }
 }
 
 /** `299 - "text"`, in which quotes are escaped; its bytes are UTF-8, which HTTP does not know. */
-const warningsOf = (header: string): readonly string[] =>
+export const warningsOf = (header: string): readonly string[] =>
   [
     ...Buffer.from(header, 'latin1')
       .toString('utf8')
