@@ -1,3 +1,4 @@
+import { isTrue } from './list-options.ts'
 import type { Target, Wish } from './ports.ts'
 import { targetOf } from './resource-path.ts'
 
@@ -25,7 +26,7 @@ const entersBy = ({ kind, subresource }: Target, isUpgrade: boolean): boolean =>
 function verbOf(method: string, { name }: Target, query: URLSearchParams): string {
   if (method === 'GET' || method === 'HEAD') {
     if (name !== null) return 'get'
-    return ['true', '1'].includes(query.get('watch') ?? '') ? 'watch' : 'list'
+    return isTrue(query, 'watch') ? 'watch' : 'list'
   }
   if (method === 'DELETE' && name === null) return 'deletecollection'
   return OF_ONE[method] ?? method.toLowerCase()

@@ -17,6 +17,8 @@ test.each([
   ['GET', `${GROUP}/workspaces`, 'list workspaces.bothy.dev  '],
   ['GET', `${GROUP}/namespaces/a/workspaces?watch=true`, 'watch workspaces.bothy.dev a '],
   ['GET', `${GROUP}/namespaces/a/workspaces?watch=1`, 'watch workspaces.bothy.dev a '],
+  // Whatever is taken as a yes by whoever answers.
+  ['GET', `${GROUP}/namespaces/a/workspaces?watch=yes`, 'watch workspaces.bothy.dev a '],
   ['GET', `${GROUP}/namespaces/a/workspaces?watch=false`, 'list workspaces.bothy.dev a '],
   ['GET', `${DEV}?watch=true`, 'get workspaces.bothy.dev a dev'],
   ['HEAD', DEV, 'get workspaces.bothy.dev a dev'],
