@@ -49,7 +49,7 @@ test('an owner is only looked at', () => {
       conditions: [
         {
           type: 'Ready',
-          status: 'False',
+          status: 'True',
           reason: 'Suspended',
           message: 'ada is suspended: their workspaces are stopped and none of them starts.',
         },

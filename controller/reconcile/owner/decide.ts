@@ -21,7 +21,8 @@ const ready = (status: GivenCondition['status'], reason: GivenCondition['reason'
 })
 
 function conditionsOf({ user, suspended, timezone }: Seen): GivenCondition[] {
-  if (suspended) return [ready('False', 'Suspended', `${user} is suspended: their workspaces are stopped and none of them starts.`)]
+  // As somebody wants it: whoever waits for what they declared does not wait for ever.
+  if (suspended) return [ready('True', 'Suspended', `${user} is suspended: their workspaces are stopped and none of them starts.`)]
   if (isZone(timezone)) return [ready('True', 'Handled', `${user} is active.`)]
   const message = `The zone "${timezone}" does not exist, UTC counts instead: write one such as Europe/Berlin.`
   return [ready('False', 'ScheduleInvalid', message), { type: 'Stalled', status: 'True', reason: 'ScheduleInvalid', message }]

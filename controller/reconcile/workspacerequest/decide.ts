@@ -2,6 +2,7 @@ import { toIso, type Instant } from '../../kernel/clock.ts'
 import { keyOf, type Key } from '../../kernel/names.ts'
 import type { Reason } from '../../kernel/reasons.ts'
 import type { LifeRow } from '../../store/records.ts'
+import type { GivenCondition } from '../../status/conditions.ts'
 import { sentenceOf, type Explanation, type Verdict } from '../verdict.ts'
 import { buildInFlight, capital } from '../workspace/builds.ts'
 import { waitingPlan } from '../workspace/approval.ts'
@@ -164,10 +165,17 @@ export function decide(seen: Seen, now: Instant): Verdict<Action> {
   const bound = seen.request.boundUid ?? seen.workspace?.workspace.uid
   return {
     actions,
-    conditions: [{ type: 'Succeeded', status: succeeded === null ? 'Unknown' : succeeded ? 'True' : 'False', reason, message }],
+    conditions: conditionsOf({ type: 'Succeeded', status: succeeded === null ? 'Unknown' : succeeded ? 'True' : 'False', reason, message }),
     status: { ...(bound ? { workspaceUid: bound } : {}), ...(succeeded === null ? {} : { handledAt: toIso(now) }), message },
     wakeAt: succeeded === null ? wakeAt : now + KEPT_MS,
   }
+}
+
+/** Whoever waits for a request as for any object is told that it goes on, or that it never will. */
+function conditionsOf(succeeded: GivenCondition): GivenCondition[] {
+  const { status, reason, message } = succeeded
+  if (status === 'True') return [succeeded]
+  return [succeeded, { type: status === 'False' ? 'Stalled' : 'Reconciling', status: 'True', reason, message }]
 }
 
 /** An answer never changes; after a while nobody needs it any longer. */
@@ -175,7 +183,7 @@ function standing({ request }: Seen, { at, condition }: NonNullable<Seen['answer
   const goesAt = at + KEPT_MS
   return {
     actions: now >= goesAt ? [{ do: 'remove' }] : [],
-    conditions: [condition],
+    conditions: conditionsOf(condition),
     status: { ...(request.boundUid ? { workspaceUid: request.boundUid } : {}), handledAt: toIso(at), message: condition.message },
     wakeAt: now >= goesAt ? null : goesAt,
   }
