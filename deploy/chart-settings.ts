@@ -68,6 +68,16 @@ export const CHANGES: readonly Change[] = [
     value: '{{ .Values.provisioner.capacity | quote }}',
   },
   ...ofProcess(/^Deployment bothy-provisioner$/, '.Values.provisioner'),
+  {
+    of: /^(Deployment bothy-provisioner|StatefulSet bothy-controller)$/,
+    at: [...CONTAINER, 'env', env('BOTHY_POD_NAMESPACE'), 'value'],
+    value: '{{ first .Values.workspaces.namespaces }}',
+  },
+  {
+    of: /^(Deployment bothy-provisioner|StatefulSet bothy-controller)$/,
+    at: [...CONTAINER, 'env', env('BOTHY_POD_NAMESPACES'), 'value'],
+    value: '{{ rest .Values.workspaces.namespaces | join "," | quote }}',
+  },
   ...ofProcess(/^StatefulSet /, '.Values.trial'),
   {
     of: /^StatefulSet /,

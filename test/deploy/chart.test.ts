@@ -149,6 +149,7 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
       expect(text, word).toContain(word)
     expect(one(objects, 'Deployment bothy-system/bothy-controller').spec).toMatchObject({ replicas: 3 })
     expect(one(objects, 'Deployment bothy-system/bothy-provisioner').spec).toMatchObject({ replicas: 5 })
+    expect(text).toMatch(/"BOTHY_POD_NAMESPACE","value":"ws-one".*"BOTHY_POD_NAMESPACES","value":"ws-two"/)
     expect(one(objects, 'ConfigMap bothy-system/bothy-limits')).toMatchObject({
       data: { maxTtl: '48h', maxHold: '4h', templateNamespaces: 'bothy-templates,shared-one', namespaces: '*' },
     })
