@@ -21,8 +21,12 @@ export const success = (details: RefusedDetails & { readonly uid?: string }): St
   details: named(details),
 })
 
-/** The group of Kubernetes' first kinds has no name, and is not named. */
-const named = ({ group, ...details }: RefusedDetails & { readonly uid?: string }): object => ({ ...details, ...(group ? { group } : {}) })
+/** What has no name is not named: the group of Kubernetes' first kinds, an object without one. */
+const named = ({ group, name, ...details }: RefusedDetails & { readonly uid?: string }): object => ({
+  ...(name ? { name } : {}),
+  ...(group ? { group } : {}),
+  ...details,
+})
 
 /** Whatever was thrown, as what a client may see. A bug shows no more than where to look for it. */
 export function refusedBy(error: unknown, requestId: string): Refused {

@@ -1,24 +1,30 @@
 import type { IncomingMessage } from 'node:http'
+import { parseJson, type ParsedJson } from '../../crds/schema/parse.ts'
 import { Refused } from '../kernel/errors.ts'
 import { decodedProtobuf, PROTOBUF_TYPE } from './protobuf-body.ts'
 
 export const BODY_BYTES_MAX = 4 * 1024 * 1024
-const DEPTH_MAX = 100
 
 export function mediaTypeOf(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
 /** The body as JSON; null where there is none. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+export const readJson = async (request: IncomingMessage): Promise<unknown> => (await readParsed(request)).value
+
+/** The same, with the fields that are there twice. */
+export async function readParsed(request: IncomingMessage): Promise<ParsedJson> {
   const data = await readBytes(request)
-  return data.byteLength === 0 ? null : parsed(data)
+  return data.byteLength === 0 ? NOTHING : parseJson(data.toString('utf8'))
 }
 
+const NOTHING: ParsedJson = { value: null, duplicates: [] }
+
 /** An object as one of these types, or as kubectl sends those it was compiled with. */
-export async function readBody(request: IncomingMessage, accepted: readonly string[]): Promise<unknown> {
+export async function readBody(request: IncomingMessage, accepted: readonly string[]): Promise<ParsedJson> {
   expectMediaType(request, ...accepted, PROTOBUF_TYPE)
-  return mediaTypeOf(request) === PROTOBUF_TYPE ? decodedProtobuf(await readBytes(request)) : readJson(request)
+  if (mediaTypeOf(request) !== PROTOBUF_TYPE) return readParsed(request)
+  return { value: decodedProtobuf(await readBytes(request)), duplicates: [] }
 }
 
 /** Whoever sends too much is told before it is all read. */
@@ -37,33 +43,6 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
 }
 
 const tooLarge = (): Refused => new Refused('RequestEntityTooLarge', `the body must be at most ${BODY_BYTES_MAX} bytes`)
-
-function parsed(data: Buffer): unknown {
-  const text = data.toString('utf8')
-  refuseDeep(text)
-  try {
-    const value: unknown = JSON.parse(text)
-    return value
-  } catch (error) {
-    throw new Refused('BadRequest', `the body is no JSON: ${error instanceof Error ? error.message : ''}`)
-  }
-}
-
-/** Everything that walks an object recurses; a body of brackets alone must not reach it. */
-function refuseDeep(text: string): void {
-  let depth = 0
-  let quoted = false
-  for (let i = 0; i < text.length; i += 1) {
-    const char = text[i]
-    if (quoted) {
-      if (char === '\\') i += 1
-      else if (char === '"') quoted = false
-    } else if (char === '"') quoted = true
-    else if (char === '{' || char === '[') depth += 1
-    else if (char === '}' || char === ']') depth -= 1
-    if (depth > DEPTH_MAX) throw new Refused('BadRequest', `the body is nested deeper than ${DEPTH_MAX} levels`)
-  }
-}
 
 export function expectMediaType(request: IncomingMessage, ...accepted: readonly string[]): void {
   const given = mediaTypeOf(request)

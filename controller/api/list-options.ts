@@ -20,6 +20,8 @@ export function listOptions(query: URLSearchParams, { kind, namespace }: Target)
   const limit = whole(query, 'limit')
   whole(query, 'timeoutSeconds')
   refuseOptions('ListOptions', isTrue(query, 'watch') ? watchCauses(query) : listCauses(query))
+  if (query.get('continue') && !['', '0'].includes(query.get('resourceVersion') ?? ''))
+    throw new Refused('BadRequest', 'specifying resource version is not allowed when using continue')
   const fields = query.get('fieldSelector')
   const text = (name: 'labelSelector' | 'continue') => (query.get(name) ? { [name]: query.get(name) ?? '' } : {})
   return {

@@ -48,8 +48,8 @@ export function notFound({ kind, name }: Target): Refused {
 
 export const create: ResourceHandler = async (call, target) => {
   const options = writeOptionsOf(call, 'CreateOptions')
-  const draft = await draftOf(call, target)
-  await written(call, target, 'create', 201, options, (writer, all) => call.ports.cluster.create(draft, writer, all))
+  const { draft, duplicates } = await draftOf(call, target)
+  await written(call, target, 'create', 201, { ...options, duplicates }, (writer, all) => call.ports.cluster.create(draft, writer, all))
 }
 
 /**
@@ -59,9 +59,9 @@ export const create: ResourceHandler = async (call, target) => {
  */
 export const put: ResourceHandler = async (call, target) => {
   const options = writeOptionsOf(call, 'UpdateOptions')
-  const draft = await draftOf(call, target)
+  const { draft, duplicates } = await draftOf(call, target)
   const applies = isTrue(call.query, 'apply')
-  await written(call, target, applies ? 'apply' : 'replace', 200, options, (writer, all) =>
+  await written(call, target, applies ? 'apply' : 'replace', 200, { ...options, duplicates }, (writer, all) =>
     applies ? call.ports.cluster.apply(draft, writer, all) : call.ports.cluster.replace(draft, writer, all),
   )
 }
@@ -69,13 +69,14 @@ export const put: ResourceHandler = async (call, target) => {
 /** The status of a whole object, whatever else stands in it. */
 export const putStatus: ResourceHandler = async (call, target) => {
   const options = writeOptionsOf(call, 'UpdateOptions')
-  const { metadata, status = null } = { status: null, ...(await draftOf(call, target)) }
+  const { draft, duplicates } = await draftOf(call, target)
+  const { metadata, status = null } = { status: null, ...draft }
   const { kind, namespace, name } = target
   const patch = [
     { op: 'add', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
     { op: 'add', path: '/status', value: status },
   ]
-  await written(call, target, 'replace-status', 200, options, (writer, all) =>
+  await written(call, target, 'replace-status', 200, { ...options, duplicates }, (writer, all) =>
     call.ports.cluster.patchStatus(kind.kind, namespace ?? '', name ?? '', patch, writer, all),
   )
 }
@@ -128,6 +129,7 @@ export const removeMany: ResourceHandler = async (call, target) => {
   if (kind.namespaced && namespace === null) throw new Refused('MethodNotAllowed', 'name a namespace to delete in')
   const options = deleteOptionsOf(call.query, await readJson(call.request))
   const page = await cluster.list(kind.kind, listOptions(call.query, target))
+  refuseUnknownVersion(call.query, page.resourceVersion)
   for (const { metadata } of page.items) {
     const { uid = metadata.uid, ...more } = options
     try {
@@ -145,7 +147,7 @@ async function written(
   target: Target,
   action: string,
   code: number,
-  asked: Pick<WriteOptions, 'dryRun' | 'fieldValidation'>,
+  asked: Omit<WriteOptions, 'warn'>,
   write: (writer: Writer, options: WriteOptions) => Promise<Resource>,
 ): Promise<void> {
   const warnings = new Set<string>()
@@ -172,14 +174,18 @@ async function remember(
   )
 }
 
-async function draftOf(call: Call, { kind, namespace, name }: Target): Promise<Draft> {
-  const draft = draftFrom(await readBody(call.request, [JSON_TYPE]))
+async function draftOf(
+  call: Call,
+  { kind, namespace, name }: Target,
+): Promise<{ readonly draft: Draft; readonly duplicates: readonly string[] }> {
+  const { value, duplicates } = await readBody(call.request, [JSON_TYPE])
+  const draft = draftFrom(value)
   refuseOtherKind(kind, draft)
   const { namespace: home, ...given } = draft.metadata
   // A new object may do without a name in its path, an old one not without one in itself.
   if (name !== null && given.name !== name) throw otherName(given.name, name)
   if (namespace !== null && home !== undefined && home !== namespace) throw otherNamespace()
-  return { ...draft, metadata: { ...given, ...(namespace === null ? {} : { namespace }) } }
+  return { draft: { ...draft, metadata: { ...given, ...(namespace === null ? {} : { namespace }) } }, duplicates }
 }
 
 function refuseOtherKind(kind: Kind, { apiVersion, kind: given, metadata }: Draft): void {

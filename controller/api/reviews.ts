@@ -32,7 +32,7 @@ export const REVIEWS = [SELF, ACCESS, RULES] as const
 type Review = (typeof REVIEWS)[number]
 
 async function specOf(call: Call, { kind, group }: Review): Promise<JsonObject> {
-  const body = await readBody(call.request, ['application/json'])
+  const { value: body } = await readBody(call.request, ['application/json'])
   if (!isJsonObject(body) || body['kind'] !== kind || body['apiVersion'] !== `${group}/v1`)
     throw new Refused('BadRequest', `the body must be a ${group}/v1, Kind=${kind}`)
   return partOf(body, 'spec')

@@ -19,12 +19,13 @@ export function admitted(
   kind: Kind,
   draft: unknown,
   old: unknown,
-  { subresource, fieldValidation, patch, warn }: AdmissionOptions,
+  { subresource, fieldValidation, patch, duplicates, warn }: AdmissionOptions,
 ): AdmittedObject {
   const { object: decoded, warnings } = admit(kind, draft, old, {
     ...(subresource === undefined ? {} : { subresource }),
     ...(fieldValidation === undefined ? {} : { fieldValidation }),
     ...(patch === undefined ? {} : { patch }),
+    ...(duplicates === undefined ? {} : { duplicates }),
   })
   for (const warning of warnings) warn?.(warning)
   const object = isSecret(kind) ? admittedSecret(kind, decoded, old) : decoded

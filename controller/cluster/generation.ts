@@ -1,5 +1,5 @@
 import type { Kind } from '../../crds/kinds.ts'
-import { forbidden, invalid, refusedInvalid, tooMany, type Issue } from '../../crds/schema/causes.ts'
+import { forbidden, refusedInvalid } from '../../crds/schema/causes.ts'
 import { equal } from '../../crds/schema/equal.ts'
 import type { ObjectMeta, OwnerReference } from '../../crds/meta.ts'
 import type { Draft, Resource } from './port.ts'
@@ -15,8 +15,21 @@ export function writtenMeta(given: Metadata): Pick<ObjectMeta, 'labels' | 'annot
     ...(given.labels && Object.keys(given.labels).length > 0 ? { labels: given.labels } : {}),
     ...(given.annotations && Object.keys(given.annotations).length > 0 ? { annotations: given.annotations } : {}),
     ...(given.finalizers && given.finalizers.length > 0 ? { finalizers: given.finalizers } : {}),
-    ...(given.ownerReferences && given.ownerReferences.length > 0 ? { ownerReferences: given.ownerReferences } : {}),
+    ...(given.ownerReferences && given.ownerReferences.length > 0 ? { ownerReferences: eachOnce(given.ownerReferences) } : {}),
   }
+}
+
+const eachOnce = (owners: readonly OwnerReference[]): readonly OwnerReference[] =>
+  owners.filter((owner, i) => owners.findIndex((other) => equal(owner, other)) === i)
+
+export function warnOfOwnersTwice(given: Metadata, warn: ((message: string) => void) | undefined): void {
+  const owners = given.ownerReferences ?? []
+  const twice = owners.filter((owner, i) => owners.findIndex((other) => equal(owner, other)) !== i)
+  if (twice.length === 0) return
+  const uids = [...new Set(twice.map(({ uid }) => uid))].join(', ')
+  warn?.(
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${uids}`,
+  )
 }
 
 export interface Birth {
@@ -44,12 +57,16 @@ export function nextMeta(old: Resource, given: Metadata, specChanged: boolean): 
 }
 
 /** Marked, not yet gone: its finalizers hold it. The API server moves the generation here too. */
-export const endingMeta = (old: ObjectMeta, deletionTimestamp: string): ObjectMeta => ({
+export const endingMeta = (kind: Kind, old: ObjectMeta, deletionTimestamp: string): ObjectMeta => ({
   ...old,
   generation: old.generation + 1,
-  deletionGracePeriodSeconds: 0,
+  ...(kind.kind === 'Namespace' ? {} : { deletionGracePeriodSeconds: 0 }),
   deletionTimestamp,
 })
+
+/** Namespaces can be selected by their names, as by any label. */
+export const withNameLabel = (kind: Kind, metadata: ObjectMeta): ObjectMeta =>
+  kind.kind === 'Namespace' ? { ...metadata, labels: { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name } } : metadata
 
 /** Held by nothing any more: the last write of such an object removes it. */
 export const isReleased = ({ deletionTimestamp, finalizers }: ObjectMeta): boolean =>
@@ -65,35 +82,6 @@ export function refuseNewFinalizers(kind: Kind, old: Resource, next: Metadata): 
   const found = fresh.map((each) => JSON.stringify(each)).join(', ')
   const detail = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${found}}`
   throw refusedInvalid(kind, old.metadata.name, [forbidden('metadata.finalizers', detail)])
-}
-
-const OWNERS_MAX = 64
-
-/** As the API server writes one. */
-const inOrder = ({ apiVersion, kind, name, uid, controller, blockOwnerDeletion }: OwnerReference): OwnerReference => ({
-  apiVersion,
-  kind,
-  name,
-  uid,
-  ...(controller === undefined ? {} : { controller }),
-  ...(blockOwnerDeletion === undefined ? {} : { blockOwnerDeletion }),
-})
-
-export function refuseWrongOwners(kind: Kind, name: string, owners: readonly OwnerReference[]): void {
-  const missing = owners.flatMap((owner, i) =>
-    (['apiVersion', 'kind', 'name', 'uid'] as const)
-      .filter((field) => !owner[field])
-      .map((field) => invalid(`metadata.ownerReferences[${i}].${field}`, '', 'must not be empty')),
-  )
-  const field = 'metadata.ownerReferences'
-  const controllers = owners.filter((owner) => owner.controller === true).map((owner) => `${owner.kind}/${owner.name}`)
-  const two = `Only one reference can have Controller set to true. Found "true" in references for ${controllers.join(' and ')}`
-  const issues: readonly Issue[] = [
-    ...missing,
-    ...(controllers.length > 1 ? [invalid(field, owners.map(inOrder), two)] : []),
-    ...(owners.length > OWNERS_MAX ? [tooMany(field, owners.length, OWNERS_MAX)] : []),
-  ]
-  if (issues.length > 0) throw refusedInvalid(kind, name, issues)
 }
 
 /** Refuses what a PUT must say about the version and the uid it was made from. Kinds of Kubernetes itself need no version. */

@@ -28,6 +28,9 @@ export function patched(kind: Kind, old: Resource, patch: unknown): Proposal & {
   return { metadata: withoutOrphanedMarks(old, metadata), spec, status, rest, pinned: namesVersion(patch) }
 }
 
+/** What is said of a whole object that cannot be read. */
+const PREFACE = /^\S+ in version \S+ cannot be handled as an? \S+: /
+
 function patchedDraft(kind: Kind, old: Resource, patch: unknown): Draft {
   if (!Array.isArray(patch) && !isJsonObject(patch)) throw new Refused('BadRequest', 'a merge patch must be a JSON object')
   const value = isJsonObject(patch) ? mergePatch(old, patch) : jsonPatch({ ...old }, patch)
@@ -36,7 +39,11 @@ function patchedDraft(kind: Kind, old: Resource, patch: unknown): Draft {
   } catch (error) {
     // The object was in order before, so it is the patch that is not.
     if (!isRefused(error, 'BadRequest')) throw error
-    const issue: Issue = { reason: 'FieldValueInvalid', field: 'patch', body: `Invalid value: "patch": ${error.message}` }
+    const issue: Issue = {
+      reason: 'FieldValueInvalid',
+      field: 'patch',
+      body: `Invalid value: "patch": ${error.message.replace(PREFACE, '')}`,
+    }
     throw refusedInvalid(kind, old.metadata.name, [issue])
   }
 }
@@ -55,7 +62,7 @@ function refuseMove(kind: Kind, { metadata: old }: Resource, next: Draft): void 
     ...(next.kind === kind.kind ? [] : [invalid('kind', next.kind, `must be ${kind.kind}`)]),
     ...(next.apiVersion === kind.apiVersion ? [] : [invalid('apiVersion', next.apiVersion, `must be ${kind.apiVersion}`)]),
   ]
-  if (issues.length > 0) throw refusedInvalid(kind, old.name, issues)
+  if (issues.length > 0) throw refusedInvalid({ kind: next.kind, group: kind.group }, old.name, issues)
 }
 
 function refuseOtherVersion(kind: Kind, old: Resource, version: string | undefined): void {

@@ -42,6 +42,8 @@ export interface WriteOptions {
   readonly dryRun?: boolean
   /** What to do with fields the schema does not know. Default Warn. */
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
+  /** Paths of fields that were given twice: they are warned of or refused as unknown ones are. */
+  readonly duplicates?: readonly string[]
   /** Collects warnings (unknown fields, ratcheted rules). */
   readonly warn?: (message: string) => void
 }

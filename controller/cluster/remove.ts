@@ -53,6 +53,6 @@ function refuseOther(kind: Kind, { metadata }: Resource, { uid, resourceVersion 
 
 const ending = (kind: Kind, old: Resource, deletionTimestamp: string): Resource => ({
   ...old,
-  metadata: endingMeta(old.metadata, deletionTimestamp),
+  metadata: endingMeta(kind, old.metadata, deletionTimestamp),
   ...(kind.kind === 'Namespace' ? { status: { phase: 'Terminating' } } : {}),
 })

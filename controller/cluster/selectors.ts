@@ -1,3 +1,4 @@
+import { labelValueProblems, qualifiedProblems } from '../../crds/schema/metadata-rules.ts'
 import { Refused } from '../kernel/errors.ts'
 
 /** Label and field selectors, with the grammar and the errors of the Kubernetes API server. Pure. */
@@ -9,8 +10,6 @@ export type Matches = (values: Strings) => boolean
 const everything: Matches = () => true
 
 const SELECTOR_LENGTH_MAX = 8192
-const LABEL_KEY = /^(?:(?<prefix>[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
-const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 const OPERATORS = 'in, notin, =, ==, !=, gt, lt'
 
 interface Token {
@@ -63,8 +62,8 @@ function requirement(tokens: Reader): Matches {
   if (absent) tokens.take()
   const { type, text: key } = tokens.take()
   if (type !== 'word') throw unparsable(`found '${key}', expected: identifier`)
-  if (!LABEL_KEY.test(key))
-    throw unparsable(`key: Invalid value: ${JSON.stringify(key)}: must be a label name, with an optional DNS prefix and '/'`)
+  const [wrong] = qualifiedProblems(key)
+  if (wrong) throw unparsable(`<nil>: Invalid value: ${JSON.stringify(key)}: ${wrong}`)
   const after = tokens.peek()
   if (absent || after.type === 'end' || isSymbol(after, ',')) return (labels) => Object.hasOwn(labels, key) !== absent
   return comparison(key, tokens)
@@ -100,7 +99,7 @@ const equalTo =
 
 function comparedWith(key: string, operator: '<' | '>', text: string): Matches {
   if (!/^-?\d{1,15}$/.test(text))
-    throw unparsable(`values[0][${key}]: Invalid value: ${JSON.stringify(text)}: for 'Gt', 'Lt' operators, the value must be an integer`)
+    throw unparsable(`values[0]: Invalid value: ${JSON.stringify(text)}: for 'Gt', 'Lt' operators, the value must be an integer`)
   const limit = Number(text)
   return (labels) => {
     const value = labels[key] ?? ''
@@ -135,10 +134,9 @@ function valueList(key: string, tokens: Reader): ReadonlySet<string> {
 }
 
 function checkedValue(key: string, value: string): string {
-  if (LABEL_VALUE.test(value)) return value
-  throw unparsable(
-    `values[0][${key}]: Invalid value: ${JSON.stringify(value)}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', at most 63 of them`,
-  )
+  const [wrong] = labelValueProblems(value)
+  if (!wrong) return value
+  throw unparsable(`values[0][${key}]: Invalid value: ${JSON.stringify(value)}: ${wrong}`)
 }
 
 /** `fields` are the labels a kind answers to; anything else is refused, as the API server does. */
@@ -152,12 +150,20 @@ export function fieldSelector(text: string | undefined, fields: readonly string[
 }
 
 function fieldTerm(selector: string, term: string, fields: readonly string[]): Matches {
-  const parts = /^(?<field>[^=!\\]+)(?<operator>==|!=|=)(?<value>(?:[^\\,=]|\\[\\,=])*)$/s.exec(term)?.groups
+  const parts = /^(?<field>[^=!\\]*)(?<operator>==|!=|=)(?<value>.*)$/s.exec(term)?.groups
   if (!parts) throw refused(`invalid selector: '${selector}'; can't understand '${term}'`)
   const { field = '', operator, value = '' } = parts
+  if (field === '' && value === '') return everything
+  const wanted = unescaped(value)
   if (!fields.includes(field)) throw refused(`field label not supported: ${field}`)
-  const wanted = value.replace(/\\(.)/gs, '$1')
   return (values) => ((values[field] ?? '') === wanted) === (operator !== '!=')
+}
+
+function unescaped(value: string): string {
+  const wrong = /^(?:[^\\,=]|\\[\\,=])*(?<rest>[^]{0,2})/s.exec(value)?.groups?.['rest'] ?? ''
+  if (wrong.startsWith('\\')) throw refused(`invalid field selector: invalid escape sequence: ${wrong}`)
+  if (wrong !== '') throw refused(`invalid field selector: unescaped character in value: ${wrong.codePointAt(0)}`)
+  return value.replace(/\\(.)/gs, '$1')
 }
 
 function splitUnescaped(text: string): string[] {

@@ -7,7 +7,7 @@ import { insertObject, readObject, removeObject, updateObject, type Applied, typ
 import type { Db } from '../store/pool.ts'
 import { admitted } from './admission.ts'
 import { refuseForeignChange } from './declared.ts'
-import { bornMeta, isReleased, nextMeta, refuseNewFinalizers, refuseWrongOwners, specDiffers } from './generation.ts'
+import { bornMeta, isReleased, nextMeta, refuseNewFinalizers, specDiffers, warnOfOwnersTwice, withNameLabel } from './generation.ts'
 import { equal } from '../../crds/schema/equal.ts'
 import { deepFreeze } from './freeze.ts'
 import type { Draft, Resource, WriteOptions, Writer } from './port.ts'
@@ -65,9 +65,9 @@ async function createNamed(
   const place = { kind: kind.kind, namespace: homeOf(kind, draft), name }
   const { status: _status, ...declared } = { status: undefined, ...draft }
   const { metadata, spec, status, ...born } = admitted(kind, declared, null, options)
+  warnOfOwnersTwice(metadata, options.warn)
   const birth = { name, namespace: place.namespace, uid: newUid(), creationTimestamp: toIso(ports.clock.now()) }
-  const object = { ...resourceOf(kind, bornMeta(metadata, birth), spec, status), ...dataOf(born) }
-  refuseWrongOwners(kind, name, object.metadata.ownerReferences ?? [])
+  const object = { ...resourceOf(kind, withNameLabel(kind, bornMeta(metadata, birth)), spec, status), ...dataOf(born) }
   refuseForeignChange(kind, null, object, writer)
   const { object: visible, sealed } = ports.vault.parted(object)
   if (options.dryRun) return dryCreated(ports.db, kind, place, visible)
@@ -151,8 +151,11 @@ function nextObject(kind: Kind, old: Resource, proposal: Proposal, { writer, opt
   const name = old.metadata.name
   const draft = { ...proposal.rest, ...resourceOf(kind, old.metadata, proposal.spec, old.status), metadata: { ...proposal.metadata, name } }
   const { metadata, spec, ...rest } = admitted(kind, draft, old, { ...options, patch })
-  const next = { ...resourceOf(kind, nextMeta(old, metadata, specDiffers(old, { spec })), spec, old.status), ...dataOf(rest) }
-  refuseWrongOwners(kind, name, next.metadata.ownerReferences ?? [])
+  const next = {
+    ...resourceOf(kind, withNameLabel(kind, nextMeta(old, metadata, specDiffers(old, { spec }))), spec, old.status),
+    ...dataOf(rest),
+  }
+  warnOfOwnersTwice(metadata, options.warn)
   refuseNewFinalizers(kind, old, next.metadata)
   refuseForeignChange(kind, old, next, writer)
   return next

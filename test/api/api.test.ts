@@ -466,7 +466,9 @@ describe('limits', () => {
   })
 
   test('a body of brackets and a body that is no JSON are refused', async () => {
-    expect(dig((await ask('POST', WORKSPACES, { raw: '['.repeat(100_000) })).body, 'message')).toMatch(/nested deeper/)
+    expect(dig((await ask('POST', WORKSPACES, { raw: '['.repeat(100_000) + ']'.repeat(100_000) })).body, 'message')).toMatch(
+      /nested deeper/,
+    )
     expect((await ask('POST', WORKSPACES, { raw: '{"a":' })).code).toBe(400)
     expect((await ask('POST', WORKSPACES, { raw: '[1]' })).code).toBe(400)
   })
