@@ -11,10 +11,12 @@ export function causesOf(answer: unknown): readonly FailureCause[] {
   return firstOfEach([...causes, ...unknownFields(textOf(field(answer, 'message')) ?? '')])
 }
 
-const causeOf = (value: unknown): FailureCause[] =>
-  isRecord(value)
-    ? [{ reason: textOf(value['reason']) ?? '', message: plainly(textOf(value['message']) ?? ''), field: textOf(value['field']) ?? '' }]
-    : []
+function causeOf(value: unknown): FailureCause[] {
+  if (!isRecord(value)) return []
+  const text = (name: string) => textOf(value[name]) ?? ''
+  // Conflicts are told with a path that begins with a dot.
+  return [{ reason: text('reason'), message: plainly(text('message')), field: text('field').replace(/^\./, '') }]
+}
 
 /** A value of the wrong shape breaks every rule about it: the first is the one to mend. */
 const firstOfEach = (causes: readonly FailureCause[]): FailureCause[] =>
@@ -40,6 +42,7 @@ const SENTENCES: readonly (readonly [RegExp, (match: RegExpExecArray) => string]
   [/of type (\w+): "(\w+)"$/, ([, wanted = '', is = '']) => `must be ${TYPES[wanted] ?? wanted}, not ${TYPES[is] ?? is}`],
   [/^Invalid value: ("[^"]*"): a lowercase RFC 1123 /, ([, value]) => `${value} cannot be a name: write ${NAME}`],
   [/^Unsupported value: (.*): supported values: (.*)$/s, ([, value, all]) => `${value} is not offered; there is ${all}`],
+  [/^conflict with "([^"]+)"/, ([, manager = '']) => `${manager} declares it otherwise`],
   // What a rule says of a value is a sentence of ours already.
   [/^Invalid value: "(?:string|object|array|integer|number|boolean)": (.*)$/s, ([, rule = '']) => rule],
 ]

@@ -34,7 +34,9 @@ interface Server extends Answers {
 /** No control plane is nothing wrong: this command only says where the others would talk to. */
 async function told(ask: () => Promise<unknown>): Promise<Answers> {
   try {
-    return { version: textOf(field(await ask(), 'gitVersion')) ?? 'unknown', problem: null }
+    const version = textOf(field(await ask(), 'gitVersion')) ?? 'unknown'
+    // A control plane says first which API server's words it speaks.
+    return { version: version.replace(/^v.*\+bothy-/, ''), problem: null }
   } catch (error) {
     if (!(error instanceof Failure) || error.code === EXIT.usage) throw error
     return { version: null, problem: error.text.what }

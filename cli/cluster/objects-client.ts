@@ -1,5 +1,5 @@
 import type { KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
-import { isRefused, messageOf, Transient, type Refused } from '../../controller/kernel/errors.ts'
+import { isRefused, messageOf, Refused, Transient } from '../../controller/kernel/errors.ts'
 import type { Call, Client } from '../client.ts'
 import { EXIT, Failure } from '../failure.ts'
 import { failureOfAnswer } from '../refusal.ts'
@@ -63,7 +63,23 @@ async function applied(connection: KubernetesConnection, path: string, { query =
     return await apply(false)
   } catch (error) {
     if (isRefused(error, 'Conflict') && isOnlyWithUs(error)) return await apply(true)
+    if (error instanceof Transient && MISSHAPEN.test(error.message)) throw await whatIsWrong(connection, path, body, error)
     throw error
+  }
+}
+
+/** A document of the wrong shape is an internal error of server-side apply, in words of its library. */
+const MISSHAPEN = /^failed to create typed patch object/
+
+/** As if it were to be created, it is refused field by field, in the words of every other refusal. */
+async function whatIsWrong(connection: KubernetesConnection, path: string, body: unknown, { message }: Transient): Promise<Refused> {
+  const otherwise = new Refused('Invalid', message)
+  try {
+    const query = { dryRun: 'All', fieldValidation: 'Strict' }
+    await connection.request({ method: 'POST', path: path.slice(0, path.lastIndexOf('/')), query, body })
+    return otherwise
+  } catch (error) {
+    return isRefused(error, 'BadRequest', 'Invalid') ? error : otherwise
   }
 }
 
@@ -81,9 +97,7 @@ export function failureOfRefused(error: Refused, asked: Parameters<typeof failur
   if (code === 401) return failure.with({ fix: 'log in to the cluster again; kubectl auth whoami says as whom you are known there' })
   const manager = WITH_ANOTHER.exec(details.causes?.[0]?.message ?? '')?.groups?.['manager']
   if (manager === undefined) return failure
-  const fields = (details.causes ?? []).map(({ field }) => field.replace(/^\./, '')).join(', ')
   return failure.with({
-    what: `${fields}: ${manager} declares ${(details.causes ?? []).length === 1 ? 'it' : 'them'} otherwise`,
     fix: `change it where ${manager} declares it, or leave it out; kubectl apply --server-side --force-conflicts --field-manager=${MANAGER} takes it over`,
   })
 }

@@ -14,6 +14,8 @@ interface Outcome {
 }
 
 const STEP_LIMIT_MS = 60_000
+/** As klog begins a line. */
+const LOGGED = /^[IW]\d{4} .*\n/gm
 
 export async function runChapter(kubeconfig: string, chapter: Chapter): Promise<string> {
   const home = mkdtempSync(join(tmpdir(), 'bothy-kubectl-'))
@@ -44,18 +46,22 @@ function kubectlOf(kubeconfig: string, namespace: string, home: string): Kubectl
     const args = call.args.map((arg) => arg.replaceAll('NAMESPACE', namespace))
     const own = args.includes('-n') ? [] : ['-n', namespace]
     const env = { PATH: process.env['PATH'] ?? '', HOME: home, KUBECONFIG: kubeconfig, TZ: 'UTC', ...call.env }
-    const child = spawn('kubectl', ['--cache-dir', join(home, 'cache'), ...own, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
+    // What waits says nothing before it has; that it watches it says in its own log.
+    const isLogged = call.meanwhile !== undefined && args[0] === 'wait'
+    const told = isLogged ? ['-v=6'] : []
+    const child = spawn('kubectl', ['--cache-dir', join(home, 'cache'), ...own, ...told, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
     const limit = setTimeout(() => child.kill('SIGKILL'), STEP_LIMIT_MS)
     let [stdout, stderr] = ['', '']
     const began = Promise.withResolvers<void>()
-    // What deletes says so before it waits; what waits says nothing before it has.
-    if (call.lines === undefined && args[0] !== 'delete') began.resolve()
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text
       began.resolve()
       if (call.lines !== undefined && stdout.split('\n').length > call.lines) child.kill('SIGTERM')
     })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+      if (isLogged && stderr.includes('watch=true')) began.resolve()
+    })
     // A command that reads nothing may be gone before it is written to.
     child.stdin.on('error', () => {}).end(input)
     const closed = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)))
@@ -66,7 +72,7 @@ function kubectlOf(kubeconfig: string, namespace: string, home: string): Kubectl
     }
     const code = await closed
     clearTimeout(limit)
-    return { code: call.lines === undefined ? code : 0, stdout, stderr }
+    return { code: call.lines === undefined ? code : 0, stdout, stderr: stderr.replaceAll(LOGGED, '') }
   }
 
   async function filled(text: string): Promise<string> {

@@ -13,7 +13,7 @@ export interface Call {
 export interface Step extends Call {
   /** The sentence above it in the golden file. */
   readonly shows: string
-  /** Commands that run one after another once this one has begun: a watch when it has printed a line, anything else at once. */
+  /** Commands that run one after another once this one has begun: when it has printed something, or watches. */
   readonly meanwhile?: readonly Call[]
   /** A watch: it is ended when it has printed so many lines. */
   readonly lines?: number
