@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts'
 import { isRefused, messageOf } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
+import { removeEventsOf } from '../store/events.ts'
 import {
   emptyEndingNamespaces,
   objectsInEndingNamespaces,
@@ -95,5 +96,6 @@ async function removeNamespace(db: Db, name: string): Promise<void> {
   const place = { kind: 'Namespace', namespace: '', name }
   const stored = await readObject(db, place)
   if (!stored) return
+  await removeEventsOf(db, name)
   await removeObject(db, place, stored.version, stored.body, null)
 }

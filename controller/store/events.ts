@@ -102,3 +102,16 @@ export async function countEvents(db: Db, namespace: string | null): Promise<num
   ])
   return Number(row?.count ?? 0)
 }
+
+/** What happened in a namespace goes with it, and watchers are told: a later one of the same name begins with nothing. */
+export async function removeEventsOf(db: Db, namespace: string): Promise<void> {
+  await db.query(
+    `with gone as (delete from events where namespace = $1 returning body),
+      many as (select count(*) as n from gone),
+      v as (update object_version set version = version + many.n from many where many.n > 0 returning version),
+      c as (insert into object_changes (version, kind, type, body)
+        select v.version - many.n + row_number() over (), 'Event', 'DELETED', gone.body from gone, many, v)
+     select pg_notify('${OBJECTS_CHANNEL}', '') from v`,
+    [namespace],
+  )
+}

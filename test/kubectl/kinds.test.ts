@@ -107,6 +107,10 @@ test('a namespace is made, holds what is in it, and takes it along', async () =>
   expect(await said('get ns')).toMatch(/^NAME +STATUS +AGE\ndefault +Active +\d+s\nteam-a +Active +\d+s$/)
   const held = '{apiVersion: v1, kind: ConfigMap, metadata: {name: held, namespace: team-a, finalizers: [bothy.dev/test]}}'
   expect(await said('apply -f -', held)).toBe('configmap/held created')
+  const regarding = { kind: 'ConfigMap', namespace: 'team-a', name: 'held' }
+  await plane.cluster.emit({ regarding, type: 'Normal', reason: 'Held', action: 'Hold', note: 'It is held.' })
+  await plane.cluster.emit({ regarding, type: 'Normal', reason: 'Seen', action: 'Look', note: 'It was seen.' })
+  expect(await said('get events -n team-a -o name')).toMatch(/^event\/held\.\w+\nevent\/held\.\w+$/)
   expect(await said('delete ns team-a --wait=false')).toBe('namespace "team-a" deleted')
   expect(await said('get ns team-a -o jsonpath={.status.phase}')).toBe('Terminating')
   expect(await said('create cm late -n team-a')).toContain('because it is being terminated')
@@ -118,6 +122,7 @@ test('a namespace is made, holds what is in it, and takes it along', async () =>
     'configmap/held patched',
   )
   await until('it to be gone', async () => (await said('get ns team-a')).includes('not found'))
+  expect(await said('get events -n team-a')).toContain('No resources found in team-a namespace.')
   expect(await said('delete ns default')).toContain('this namespace may not be deleted')
 })
 
