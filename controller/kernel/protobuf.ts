@@ -133,13 +133,24 @@ export const maybe = <T>(number: number, codec: Codec<T>): Field<T | null> => ({
   read: (reader) => codec.read(reader),
 })
 
-export const many = <T>(number: number, codec: Codec<T>): Field<readonly T[]> => ({
-  number,
-  wireType: codec.wireType,
-  empty: [],
-  write: (values) => values.flatMap((value) => tagged(number, codec, value)),
-  read: (reader, before) => [...before, codec.read(reader)],
-})
+export function many<T>(number: number, codec: Codec<T>): Field<readonly T[]> {
+  const empty: readonly T[] = []
+  return {
+    number,
+    wireType: codec.wireType,
+    empty,
+    write: (values) => values.flatMap((value) => tagged(number, codec, value)),
+    read: (reader, before) => grown(before === empty ? [] : before, codec.read(reader)),
+  }
+}
+
+/** In place: a message of very many items is read in time that grows with them, not with their square. */
+function grown<T>(list: readonly T[], item: T): readonly T[] {
+  // Made by this reading, and seen by nobody else yet.
+  const own = list as T[]
+  own.push(item)
+  return own
+}
 
 type Fields<T> = { readonly [Name in keyof T]: Field<T[Name]> }
 
@@ -184,14 +195,19 @@ export function message<T extends object>(fields: Fields<T>): Message<T> {
 }
 
 /** A map with string keys is a repeated message of key and value. */
-export const mapOf = <T>(number: number, codec: Codec<T>): Field<ReadonlyMap<string, T>> => {
+export function mapOf<T>(number: number, codec: Codec<T>): Field<ReadonlyMap<string, T>> {
   const entry = message({ key: one(1, string), value: one(2, codec) })
   const entries = many(number, entry)
+  const empty: ReadonlyMap<string, T> = new Map()
   return {
     number,
     wireType: DELIMITED,
-    empty: new Map(),
+    empty,
     write: (values) => entries.write([...values].map(([key, value]) => ({ key, value }))),
-    read: (reader, before) => new Map([...before, ...entries.read(reader, []).map((each) => [each.key, each.value] as const)]),
+    read: (reader, before) => {
+      const { key, value } = entry.read(reader)
+      // Grows in place, as lists do.
+      return (before === empty ? new Map<string, T>() : (before as Map<string, T>)).set(key, value)
+    },
   }
 }
