@@ -36,6 +36,11 @@ const ofProcess = (of: RegExp, values: string): readonly Change[] => [
 
 export const CHANGES: readonly Change[] = [
   { of: BOTH, at: [...CONTAINER, 'image'], value: IMAGE },
+  {
+    of: /^(Deployment bothy-provisioner|StatefulSet bothy-controller)$/,
+    at: [...CONTAINER, 'env', env('BOTHY_POD_PROGRAM_IMAGE'), 'value'],
+    value: IMAGE,
+  },
   { of: BOTH, at: [...CONTAINER, 'imagePullPolicy'], value: '{{ .Values.image.pullPolicy }}' },
   { of: BOTH, at: [...POD], optional: { key: 'imagePullSecrets', from: '.Values.image.pullSecrets' } },
   {

@@ -24,10 +24,10 @@ export function whyNoDebian(): string | null {
   return null
 }
 
-/** Made once for all runs. */
-export function makeDebian(): void {
+/** Made once for all runs; answers where it is. */
+export function makeDebian(): string {
   const archive = cached()
-  if (existsSync(archive)) return
+  if (existsSync(archive)) return archive
   mkdirSync(join(archive, '..'), { recursive: true })
   const making = `${archive}.${process.pid}`
   try {
@@ -40,6 +40,7 @@ export function makeDebian(): void {
     )
     if (made.status !== 0) throw new Error(`mmdebstrap: ${made.stderr}`)
     renameSync(making, archive)
+    return archive
   } finally {
     rmSync(making, { force: true })
   }

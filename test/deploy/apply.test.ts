@@ -35,7 +35,7 @@ describe.skipIf(noCluster !== null)(`deploy, applied${noCluster ? ` (${noCluster
     expect(before.size).toBeGreaterThan(40)
   })
 
-  test.each(['.', 'trial', 'components/workspaces-in', 'components/template-secrets'])(
+  test.each(['.', 'trial', 'example', 'components/workspaces-in', 'components/template-secrets'])(
     '%s: every object is valid, with no field unknown and no warning',
     async (folder) => {
       const objects = await rendered(cluster, `${DEPLOY}/${folder}`)
@@ -47,6 +47,12 @@ describe.skipIf(noCluster !== null)(`deploy, applied${noCluster ? ` (${noCluster
       expect(answer.stdout.trim().split('\n')).toHaveLength(objects.length)
     },
   )
+
+  test('in a kustomization of one’s own the image is another wherever it is named', async () => {
+    const text = await must(cluster, ['kustomize', `${DEPLOY}/example`])
+    expect(text.match(/registry\.example\.com\/bothy:0\.1\.0/g)).toHaveLength(3)
+    expect(text).not.toMatch(/: bothy:/)
+  })
 
   test('what a policy says of its own expressions: nothing', async () => {
     const checked = await until(

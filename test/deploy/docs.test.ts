@@ -1,0 +1,74 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { noCluster, type OwnCluster, ownCluster } from '../support/cluster.ts'
+import { as, must, objectsIn, ROOT, untilInForce, untilRefused, workspace } from './deployed.ts'
+
+/** The page about installing, as somebody reads it: its commands are run in its order, and its YAML is applied. */
+
+const PAGE = readFileSync(join(ROOT, 'docs/install-in-a-cluster.md'), 'utf8')
+
+/** Each `##` with its blocks, in order. */
+const blocksOf = (title: string, language: 'sh' | 'yaml'): readonly string[] => {
+  const section = PAGE.split(/^## /m).find((text) => text.startsWith(`${title}\n`))
+  if (section === undefined) throw new Error(`the page has no "${title}"`)
+  return [...section.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].flatMap(([, block]) => block ?? [])
+}
+
+test('every path that the page names is there', () => {
+  const named = new Set([...PAGE.matchAll(/\bdeploy\/[a-z-]+(?:\/[A-Za-z.-]+)*/g)].map(([path]) => path.replace(/\.$/, '')))
+  expect(named.size).toBeGreaterThan(10)
+  expect([...named].filter((path) => path !== 'deploy/mine' && !existsSync(join(ROOT, path)))).toEqual([])
+})
+
+describe.skipIf(noCluster !== null)(`what the page says${noCluster ? ` (${noCluster})` : ''}`, () => {
+  let cluster: OwnCluster
+  const home = mkdtempSync(join(tmpdir(), 'bothy-install-'))
+  afterAll(() => rmSync(home, { recursive: true, force: true }))
+  beforeAll(async () => {
+    cluster = await ownCluster({ crds: false })
+    // A checkout in which somebody has made a copy of the example, and a certificate.
+    for (const folder of ['crds', 'deploy']) cpSync(join(ROOT, folder), join(home, folder), { recursive: true })
+    cpSync(join(home, 'deploy/example'), join(home, 'deploy/mine'), { recursive: true })
+    execFileSync(
+      'openssl',
+      'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out tls.crt -subj /CN=bothy'.split(' '),
+      { cwd: home, stdio: 'ignore' },
+    )
+    return () => cluster.kill()
+  }, 120_000)
+
+  /** Without nodes nothing rolls out; everything else is run as it stands. */
+  const runAll = async (blocks: readonly string[]) => {
+    expect(blocks.length).toBeGreaterThan(0)
+    for (const block of blocks) {
+      const script = block.replaceAll(/^.*rollout status.*\n/gm, '')
+      const { code, stderr } = await new Promise<{ code: number; stderr: string }>((settle) => {
+        const env = { PATH: process.env['PATH'], HOME: home, KUBECONFIG: cluster.kubeconfig }
+        execFile('sh', ['-ec', script], { cwd: home, env }, (error, _, said) => settle({ code: error ? 1 : 0, stderr: said }))
+      })
+      expect(code, `${script}\n${stderr}`).toBe(0)
+    }
+  }
+
+  test('installs it, declares a workspace, sets limits, and takes everything away again', async () => {
+    await runAll(blocksOf('From nothing', 'sh'))
+    await untilInForce(cluster)
+    const image = ['-n', 'bothy-system', 'get', 'deployment', 'bothy-controller', '-o', 'jsonpath={..image}']
+    expect(await must(cluster, image)).toBe('registry.example.com/bothy:0.1.0')
+    const [offered = '', declared = ''] = blocksOf('A first workspace', 'yaml')
+    await must(cluster, ['apply', '-f', '-'], offered)
+    const create = [...as('ada@example.com'), 'create', '--dry-run=server', '-f', '-']
+    await untilRefused(cluster, create, workspace('x', 'team-a', { owner: 'somebody' }), /bothy-owner/)
+    await must(cluster, [...as('ada@example.com'), 'apply', '-f', '-'], declared)
+    const limits = blocksOf('What the policies refuse', 'yaml')
+    for (const text of limits) await must(cluster, ['apply', '-f', '-'], text)
+    expect(limits.flatMap(objectsIn).map(({ kind }) => kind)).toEqual(['ConfigMap', 'ResourceQuota'])
+    await runAll(blocksOf('Uninstalling', 'sh'))
+    expect(
+      await must(cluster, ['get', 'crd,clusterrole,validatingadmissionpolicy', '-l', 'app.kubernetes.io/part-of=bothy', '-o', 'name']),
+    ).toBe('')
+  }, 90_000)
+})
