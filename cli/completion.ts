@@ -13,7 +13,7 @@ export const run: Run = async (session, args) => {
   return EXIT.done
 }
 
-const SCRIPTS: Readonly<Record<string, () => string>> = { bash, zsh, fish }
+const SCRIPTS: Readonly<Record<string, () => string>> = { bash, zsh, fish, kubectl }
 
 const names = (): string => COMMANDS.map(({ name }) => name).join(' ')
 const kinds = (): string => KINDS.flatMap(({ plural, singular }) => [plural, singular]).join(' ')
@@ -66,6 +66,37 @@ function zsh(): string {
   return `#compdef bothy
 autoload -U +X bashcompinit && bashcompinit
 ${bash()}`
+}
+
+/** What kubectl asks for the words of its plugin: a program `kubectl_complete-bothy` on the PATH, given all that is typed so far. */
+function kubectl(): string {
+  return `#!/bin/sh
+# Completion of kubectl bothy: put this on your PATH as kubectl_complete-bothy.
+command=$1 words=''
+eval "current=\\\${$#}"
+if [ $# -le 1 ]; then
+  words='${names()}'
+else
+  options=''
+  case "$command" in
+${cases()}
+  esac
+  case "$current" in
+    -*) words=$options ;;
+    *)
+      case "$command" in
+        ${joined(takesKind)}) [ $# -eq 2 ] && words='${kinds()}' ;;
+        ${joined(takesObject)}) words=$(for kind in workspace template; do kubectl bothy get "$kind" -o name -q 2>/dev/null; done) ;;
+        ${joined(takesName)}) words=$(kubectl bothy get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
+        completion) words='${Object.keys(SCRIPTS).join(' ')}' ;;
+      esac ;;
+  esac
+fi
+for word in $words; do
+  case "$word" in "$current"*) echo "$word" ;; esac
+done
+echo :4
+`
 }
 
 const seen = (name: string): string => `__fish_seen_subcommand_from ${name}`

@@ -16,11 +16,12 @@ export const PROGRAM: readonly CommandSpec[] = [
     name: 'completion',
     arguments: '<shell>',
     group: 'This program:',
-    summary: 'print the completion of bash, zsh or fish',
+    summary: 'print the completion of bash, zsh or fish, or for kubectl',
     options: [],
     examples: [
       'completion bash > ~/.local/share/bash-completion/completions/bothy',
       'completion fish > ~/.config/fish/completions/bothy.fish',
+      'completion kubectl > ~/.local/bin/kubectl_complete-bothy',
     ],
     load: () => import('../completion.ts'),
   },

@@ -192,6 +192,11 @@ test('completions are scripts that their shells can read', () => {
     encoding: 'utf8',
   })
   expect(completed.stdout).toBe('why\n')
+  const forKubectl = (...typed: readonly string[]) =>
+    spawnSync('sh', ['-s', ...typed], { input: bothy(['completion', 'kubectl']).stdout, encoding: 'utf8' }).stdout
+  expect(forKubectl('wh')).toBe('why\n:4\n')
+  expect(forKubectl('get', 'workspaces')).toBe('workspaces\n:4\n')
+  expect(forKubectl('get', '--conte')).toBe('--context\n:4\n')
   expect(bothy(['completion', 'zsh']).stdout).toMatch(/^#compdef bothy\n/)
   expect(bothy(['completion', 'fish']).stdout).toContain("complete -c bothy -n __fish_use_subcommand -f -a why -d '")
 })
