@@ -36,6 +36,7 @@ const AT_ONCE = 16
 const LIMIT_MS = 900_000
 const HEARTBEAT_MS = 2000
 const LOOK_MS = 10
+const CALM_MS = 1500
 /** To ask who somebody is and what they may do is to write nothing. */
 const WRITES = /method="(?:POST|PUT|PATCH|DELETE)",group="(?!authentication|authorization)/
 const PERSON = { manager: 'bench', user: 'ada' }
@@ -173,14 +174,10 @@ const queued = async (db: Db): Promise<number> =>
 
 const isReady = (object: Resource): boolean => saidBy(object, 'Ready') === 'True Running'
 
-/** Until it has nothing to do, and a moment later still has nothing. */
+/** Until a moment has gone by in which it wrote nothing. What waits in a queue is looked at now and then, and that is no work. */
 async function calm(controller: Controller): Promise<void> {
-  for (let looks = -1; ;) {
-    const now = await controller.counted('bothy_reconcile_looks_total')
-    if (now === looks && (await controller.counted('bothy_reconcile_queue_depth')) === 0) return
-    looks = now
-    await systemClock.sleep(1500)
-  }
+  for (let before = -1, now = await writesOf(controller); before !== now; before = now, now = await writesOf(controller))
+    await systemClock.sleep(CALM_MS)
 }
 
 async function silence(controller: Controller, ms: number) {

@@ -3,6 +3,7 @@ import { isJsonObject } from '../../crds/schema/types.ts'
 import { Transient } from '../kernel/errors.ts'
 import { deepFreeze } from './freeze.ts'
 import type { ListOptions, Page, Resource } from './port.ts'
+import { isSecret, withoutValues } from './secrets.ts'
 
 /** Where the API server has a kind, and its answers as objects of ours. Pure. */
 
@@ -28,8 +29,14 @@ export const selectorsOf = ({ labelSelector, fieldSelector }: ListOptions): Reco
   fieldSelector: fieldSelector || undefined,
 })
 
+/** As everybody may see it: of a Secret its keys alone. */
+export const objectFrom = (kind: Kind, value: unknown): Resource => {
+  const object = wholeFrom(kind, value)
+  return isSecret(object) ? deepFreeze(withoutValues(object)) : object
+}
+
 /** Without who manages which field, which is half of what a server sends, and of no use here. */
-export function objectFrom(kind: Kind, value: unknown): Resource {
+export function wholeFrom(kind: Kind, value: unknown): Resource {
   if (!isJsonObject(value) || !isJsonObject(value['metadata'])) throw strange(kind)
   const { apiVersion: _apiVersion, kind: _kind, metadata: given, ...rest } = value
   const { managedFields: _managedFields, ...metadata } = given

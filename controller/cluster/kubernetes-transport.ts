@@ -37,7 +37,7 @@ export interface Begun {
 }
 
 const SOCKETS_MAX = 32
-const STREAMS_MAX = 256
+const STREAMS_MAX = 1024
 /** Node lets ten more probes follow, a second apart. */
 const KEEPALIVE_MS = 15_000
 

@@ -8,7 +8,7 @@ import { kindNamed } from './asked.ts'
 import type { KubernetesConnection } from './kubernetes-connection.ts'
 import { createKubernetesEvents } from './kubernetes-events.ts'
 import { createLag } from './kubernetes-lag.ts'
-import { objectFrom, pageFrom, pathOf, selectorsOf, type Where } from './kubernetes-objects.ts'
+import { pageFrom, pathOf, selectorsOf, wholeFrom, type Where } from './kubernetes-objects.ts'
 import { watchKind } from './kubernetes-watch.ts'
 import { createWrites } from './kubernetes-writes.ts'
 import type { Cluster, ListOptions, Page, Resource } from './port.ts'
@@ -40,7 +40,7 @@ export async function openKubernetes(given: KubernetesPorts): Promise<Kubernetes
 
   const get = async (kind: Kind, where: Where): Promise<Resource | null> => {
     try {
-      return objectFrom(kind, (await connection.request({ method: 'GET', path: pathOf(kind, where) })).body)
+      return wholeFrom(kind, (await connection.request({ method: 'GET', path: pathOf(kind, where) })).body)
     } catch (error) {
       // A kind that is not installed is not found either, but then no object is named.
       if (isRefused(error, 'NotFound') && error.details.name) return null

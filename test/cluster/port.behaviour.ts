@@ -833,6 +833,22 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
       })
     })
 
+    describe('a Secret', () => {
+      test('shows its values to who asks for it by name, and its keys to everybody else', async () => {
+        const name = fresh('secret')
+        const draft = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: home() }, data: { token: 'czNjcjN0' } }
+        const watch = watching(cluster(), 'Secret', { namespace: home(), fieldSelector: `metadata.name=${name}` })
+        const made = await create(draft)
+        await watch.seen(1)
+        await watch.end()
+        const { items } = await cluster().list('Secret', { namespace: home() })
+        expect((await get(name, home(), 'Secret'))?.data).toEqual({ token: 'czNjcjN0' })
+        expect(made.data).toEqual({ token: '' })
+        expect(items.find(({ metadata }) => metadata.name === name)?.data).toEqual({ token: '' })
+        expect(JSON.stringify(watch.changes)).not.toContain('czNjcjN0')
+      })
+    })
+
     describe('the cache', () => {
       test('shows what there is, then every change, and tells after it shows', async () => {
         const namespace = fresh('cache')

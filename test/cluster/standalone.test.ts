@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { createCache } from '../../controller/cluster/cache.ts'
 import type { Change, Cluster, Writer } from '../../controller/cluster/port.ts'
@@ -6,13 +7,15 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 import { isRefused, Transient } from '../../controller/kernel/errors.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { openDb, type Db } from '../../controller/store/pool.ts'
+import { openKey } from '../../controller/store/sealed.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { describeCluster, workspaceOf } from './port.behaviour.ts'
 
 describeCluster('without a cluster', async () => {
   const { db } = await withDatabase()
-  return { ...(await openStandalone({ db, clock: systemClock, log: silentLog })), namespace: 'default' }
+  const sealer = await openKey({ file: '', env: randomBytes(32).toString('base64'), db })
+  return { ...(await openStandalone({ db, clock: systemClock, log: silentLog, sealer })), namespace: 'default' }
 })
 
 const ada: Writer = { manager: 'test', user: 'ada' }
