@@ -19,6 +19,8 @@ import { ownerSeen } from './reconcile/owner/seen.ts'
 import type { Ports } from './reconcile/ports.ts'
 import { isWorkspace } from './reconcile/workspace/observe.ts'
 import type { Closers } from './shutdown.ts'
+import type { AgentManifest } from './store/agent-manifests.ts'
+import { openedManifest } from './store/sealed-manifest.ts'
 import type { Db } from './store/pool.ts'
 import type { Tokens } from './store/tokens.ts'
 import type { Subject } from './store/records.ts'
@@ -82,8 +84,9 @@ export async function serve(running: Running, api: Api, served: Served): Promise
   const { db, cluster, cache, engine, metrics, sealer, replica, mayConnect, down, objectsAt, tokens } = served
   const barred = barredFrom(cache, served.localUser)
   const peering = served.peering && { peering: { ...served.peering, key: sealer.derive('replicas') } }
+  const opened = (agentId: string, manifest: AgentManifest) => openedManifest(sealer, agentId, manifest)
   const hostKey = (uid: string, name: string) => hostKeyOf(sealer.derive, uid, name)
-  const connections = await createConnections({ db, clock, log, metrics, replica, barred, hostKey, ...peering })
+  const connections = await createConnections({ db, clock, log, metrics, replica, barred, hostKey, opened, ...peering })
   cache.onChange((_key, { kind }) => (kind === 'Owner' ? connections.review() : undefined))
   const localDoor = await openLocalDoor({ folder: join(state.dir, 'door'), upgrade: connections.upgrade, log })
   closers.add('agents', async () => {

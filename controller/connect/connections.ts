@@ -6,6 +6,7 @@ import type { Log } from '../kernel/log.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import { replicaGone } from '../store/agent-links.ts'
 import { agentDisconnected, agentSeen, agentsOf } from '../store/agents.ts'
+import type { AgentManifest } from '../store/agent-manifests.ts'
 import type { Db } from '../store/pool.ts'
 import type { Subject } from '../store/records.ts'
 import { arrive, type Arrival } from './arrive.ts'
@@ -49,6 +50,8 @@ export interface ConnectPorts {
   readonly hostKey: (workspaceUid: string, agentName: string) => HostKey
   /** Why nobody may enter a workspace now, as while its owner is suspended. */
   readonly barred: (workspace: Subject) => Refused | null
+  /** What only the agent is told of its manifest is kept sealed; absent: it is not. */
+  readonly opened?: (agentId: string, manifest: AgentManifest) => AgentManifest
   /** Where other replicas of this control plane reach it; absent: there are none. */
   readonly peering?: Pick<PeersOptions, 'host' | 'port' | 'key'>
 }

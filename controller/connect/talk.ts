@@ -5,6 +5,7 @@ import { messageOf, Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { agentConnected, agentReported } from '../store/agents.ts'
 import type { Db } from '../store/pool.ts'
+import type { AgentManifest } from '../store/agent-manifests.ts'
 import type { AgentRow } from '../store/records.ts'
 import type { Arrival } from './arrive.ts'
 import { ask } from './ask.ts'
@@ -25,6 +26,7 @@ export interface TalkPorts {
   readonly replica: string
   /** The key that an agent's ssh server shows. */
   readonly hostKey: (workspaceUid: string, agentName: string) => HostKey
+  readonly opened?: (agentId: string, manifest: AgentManifest) => AgentManifest
 }
 
 export interface Talk {
@@ -58,14 +60,14 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
     await ask(link, clock, SERVICES.shutdown, {})
   }
   const look = async () => {
-    const row = await known(agent.id, tokenHash)
+    const row = openedRow(ports, await known(agent.id, tokenHash))
     if (!row) return link.cut('the agent belongs to no workspace any more')
     if (row.name !== told.name || !isDeepStrictEqual(row.manifest, told.manifest)) await greet(row)
     told = row
     await passOnWishes(row)
   }
   const converse = async () => {
-    const hello = await greet(agent)
+    const hello = await greet(openedRow(ports, agent))
     await agentConnected(db, agent.id, { runId: hello.runId, replica, version: hello.version })
     await agentReported(db, agent.id, hello.runId, hello.lifecycle, hello.message)
     runId = hello.runId
@@ -93,6 +95,9 @@ export function talk(ports: TalkPorts, { agent, tokenHash }: Arrival, link: Link
     over: untilGone(),
   }
 }
+
+const openedRow = <Row extends AgentRow | null>({ opened }: TalkPorts, row: Row): Row =>
+  row && opened ? { ...row, manifest: opened(row.id, row.manifest) } : row
 
 /** What people are shown of it stays here. The key goes with the name, which the agent has when its build has ended. */
 function helloOf({ manifest, workspaceUid, name }: AgentRow, hostKey: TalkPorts['hostKey']): ControlHello {

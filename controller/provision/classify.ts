@@ -7,7 +7,7 @@ import type { Claim, Intent, Job } from '../store/records.ts'
 import { keepLateState, newestState } from '../store/states.ts'
 import { folderOf, foldersLeft, mayInterrupt, removePath, setAside, stateIn } from './folder.ts'
 import { holdClaim } from './hold.ts'
-import type { Ending, Tools } from './job.ts'
+import { keptAgent, type Ending, type Tools } from './job.ts'
 import { orphansIn } from './machines-left.ts'
 import { agentsIn } from './manifest.ts'
 import { placed } from './place.ts'
@@ -128,7 +128,7 @@ async function endingOf(tools: Tools, { job }: Claim, intent: Intent | null, { h
   return {
     ...verdictOf(job, intent, { here, end }, newer),
     state: newer && bytes ? tools.sealer.seal(bytes, job.subject.uid) : null,
-    agents: agents === null || typeof agents === 'string' ? null : agents.map(({ id, name, manifest }) => ({ id, name, manifest })),
+    agents: agents === null || typeof agents === 'string' ? null : agents.map((agent) => keptAgent(tools, agent)),
     result: {
       machines: state ? machinesIn(state) : [],
       ...(intent?.place === undefined ? {} : placed(intent.place, [...intent.creates, ...(state ? machinesIn(state) : [])])),

@@ -8,10 +8,12 @@ import type { Db } from '../store/pool.ts'
 import type { BuildInput, Claim, Job, JobResult } from '../store/records.ts'
 import type { Outcome } from '../store/finish-job.ts'
 import { openVariables } from '../store/kept-values.ts'
+import { sealedManifest } from '../store/sealed-manifest.ts'
 import type { Sealer } from '../store/sealed.ts'
 import { filesOf, synthesisedOf } from '../store/versions.ts'
 import { folderOf, makeFolder, type WorkFolder } from './folder.ts'
 import type { Journal } from './journal.ts'
+import type { AgentFound } from './manifest.ts'
 import { placesIn } from './places.ts'
 import type { StopReason, TerraformTools } from './run-terraform.ts'
 import type { Shared, Shelf } from './shelf.ts'
@@ -159,6 +161,13 @@ export async function openInput({ db, sealer }: Tools, journal: Journal, input: 
   for (const secret of secrets) journal.conceal(secret)
   return { ...input, variables }
 }
+
+/** Without its token, and with what it is told sealed. */
+export const keptAgent = ({ sealer }: Tools, { id, name, manifest }: AgentFound) => ({
+  id,
+  name,
+  manifest: sealedManifest(sealer, id, manifest),
+})
 
 /** Outputs are for everybody: what must not be seen is not, also where the template forgot to say so. */
 export const shownOutputs = (journal: Journal, outputs: Readonly<Record<string, unknown>>): Record<string, unknown> =>

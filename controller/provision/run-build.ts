@@ -5,6 +5,7 @@ import { NO_MANIFEST } from '../store/agent-manifests.ts'
 import { agentMade } from '../store/agents.ts'
 import { startJob } from '../store/claim-jobs.ts'
 import type { BuildInput, Intent, Job, Transition } from '../store/records.ts'
+import { sealedManifest } from '../store/sealed-manifest.ts'
 import { newestState } from '../store/states.ts'
 import { checkAnswers } from './check-answers.ts'
 import { inMebibytes } from './build-limits.ts'
@@ -15,6 +16,7 @@ import {
   type Ending,
   fetchShared,
   identityOf,
+  keptAgent,
   prepareFolder,
   resultOf,
   shownOutputs,
@@ -26,7 +28,7 @@ import {
   workspaceKeyOf,
 } from './job.ts'
 import type { Stage } from './journal.ts'
-import { agentScripts, agentsIn, type AgentFound } from './manifest.ts'
+import { agentScripts, agentsIn } from './manifest.ts'
 import { listen, type Heard } from './listen.ts'
 import { machinesTriedSinceTheLastSuccess, orphansIn, sweepMachines } from './machines-left.ts'
 import { placed } from './place.ts'
@@ -143,7 +145,7 @@ async function endingOf(tools: Tools, work: Work, apply: Apply, { ended, heard, 
     ...verdict,
     error: verdict.error === null ? null : journal.redacted(verdict.error),
     state: changed ? tools.sealer.seal(left, claim.job.subject.uid) : null,
-    agents: sound?.map(withoutToken) ?? null,
+    agents: sound?.map((agent) => keptAgent(tools, agent)) ?? null,
     result: resultOf(journal, {
       machines: state ? machinesIn(state) : [],
       ...placed(tools.place, [
@@ -204,8 +206,6 @@ function judge({ stop }: Work, { ended, heard, problem }: { ended: TerraformEnde
 /** By a signal: what it was making at that moment may be in no state. */
 const endedHard = ({ killed, signal, code }: TerraformEnded): boolean => killed || signal !== null || (code !== null && code > 128)
 
-const withoutToken = ({ id, name, manifest }: AgentFound) => ({ id, name, manifest })
-
 /** Nothing in the state is nothing for terraform to do. What a crash left beside any state still goes. */
 async function destroyedNothing(work: Work, { tried, machines, before }: Apply): Promise<Ending> {
   work.journal.stage('Destroying')
@@ -240,7 +240,7 @@ function hostOf(tools: Tools, work: Work, { input, machines, tokens, tried }: Ap
 }
 
 /** Before terraform has an answer, so that an agent which is quicker than its build is let in. */
-const recordAgent = ({ db }: Tools, job: Job, seen: AgentSeen): Promise<void> =>
+const recordAgent = ({ db, sealer }: Tools, job: Job, seen: AgentSeen): Promise<void> =>
   agentMade(db, {
     id: seen.id,
     workspaceUid: job.subject.uid,
@@ -248,12 +248,12 @@ const recordAgent = ({ db }: Tools, job: Job, seen: AgentSeen): Promise<void> =>
     jobId: job.id,
     tokenHash: sha256(seen.token),
     // What else it runs and offers is known when its build ends, and told then.
-    manifest: {
+    manifest: sealedManifest(sealer, seen.id, {
       ...NO_MANIFEST,
       scripts: agentScripts(seen),
       env: seen.env,
       dir: seen.dir,
       connectionTimeoutSeconds: seen.connectionTimeoutSeconds,
       complete: false,
-    },
+    }),
   })

@@ -66,6 +66,8 @@ export interface AgentManifest {
   readonly resource: string
   /** false while its build runs: what it runs and offers is known in full when that ends. */
   readonly complete: boolean
+  /** What only the agent is told, sealed: `scripts` and `env` are empty then. */
+  readonly sealed?: string
 }
 
 export const NO_MANIFEST: AgentManifest = {

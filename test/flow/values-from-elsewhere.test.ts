@@ -20,6 +20,17 @@ variable "region" { type = string }
 variable "password" { type = string }
 variable "licence" { type = string }
 data "bothy_workspace" "me" {}
+data "bothy_provisioner" "me" {}
+resource "bothy_agent" "main" {
+  os             = data.bothy_provisioner.me.os
+  arch           = data.bothy_provisioner.me.arch
+  env            = { TOKEN = var.token }
+  startup_script = "echo \${var.password} > $HOME/told"
+}
+resource "bothy_process" "dev" {
+  count    = data.bothy_workspace.me.start_count
+  agent_id = bothy_agent.main.id
+}
 resource "terraform_data" "it" {
   count = data.bothy_workspace.me.start_count
   input = "\${var.token} \${var.password} \${var.licence}"
@@ -113,6 +124,9 @@ test('values from elsewhere are used, renewed, and kept nowhere in the clear', {
   const second = await sha(`${RENEWED} eu-7 ${PASSWORD} ${LICENCE}`)
   await home.run(['restart', 'careful'])
   await looks(home, 'workspace', 'careful', ({ status }) => status?.outputs?.['digest'] === second)
+
+  const inside = await home.run(['exec', 'careful', '--', 'sh', '-c', 'echo $TOKEN; cat $HOME/told'])
+  expect(inside.stdout).toBe(`${RENEWED}\n${PASSWORD}\n`)
 
   const { stdout: log } = await home.run(['logs', 'careful'])
   expect(log).toContain(await sha(RENEWED))

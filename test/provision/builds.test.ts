@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest'
 import { agentsOf } from '../../controller/store/agents.ts'
+import type { AgentRow } from '../../controller/store/records.ts'
+import { openedManifest } from '../../controller/store/sealed-manifest.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { PROCESS } from './templates.ts'
-import { createWorld, INPUT, pidsWith, workspace } from './world.ts'
+import { createWorld, INPUT, pidsWith, workspace, type World } from './world.ts'
 
 const { db } = await withDatabase()
+
+const told = ({ sealer }: World, { id, manifest }: AgentRow) => openedManifest(sealer, id, manifest)
 
 test('starts, looks at, stops and destroys a workspace', async () => {
   const world = await createWorld(db)
@@ -22,7 +26,11 @@ test('starts, looks at, stops and destroys a workspace', async () => {
     resources: 2,
   })
   expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
-  expect(await agentsOf(db, dev.uid)).toMatchObject([{ name: 'main', confirmed: true, manifest: { env: { GREETING: 'hello' } } }])
+  const made = await agentsOf(db, dev.uid)
+  expect(made).toMatchObject([{ name: 'main', confirmed: true }])
+  expect(made.map((agent) => told(world, agent).env)).toEqual([{ GREETING: 'hello' }])
+  // What is told to it may hold credentials.
+  expect(JSON.stringify(made)).not.toContain('hello')
 
   const look = await world.ended(await world.look(dev, digest))
   expect([look.phase, look.error, look.result]).toMatchObject([
@@ -102,7 +110,7 @@ test('an update of a running workspace keeps its agent', async () => {
   const update = await world.ended(await world.build(dev, digest, { input: { ...INPUT, parameters: { greeting: 'salut' } } }))
   expect([update.phase, update.error, update.result?.outputs]).toEqual(['Succeeded', null, { greeting: 'salut' }])
   const after = await agentsOf(db, dev.uid)
-  expect(after.map(({ id, confirmed, manifest }) => [id, confirmed, manifest.env])).toEqual([[before[0]?.id, true, { GREETING: 'salut' }]])
+  expect(after.map((agent) => [agent.id, agent.confirmed, told(world, agent).env])).toEqual([[before[0]?.id, true, { GREETING: 'salut' }]])
   expect(pidsWith(`${world.stateDir}/machines/`)).toHaveLength(1)
 })
 
