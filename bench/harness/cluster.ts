@@ -55,13 +55,15 @@ export async function startController(place: Place, { kubeconfig, token }: ApiSe
     await exited
     giveUp()
   })
-  const url = () => /"the control plane is up".*?"url":"([^"]+)"/.exec(said.stderr())?.[1]
-  await until('bothy controller to be up', () => over || url() !== undefined, { limitMs: UP_LIMIT_MS, everyMs: 2 })
+  const told = () => /"the control plane is up".*?"url":"([^"]+)"/.exec(said.stderr())?.[1]
+  await until('bothy controller to be up', () => over || told() !== undefined, { limitMs: UP_LIMIT_MS, everyMs: 2 })
+  // What it says later pushes out what it said first.
+  const url = told()
   if (over) throw new Error(`bothy controller ended: ${said.stderr()}`)
   return {
     pid: child.pid ?? 0,
     async counted(name, labels = /(?:)/) {
-      const answer = await fetch(`${url()}/metrics`, { headers: { authorization: `Bearer ${token}`, connection: 'close' } })
+      const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}`, connection: 'close' } })
       if (!answer.ok) throw new Error(`/metrics answered ${answer.status}: ${await answer.text()}`)
       const series = [...(await answer.text()).matchAll(new RegExp(`^${name}(\\{.*\\})? (\\S+)$`, 'gm'))]
       return series.filter(([, given = '']) => labels.test(given)).reduce((sum, [, , value]) => sum + Number(value), 0)
