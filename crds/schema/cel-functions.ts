@@ -1,3 +1,5 @@
+import { LIST_FUNCTIONS } from './cel-lists.ts'
+import { QUANTITY_FUNCTIONS } from './cel-quantities.ts'
 import { TEXT_FUNCTIONS } from './cel-texts.ts'
 import { timeFunctions } from './cel-times.ts'
 
@@ -18,4 +20,9 @@ export interface CelEngine {
   duration(nanoseconds: bigint): unknown
 }
 
-export const celFunctions = (engine: CelEngine): readonly CelFunction[] => [...TEXT_FUNCTIONS, ...timeFunctions(engine)]
+export const celFunctions = (engine: CelEngine): readonly CelFunction[] => [
+  ...TEXT_FUNCTIONS,
+  ...LIST_FUNCTIONS,
+  ...QUANTITY_FUNCTIONS,
+  ...timeFunctions(engine),
+]

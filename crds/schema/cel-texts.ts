@@ -84,6 +84,7 @@ function compiled(source: string): ReturnType<typeof pattern> {
 }
 
 export const TEXT_FUNCTIONS: readonly CelFunction[] = [
+  { name: 'string.contains', takes: ['string'], gives: 'bool', call: (text: string, part: string) => reading(text).includes(part) },
   { name: 'string.matches', takes: ['string'], gives: 'bool', call: matches },
   { name: 'string.find', takes: ['string'], gives: 'string', call: find },
   { name: 'string.findAll', takes: ['string'], gives: 'list<string>', call: findAll },

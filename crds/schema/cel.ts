@@ -1,5 +1,6 @@
 import { Environment, evaluate, EvaluationError, Optional, type ParseResult } from '@marcbachmann/cel-js'
 import { celFunctions } from './cel-functions.ts'
+import { isSameQuantity, Quantity } from './cel-quantities.ts'
 import { escaped, Fault, type CelValue } from './cel-values.ts'
 import { OutOfBudget } from './cel-budget.ts'
 import { isJsonObject, type Schema } from './types.ts'
@@ -38,8 +39,15 @@ const MARK = 'k8s_'
 const marked = (name: string): string => name.replace(/[^.]+$/, (last) => MARK + last)
 const OURS = new Set(FUNCTIONS.map(({ name }) => name.replace(/^.*\./, '')))
 
+/** The word before `sets.contains(…)`. */
+class Sets {
+  readonly word = 'sets'
+}
+
 const empty = (): Environment => {
   const environment = new Environment({ unlistedVariablesAreDyn: false, enableOptionalTypes: true, limits: LIMITS })
+  environment.registerType('Quantity', Quantity).registerOperator('Quantity == Quantity', isSameQuantity)
+  environment.registerType('sets', Sets).registerConstant('sets', 'sets', new Sets())
   for (const { name, takes, gives, call } of FUNCTIONS) {
     environment.registerFunction(`${marked(name)}(${takes.join(', ')}): ${gives}`, call)
   }
@@ -96,7 +104,10 @@ function sentenceOf(error: unknown): string {
   if (!(error instanceof EvaluationError)) return error instanceof Fault ? error.message : String(error)
   const [, index] = /index out of bounds, index (-?\d+)/.exec(error.summary) ?? []
   if (index !== undefined) return `index out of bounds: ${index}`
-  return error.summary.replace(/^No such key/, 'no such key').replace(/^integer overflow: .*/s, 'integer overflow')
+  return error.summary
+    .replace(/^No such key/, 'no such key')
+    .replace(/^integer overflow: .*/s, 'integer overflow')
+    .replace(/^modulo by/, 'modulus by')
 }
 
 /** null, or why the rule cannot be asked of what this schema describes: a misspelt field, a wrong operator, no bool. */

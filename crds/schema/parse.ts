@@ -11,6 +11,8 @@ export interface ParsedJson {
 
 /** Everything that walks an object recurses; a body of brackets alone must not reach it. */
 export const JSON_DEPTH_MAX = 100
+/** Each costs some time wherever the object is walked: what nobody declares by hand is not worth holding up everybody. */
+export const JSON_VALUES_MAX = 20_000
 const DUPLICATES_MAX = 100
 
 export function parseJson(text: string): ParsedJson {
@@ -39,6 +41,7 @@ function duplicatesOf(text: string): readonly string[] {
   const levels: Level[] = []
   const found = new Set<string>()
   let level: Level | undefined
+  let values = 1
   for (let at = 0; at < text.length; at += 1) {
     switch (text.charCodeAt(at)) {
       case QUOTE: {
@@ -59,6 +62,8 @@ function duplicatesOf(text: string): readonly string[] {
         level = levels.at(-1)
         break
       case COMMA:
+        values += 1
+        if (values > JSON_VALUES_MAX) throw new Refused('RequestEntityTooLarge', `the body has more than ${JSON_VALUES_MAX} values`)
         if (level?.names === null) level.index += 1
         break
       default:
