@@ -17,7 +17,8 @@ export const run: Run = async (session, args, options) => {
   for (const ref of refs) {
     try {
       const declaredBy = await declarerOf(session, ref)
-      await session.client().request('DELETE', pathOfRef(ref), { query: { dryRun: dryRun ? 'All' : undefined }, body: {} })
+      // Where there is a body, an API server does not look at the query.
+      await session.client().request('DELETE', pathOfRef(ref), { body: dryRun ? { dryRun: ['All'] } : {} })
       deleting.push(ref)
       if (dryRun) say(session, ref, 'would be deleted')
       if (declaredBy !== null)

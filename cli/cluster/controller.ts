@@ -1,3 +1,4 @@
+import { readContext } from '../../controller/cluster/kubernetes-context.ts'
 import type { KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
 import type { Clock } from '../../controller/kernel/clock.ts'
 import { isRefused, Transient } from '../../controller/kernel/errors.ts'
@@ -28,9 +29,9 @@ export function createController(asking: Asking): () => Promise<Endpoint> {
   return async () => {
     const { given, environment } = asking
     try {
-      const place = await (looking ??= placeOf(asking))
-      const token = given.token ?? environment.token ?? (await tokenFor(asking, await accountFor(asking)))
-      return { ...place, token, isHere: false }
+      const { token, ...place } = await (looking ??= placeOf(asking))
+      const shown = given.token ?? token ?? environment.token ?? (await tokenFor(asking, await accountFor(asking)))
+      return { ...place, token: shown, isHere: false }
     } catch (error) {
       looking = null
       throw error
@@ -38,23 +39,38 @@ export function createController(asking: Asking): () => Promise<Endpoint> {
   }
 }
 
-async function placeOf({ connection, given }: Asking): Promise<Pick<Endpoint, 'url' | 'ca' | 'from'>> {
+/** With a token, where the server of the context is no cluster's but a control plane that keeps objects itself. */
+type Place = Pick<Endpoint, 'url' | 'ca' | 'from' | 'token'>
+
+async function placeOf(asking: Asking): Promise<Place> {
+  const { connection, given } = asking
   if (given.url !== null) {
     if (!/^https?:\/\//.test(given.url) || !URL.canParse(given.url))
       throw usage(`--url ${given.url} is no url`, 'it begins with http:// or https://')
-    return { url: given.url.replace(/\/+$/, ''), ca: null, from: '--url' }
+    return { url: given.url.replace(/\/+$/, ''), ca: null, from: '--url', token: null }
   }
   const { namespace, name } = PUBLISHED
-  const published = await connection
-    .request({ method: 'GET', path: `/api/v1/namespaces/${namespace}/configmaps/${name}` })
-    .catch((error: unknown) => {
-      throw notPublished(connection, error)
-    })
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`
+  const published = await connection.request({ method: 'GET', path }).catch(async (error: unknown) => {
+    const own = isRefused(error, 'NotFound') ? await ownPlace(asking) : null
+    if (own) return own
+    throw notPublished(connection, error)
+  })
+  if ('url' in published) return published
   const url = textOf(field(published.body, 'data', 'url'))
   if (url === null || !/^https?:\/\//.test(url) || !URL.canParse(url))
     throw noController(connection, `ConfigMap ${namespace}/${name} has no url`)
   const ca = textOf(field(published.body, 'data', 'ca.crt'))
-  return { url: url.replace(/\/+$/, ''), ca, from: `of context ${connection.context}` }
+  return { url: url.replace(/\/+$/, ''), ca, from: `of context ${connection.context}`, token: null }
+}
+
+/** Of a control plane that answers kubectl itself: everything is asked there, with what the kubeconfig says. */
+async function ownPlace({ connection, environment, given }: Asking): Promise<Place | null> {
+  const { body } = await connection.request({ method: 'GET', path: '/version' })
+  if (!textOf(field(body, 'gitVersion'))?.includes('+bothy-')) return null
+  const { kubeconfig, context } = given
+  const { server, cluster, login } = readContext({ kubeconfig, context, environment: environment.forChildren({}) })
+  return { url: server, ca: cluster.ca, from: `context ${connection.context}`, token: login.token }
 }
 
 function notPublished(connection: KubernetesConnection, error: unknown): unknown {

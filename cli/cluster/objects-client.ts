@@ -63,6 +63,8 @@ async function applied(connection: KubernetesConnection, path: string, { query =
     return await apply(false)
   } catch (error) {
     if (isRefused(error, 'Conflict') && isOnlyWithUs(error)) return await apply(true)
+    // A control plane that keeps objects itself has one declarer for each, and no managers of fields.
+    if (isRefused(error, 'UnsupportedMediaType')) return (await connection.request({ method: 'PUT', path, query, body })).body
     if (error instanceof Transient && MISSHAPEN.test(error.message)) throw await whatIsWrong(connection, path, body, error)
     throw error
   }
