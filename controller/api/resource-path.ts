@@ -22,7 +22,9 @@ export function targetOf(path: string): Target | null {
 
 function decodedSegment(segment: string): string {
   try {
-    return decodeURIComponent(segment)
+    const decoded = decodeURIComponent(segment)
+    // No name has one, and no database takes it.
+    if (!decoded.includes('\0')) return decoded
   } catch {
     throw new Refused('BadRequest', 'the path is not well encoded')
   }

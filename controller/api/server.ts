@@ -69,6 +69,7 @@ export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {
   const passes = () => ports?.browser?.passes ?? null
   server.on('request', (request, response) => {
     answering.add(response)
+    if (isTooEager(request, response)) return void request.socket.destroy()
     void serve({ door, hosts, answer, passes, staying, closing: closing.signal }, request, response)
   })
   const upgrades = createUpgrades(door, () => ports, hosts, staying)
@@ -110,6 +111,17 @@ function listening(server: Server, { host, port }: Listen): Promise<AddressInfo>
       else resolve(address)
     })
   })
+}
+
+/** Who asks on and on in one breath, and does not wait for an answer, would have us hold all of them. */
+const UNANSWERED_MAX = 100
+const unanswered = new WeakMap<object, number>()
+
+function isTooEager({ socket }: IncomingMessage, response: ServerResponse): boolean {
+  const count = (unanswered.get(socket) ?? 0) + 1
+  unanswered.set(socket, count)
+  response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
+  return count > UNANSWERED_MAX
 }
 
 /** The answers that are being written: a server with upgraded connections never says that it is closed. */
