@@ -26,6 +26,7 @@ function decodedSegment(segment: string): string {
     // No name has one, and no database takes it.
     if (!decoded.includes('\0')) return decoded
   } catch {
-    throw new Refused('BadRequest', 'the path is not well encoded')
+    // Refused as well.
   }
+  throw new Refused('BadRequest', 'the path is not well encoded')
 }
