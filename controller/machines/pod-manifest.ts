@@ -187,6 +187,9 @@ const containerSecurity = (security: PodWanted['security']) => ({
   capabilities: { drop: ['ALL'], ...(security.addCapabilities.length > 0 ? { add: security.addCapabilities } : {}) },
 })
 
+/** Of a container that failed without a message the end of its log is one. */
+const LAST_WORDS = 'FallbackToLogsOnError'
+
 /** Brings the program; as whoever the pod runs as, with little of everything. */
 const programContainer = ({ image, security }: PodWanted, { programImage, url }: PodPlace) => ({
   name: 'bothy-program',
@@ -197,7 +200,8 @@ const programContainer = ({ image, security }: PodWanted, { programImage, url }:
     ...containerSecurity({ ...security, privileged: false, allowPrivilegeEscalation: false, addCapabilities: [] }),
     readOnlyRootFilesystem: true,
   },
-  resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '256Mi' } },
+  terminationMessagePolicy: LAST_WORDS,
+  resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { memory: '256Mi' } },
   volumeMounts: [{ name: 'bothy-program', mountPath: PROGRAM }],
 })
 
@@ -220,6 +224,7 @@ function mainContainer(wanted: PodWanted, { workspace }: PodNaming, place: PodPl
     image: wanted.image,
     command: beside.length === 0 ? [`${PROGRAM}/bothy-agent`] : ['/bin/sh', '-c', BESIDE, 'bothy', ...beside],
     env: Object.entries(environment).map(([name, value]) => ({ name, value })),
+    terminationMessagePolicy: LAST_WORDS,
     resources: { requests: defined({ ...wanted.requests }), limits: defined({ ...wanted.limits }) },
     securityContext: containerSecurity(wanted.security),
     volumeMounts: [

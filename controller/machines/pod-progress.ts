@@ -18,12 +18,20 @@ export type PodProgress =
   /** Waiting longer does not help: somebody has to change something. */
   | { readonly is: 'stuck'; readonly reason: string; readonly message: string }
 
+interface Ended {
+  readonly reason?: string
+  readonly message?: string
+  readonly exitCode?: number
+}
+
 interface ContainerStatus {
   readonly name: string
+  /** Of the try before this one. */
+  readonly lastState?: { readonly terminated?: Ended }
   readonly state?: {
     readonly running?: object
     readonly waiting?: { readonly reason?: string; readonly message?: string }
-    readonly terminated?: { readonly reason?: string; readonly message?: string; readonly exitCode?: number }
+    readonly terminated?: Ended
   }
 }
 
@@ -40,9 +48,10 @@ const HOPELESS: ReadonlySet<string> = new Set([
 export function progressOf(pod: KubeObject, events: readonly PodEvent[]): PodProgress {
   const status = pod.status ?? {}
   const containers = [...statusesIn(status['initContainerStatuses']), ...statusesIn(status['containerStatuses'])]
-  for (const { name, state } of containers) {
+  for (const { name, state, lastState } of containers) {
     const reason = state?.waiting?.reason ?? ''
-    if (HOPELESS.has(reason)) return { is: 'stuck', reason, message: `container ${name}: ${state?.waiting?.message ?? reason}` }
+    const message = lastWords(lastState?.terminated) ?? state?.waiting?.message ?? reason
+    if (HOPELESS.has(reason)) return { is: 'stuck', reason, message: `container ${name}: ${message}` }
   }
   if (status['phase'] === 'Failed' || status['phase'] === 'Succeeded')
     return {
@@ -54,7 +63,17 @@ export function progressOf(pod: KubeObject, events: readonly PodEvent[]): PodPro
   if (status['phase'] === 'Running' && main?.state?.running) return { is: 'running' }
   const unplaced = unscheduled(status, events)
   if (unplaced) return unplaced
+  const before = containers.find(({ name, state }) => name !== MAIN && state?.running)
+  if (before)
+    return { is: 'waiting', why: `its container ${before.name} has not finished: see kubectl logs, with --container ${before.name}` }
   return { is: 'waiting', why: main?.state?.waiting?.reason ?? (textOf(status['phase']) || 'Pending') }
+}
+
+/** Why it ended says more than that it is tried again. */
+function lastWords(ended: Ended | undefined): string | null {
+  if (!ended) return null
+  const { reason = 'Error', exitCode = 0, message = '' } = ended
+  return `${reason === 'Error' ? `ended with ${exitCode}` : reason}${message === '' ? '' : `: ${message.trim()}`}`
 }
 
 /** A cluster that grows says so, and is waited for. */

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 import { clusterPrograms } from './programs.ts'
 import { installCrds, startServer } from './server.ts'
 
-/** `npm run cluster start | status | stop`: one for this checkout, to try things on by hand. */
+/** `npm run cluster start | status | stop`: one for this checkout, to try things on by hand. `build`: only its programs. */
 
 interface Running {
   readonly url: string
@@ -73,11 +73,16 @@ function status(): void {
   process.exitCode = known ? 0 : 1
 }
 
-const COMMANDS: Readonly<Record<string, () => void | Promise<void>>> = { start, stop, status }
+async function build(): Promise<void> {
+  const programs = await clusterPrograms()
+  if ('missing' in programs) throw new Error(programs.missing)
+}
+
+const COMMANDS: Readonly<Record<string, () => void | Promise<void>>> = { start, stop, status, build }
 
 const command = COMMANDS[process.argv[2] ?? '']
 if (!command || process.argv.length > 3) {
-  process.stderr.write('usage: npm run cluster start | status | stop\n')
+  process.stderr.write('usage: npm run cluster start | status | stop | build\n')
   process.exitCode = 2
 } else {
   try {

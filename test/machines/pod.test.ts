@@ -230,3 +230,27 @@ test('a cluster that grows for the pod is waited for', () => {
   expect(progressOf(pod, [failed]).is).toBe('stuck')
   expect(progressOf(pod, [failed, { uid: '2', type: 'Normal', reason: 'TriggeredScaleUp', message: 'a node comes' }]).is).toBe('waiting')
 })
+
+test('a container that crashes again and again is told of by its last words', () => {
+  const stuckBy = (terminated: object) => {
+    const status = {
+      phase: 'Pending',
+      conditions: [{ type: 'PodScheduled', status: 'True' }],
+      initContainerStatuses: [
+        { name: 'bothy-program', state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } }, lastState: { terminated } },
+      ],
+    }
+    return progressOf({ apiVersion: 'v1', kind: 'Pod' as const, metadata: { name: NAME, namespace: 'workspaces' }, status }, [])
+  }
+  expect(stuckBy({ reason: 'Error', exitCode: 1, message: 'bothy: tar is needed\n' })).toMatchObject({
+    message: 'container bothy-program: ended with 1: bothy: tar is needed',
+  })
+  expect(stuckBy({ reason: 'OOMKilled', exitCode: 137 })).toMatchObject({ message: 'container bothy-program: OOMKilled' })
+})
+
+test('a pod without an image that has the program fetches it, from where its agent connects to', () => {
+  const first = (programImage: string | null) =>
+    (podOf(wanted(), naming, 'workspaces', { ...place, programImage }).spec?.['initContainers'] as readonly object[])[0]
+  expect(first('bothy:1')).toMatchObject({ image: 'bothy:1', command: ['/bin/sh', '-c', 'cp -R /bothy-agent/. /opt/bothy/'] })
+  expect(first(null)).toMatchObject({ image: 'debian', env: [{ name: 'BOTHY_URL', value: 'https://bothy.example.com' }] })
+})

@@ -39,7 +39,7 @@ type ready struct {
 	ReadyMs    int64  `json:"readyMs"`
 }
 
-const stopLimit = 3 * time.Second
+const stopLimit = 2 * time.Second
 
 func main() {
 	var s settings
@@ -93,7 +93,6 @@ func run(s settings) error {
 	if err != nil {
 		return err
 	}
-	defer etcd.Close()
 	server, err := startServer(ctx, s, listener, keys)
 	if err != nil {
 		return err
@@ -106,8 +105,12 @@ func run(s settings) error {
 	line, _ := json.Marshal(ready{URL: url, Kubeconfig: keys.kubeconfig, Pid: os.Getpid(), ReadyMs: time.Since(startedAt).Milliseconds()})
 	fmt.Println(string(line))
 
-	if err := ended(ctx, server); err != nil {
+	isOrderly, err := ended(ctx, server)
+	if err != nil {
 		return err
+	}
+	if isOrderly {
+		etcd.Close()
 	}
 	if !s.keep {
 		return os.RemoveAll(s.state)
@@ -115,18 +118,19 @@ func run(s settings) error {
 	return nil
 }
 
-// A server that was told to stop waits a minute for whoever still watches. Those are tests that have ended.
-func ended(ctx context.Context, server <-chan error) error {
+// A server that was told to stop waits a minute for whoever still watches. Those are tests that have ended. Without an orderly
+// end nothing is lost either: what was written is the kernel's.
+func ended(ctx context.Context, server <-chan error) (isOrderly bool, err error) {
 	select {
 	case err := <-server:
-		return err
+		return true, err
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-server:
-		return err
+		return true, err
 	case <-time.After(stopLimit):
-		return nil
+		return false, nil
 	}
 }
 
