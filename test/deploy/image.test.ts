@@ -63,7 +63,7 @@ describe.skipIf(missing !== null)(`the image${missing ? ` (${missing})` : ''}`, 
     terraform.close()
     await daemon.close()
     rmSync(base, { recursive: true, force: true })
-  })
+  }, 300_000)
 
   test('a terraform that is not the one that was named is refused', async () => {
     const { code, stdout } = await build('0'.repeat(64))

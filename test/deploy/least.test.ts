@@ -1,0 +1,94 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { asList, configMap, objects, BARE_TEXT } from '../controller/objects.ts'
+import { openWorld } from '../controller/world.ts'
+import { noCluster, type OwnCluster } from '../support/cluster.ts'
+import { withDatabase } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
+import { as, CONTROLLER, deployedCluster, must, request, untilInForce, untilRefused, workspace } from './deployed.ts'
+
+/** The real control plane with the rights of its role and no more, under the policies: a workspace lives its whole life. */
+
+describe.skipIf(noCluster !== null)('with the rights of its role', async () => {
+  if (noCluster !== null) return void test.skip(noCluster)
+  const home = mkdtempSync(join(tmpdir(), 'bothy-least-'))
+  const { url } = await withDatabase()
+  const cluster = await deployedCluster('trial')
+  afterAll(async () => {
+    await cluster.kill()
+    rmSync(home, { recursive: true, force: true })
+  })
+  await untilInForce(cluster)
+  await untilRefused(cluster, ['create', '--dry-run=server', '-f', '-'], workspace('x', 'default', {}), /bothy-owner/)
+  const world = openWorld({ ...cluster, kubeconfig: await kubeconfigOf(cluster, home) } as OwnCluster, url)
+  const plane = await world.controller('least', '--with-provisioner')
+
+  test('it imports, builds, answers requests, stops, cleans up, and is refused nothing', { timeout: 180_000 }, async () => {
+    const namespace = await cluster.namespace('least')
+    await must(cluster, ['-n', namespace, 'create', 'rolebinding', 'ada', '--clusterrole=edit', '--user=ada'])
+    const ofAda = (...args: string[]) => ['-n', namespace, ...as('ada'), ...args]
+    const { bare, fromConfigMap } = objects(namespace)
+    await must(cluster, ['apply', '-f', '-'], asList(bare, configMap(namespace, 'files', BARE_TEXT), fromConfigMap('files')))
+    await must(
+      cluster,
+      ofAda('apply', '-f', '-'),
+      asList(objects(namespace).workspace('dev'), objects(namespace).workspace('other', 'files')),
+    )
+    const waitFor = (what: string, name: string) => must(cluster, ofAda('wait', `--for=${what}`, name, '--timeout=60s'))
+    await waitFor('condition=Running', 'ws/dev')
+    await waitFor('condition=Running', 'ws/other')
+    const asked = await must(cluster, ofAda('create', '-f', '-', '-o', 'name'), request(namespace, { workspace: 'dev', action: 'Stop' }))
+    await waitFor('jsonpath={.status.state}=Stopped', 'ws/dev')
+    await waitFor('condition=Succeeded', asked.trim().replace('.bothy.dev', ''))
+    const events = await must(cluster, ofAda('get', 'events.events.k8s.io', '-o', 'jsonpath={.items[*].reason}'))
+    expect(events).toContain('Started')
+    await must(cluster, ofAda('delete', 'ws/dev', 'ws/other', '--timeout=60s'))
+    expect(plane.log()).not.toMatch(/forbidden|Forbidden/)
+  })
+
+  test('whose it is was refused before it was anybody’s work', async () => {
+    const namespace = await cluster.namespace('least')
+    await must(cluster, ['-n', namespace, 'create', 'rolebinding', 'eve', '--clusterrole=edit', '--user=eve'])
+    const { code, stderr } = await cluster.kubectl(['-n', namespace, ...as('eve'), 'create', '-f', '-'], {
+      input: JSON.stringify(objects(namespace).workspace('adas')),
+    })
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('you are eve, and may not declare what belongs to ada'),
+    })
+  })
+
+  test('taken away, a right is missed aloud, and works again when it is given back', { timeout: 120_000 }, async () => {
+    const namespace = await cluster.namespace('least')
+    const role = JSON.parse(await must(cluster, ['get', 'clusterrole', 'bothy-controller', '-o', 'json'])) as {
+      rules: { resources: string[] }[]
+    }
+    const without = { ...role, rules: role.rules.filter(({ resources }) => !resources.includes('templates/status')) }
+    await must(cluster, ['replace', '-f', '-'], without)
+    await must(cluster, ['apply', '-f', '-'], asList(objects(namespace).bare))
+    await until('the log to say it', () => /templates\/status/.test(plane.log()), { limitMs: 30_000 })
+    await must(cluster, ['apply', '-f', '-'], { ...role, metadata: { name: 'bothy-controller' } })
+    await must(cluster, ['-n', namespace, 'wait', '--for=condition=Ready', 'template/bare', '--timeout=60s'])
+  })
+})
+
+/** As in its pod: a token of its service account, and pods of workspaces where its second role is. */
+async function kubeconfigOf(cluster: OwnCluster, home: string): Promise<string> {
+  const [, , namespace = '', name = ''] = CONTROLLER.split(':')
+  const token = (await must(cluster, ['-n', namespace, 'create', 'token', name])).trim()
+  const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as {
+    users: { name: string }[]
+    contexts: { name: string; context: object }[]
+  }
+  const file = join(home, 'kubeconfig')
+  const users = config.users.map(({ name: user }) => ({ name: user, user: { token } }))
+  const contexts = config.contexts.map((each) => ({
+    name: each.name,
+    context: Object.assign(each.context, { namespace: 'bothy-workspaces' }),
+  }))
+  writeFileSync(file, stringify({ ...config, users, contexts }), { mode: 0o600 })
+  return file
+}
