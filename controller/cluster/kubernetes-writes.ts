@@ -22,8 +22,8 @@ type Writes = Pick<Cluster, 'create' | 'replace' | 'apply' | 'patch' | 'patchSta
 export interface WritePorts {
   readonly connection: Pick<KubernetesConnection, 'request'>
   readonly get: (kind: Kind, where: Where) => Promise<Resource | null>
-  /** Told of each version that was written. */
-  readonly wrote: (kind: Kind, object: Resource) => void
+  /** Asked before each write, and what it answers told of the object as it was written. */
+  readonly writing: (kind: Kind) => (object: Resource) => void
 }
 
 const MERGE_PATCH = 'application/merge-patch+json'
@@ -84,6 +84,7 @@ async function write(ports: WritePorts, kind: Kind, request: Request): Promise<R
     force: force === undefined ? undefined : String(force),
   }
   const path = pathOf(kind, where)
+  const wrote = ports.writing(kind)
   const answer: KubernetesAnswer<unknown> = await ports.connection.request({
     method,
     path,
@@ -93,7 +94,7 @@ async function write(ports: WritePorts, kind: Kind, request: Request): Promise<R
   })
   for (const warning of answer.warnings) options.warn?.(warning)
   const object = objectFrom(kind, answer.body)
-  if (!options.dryRun) ports.wrote(kind, object)
+  if (!options.dryRun) wrote(object)
   return object
 }
 

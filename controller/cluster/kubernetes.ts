@@ -58,7 +58,7 @@ export async function openKubernetes(given: KubernetesPorts): Promise<Kubernetes
   const cluster: Cluster = {
     get: async (name, namespace, object) => get(kindNamed(name), { namespace, name: object }),
     list: async (name, options = {}) => list(kindNamed(name), options),
-    ...createWrites({ connection, get, wrote: lag.wrote }),
+    ...createWrites({ connection, get, writing: lag.writing }),
     watch: (name, options, signal) => watchKind(watching, kindNamed(name), options, AbortSignal.any([signal, over.signal])),
     emit: createKubernetesEvents({ connection, clock, log, instance: hostname() }),
   }

@@ -663,6 +663,7 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
       })
 
       test('ends at once when it is told to', async () => {
+        await create(workspace({ generateName: 'there-' }))
         const watch = watching(cluster(), 'Workspace', {})
         await until('it to have begun', () => watch.changes.length > 0)
         await watch.end()
