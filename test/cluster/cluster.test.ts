@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { killQuietly, processesMentioning } from '../support/bothy.ts'
-import { noCluster, ownCluster, theCluster } from '../support/cluster.ts'
+import { noCluster, noOwnCluster, ownCluster, theCluster } from '../support/cluster.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
 
@@ -48,7 +48,7 @@ describe.skipIf(noCluster !== null)('the cluster of the tests', () => {
     expect(await ask('delete', 'namespace', namespace, '--timeout=30s')).toMatchObject({ code: 0 })
   })
 
-  test('a killed server goes on where it was', async () => {
+  test.skipIf(noOwnCluster !== null)('a killed server goes on where it was', async () => {
     const cluster = await ownCluster({ crds: false })
     await cluster.kubectl(['create', 'configmap', 'kept'])
     const first = cluster.pid
@@ -61,7 +61,7 @@ describe.skipIf(noCluster !== null)('the cluster of the tests', () => {
     expect(existsSync(dirname(dirname(cluster.kubeconfig)))).toBe(false)
   })
 
-  test('when whoever holds it is killed, nothing of it is left', async () => {
+  test.skipIf(noOwnCluster !== null)('when whoever holds it is killed, nothing of it is left', async () => {
     const folder = temporaryFolder()
     const state = join(folder, 'cluster')
     const holder = spawn(process.execPath, [join(here, 'holder.ts'), state], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -75,29 +75,33 @@ describe.skipIf(noCluster !== null)('the cluster of the tests', () => {
     await until('its files to go', () => !existsSync(state))
   })
 
-  test('npm run cluster starts one for this checkout, finds it again, and leaves nothing', { timeout: 90_000 }, async () => {
-    const folder = temporaryFolder()
-    const command = async (name: string) => {
-      const child = spawn(process.execPath, [join(here, 'command.ts'), name], { env: { ...process.env, TMPDIR: folder } })
-      let stdout = ''
-      child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
-      child.stderr.resume()
-      const code = await new Promise<number | null>((settle) => child.on('close', settle))
-      return { code, last: stdout.trim().split('\n').at(-1) ?? '' }
-    }
-    onTestFinished(() => processesMentioning(folder).forEach(({ pid }) => killQuietly(pid)))
-    expect((await command('status')).code).toBe(1)
-    // Two at once are one.
-    const [one, other] = await Promise.all([command('start'), command('start')])
-    expect(one).toEqual({ code: 0, last: expect.stringMatching(/kubeconfig$/) })
-    expect(other).toEqual(one)
-    expect(existsSync(one.last)).toBe(true)
-    expect(await command('status')).toEqual({ code: 0, last: one.last })
-    expect((await command('stop')).code).toBe(0)
-    expect(processesMentioning(folder)).toEqual([])
-    expect(readdirSync(folder)).toEqual([])
-    expect((await command('stop')).code).toBe(0)
-  })
+  test.skipIf(noOwnCluster !== null)(
+    'npm run cluster starts one for this checkout, finds it again, and leaves nothing',
+    { timeout: 90_000 },
+    async () => {
+      const folder = temporaryFolder()
+      const command = async (name: string) => {
+        const child = spawn(process.execPath, [join(here, 'command.ts'), name], { env: { ...process.env, TMPDIR: folder } })
+        let stdout = ''
+        child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
+        child.stderr.resume()
+        const code = await new Promise<number | null>((settle) => child.on('close', settle))
+        return { code, last: stdout.trim().split('\n').at(-1) ?? '' }
+      }
+      onTestFinished(() => processesMentioning(folder).forEach(({ pid }) => killQuietly(pid)))
+      expect((await command('status')).code).toBe(1)
+      // Two at once are one.
+      const [one, other] = await Promise.all([command('start'), command('start')])
+      expect(one).toEqual({ code: 0, last: expect.stringMatching(/kubeconfig$/) })
+      expect(other).toEqual(one)
+      expect(existsSync(one.last)).toBe(true)
+      expect(await command('status')).toEqual({ code: 0, last: one.last })
+      expect((await command('stop')).code).toBe(0)
+      expect(processesMentioning(folder)).toEqual([])
+      expect(readdirSync(folder)).toEqual([])
+      expect((await command('stop')).code).toBe(0)
+    },
+  )
 })
 
 test('two runs that need the programs at once build them once', { timeout: 60_000 }, async () => {

@@ -37,11 +37,21 @@ const programs = await clusterPrograms()
 
 const onPath = (name: string) => (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
 
-/** Why these tests cannot run here; null: they can. In CI it is a failure instead of a skip. */
-export const noCluster: string | null = whyNot()
+/** Somebody's cluster, instead of the run's. Not KUBECONFIG: that one may be where people work. */
+const given = process.env['BOTHY_TEST_KUBECONFIG'] || null
 
-function whyNot(): string | null {
-  const why = !onPath('kubectl') ? 'kubectl is missing: kubernetes.io/docs/tasks/tools' : 'missing' in programs ? programs.missing : null
+/** Why these tests cannot run here; null: they can. In CI it is a failure instead of a skip. */
+export const noCluster: string | null = whyNot(given === null)
+
+/** The same, of tests that need a cluster of their own: one that somebody gives is no such. */
+export const noOwnCluster: string | null = whyNot(true)
+
+function whyNot(needsPrograms: boolean): string | null {
+  const why = !onPath('kubectl')
+    ? 'kubectl is missing: kubernetes.io/docs/tasks/tools'
+    : needsPrograms && 'missing' in programs
+      ? programs.missing
+      : null
   if (why !== null && process.env['CI'] === '1') throw new Error(why)
   return why
 }
@@ -53,6 +63,7 @@ export function builtPrograms(): ClusterPrograms {
 
 /** The one of this run: started when first asked for, our CRDs installed. Never restart it or change its policies. */
 export async function theCluster(): Promise<TestCluster> {
+  if (given !== null) return givenCluster(given)
   const { kubeconfig, url, home } = await askForCluster(inject('cluster').socket, builtPrograms())
   return clusterAt({ kubeconfig, url, home })
 }
@@ -61,6 +72,14 @@ const open = new Set<{ close(): Promise<void> }>()
 afterAll(async () => {
   for (const each of [...open].toReversed()) await each.close()
 })
+
+async function givenCluster(kubeconfig: string): Promise<TestCluster> {
+  const home = mkdtempSync(join(tmpdir(), 'bothy-given-cluster-'))
+  endsWithFile(async () => rmSync(home, { recursive: true, force: true }))
+  await installCrds({ kubeconfig, home })
+  const url = await kubectlOk(['config', 'view', '--minify', '--output', 'jsonpath={.clusters[0].cluster.server}'], { kubeconfig, home })
+  return clusterAt({ kubeconfig, url, home })
+}
 
 /** What this file's tests have started ends after them, the last first. Closing it earlier is telling so. */
 export function endsWithFile(close: () => Promise<void>): { close(): Promise<void> } {

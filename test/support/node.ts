@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { randomSuffix } from '../../controller/kernel/names.ts'
 import { containerdConfig, kubeletConfig, networkConfig, PAUSE } from '../cluster/node/files.ts'
 import { writeImage, type ImageOptions } from '../cluster/node/image.ts'
-import { builtPrograms, endsWithFile, noCluster, ownCluster, type OwnCluster } from './cluster.ts'
+import { builtPrograms, endsWithFile, noOwnCluster, ownCluster, type OwnCluster } from './cluster.ts'
 import { rootfs } from './docker.ts'
 import { until } from './until.ts'
 
@@ -33,7 +33,7 @@ const NEEDED = {
 export const noNode: string | null = whyNot()
 
 function whyNot(): string | null {
-  if (noCluster !== null) return noCluster
+  if (noOwnCluster !== null) return noOwnCluster
   const missing = Object.entries(NEEDED).flatMap(([name, file]) => (existsSync(file) ? [] : [name]))
   const why =
     process.platform !== 'linux' || process.getuid?.() !== 0
