@@ -29,7 +29,9 @@ async function pageUrl(session: Session, workspace: string): Promise<string> {
   // One that does not exist is said here, and not on a page without it.
   if (workspace !== '') await client.request('GET', pathOf(kindNamed('Workspace'), session.namespace, workspace))
   const made = await client.request('POST', '/bothy/v1/tickets', { body: { for: 'page' } })
-  const url = textOf(field(made, 'url')) ?? ''
+  const entry = textOf(field(made, 'url')) ?? ''
+  // In a cluster people have rights in namespaces: the page shows this one.
+  const url = client.cluster === null ? entry : `${entry}&namespace=${encodeURIComponent(session.namespace)}`
   return workspace === '' ? url : `${url}&workspace=${encodeURIComponent(`${session.namespace}/${workspace}`)}`
 }
 

@@ -134,8 +134,12 @@ describe.skipIf(noCluster !== null)('bothy and kubectl bothy in a cluster', () =
       expect.stringContaining(`User "system:serviceaccount:team:eve" cannot connect resource "workspaces"`),
     ])
     const bob = await home.person('bob', 'team')
-    const tokenless = await bob.bothy(['why', 'ws/dev'])
-    expect([tokenless.code, tokenless.stderr]).toEqual([4, expect.stringContaining('')])
+    const nothing = await bob.bothy(['why', 'ws/dev'])
+    expect([nothing.code, nothing.stderr]).toEqual([4, expect.stringContaining('cannot get resource "workspaces"')])
+    const carl = await home.person('carl', 'team')
+    await home.apply(...rightsOf('carl', 'team', 'bothy-view').slice(0, 1))
+    const tokenless = await carl.bothy(['why', 'ws/dev'])
+    expect([tokenless.code, tokenless.stderr]).toEqual([4, expect.stringContaining('you may not make tokens of service account team/carl')])
     const admin = await home.admin('team')
     const nameless = await admin.bothy(['exec', 'dev', '--', 'true'])
     expect([nameless.code, nameless.stderr]).toEqual([2, expect.stringContaining('--service-account NAME, BOTHY_SERVICE_ACCOUNT')])
@@ -154,6 +158,34 @@ describe.skipIf(noCluster !== null)('bothy and kubectl bothy in a cluster', () =
     expect(await goes.done).not.toBe(0)
     expect(goes.output()).toContain('cannot connect resource')
     await home.apply(...rightsOf('ada', 'team', 'view', 'bothy-view', 'bothy-edit'))
+  })
+
+  test('the page sees what whoever opened it may, in the namespace it was opened for', async () => {
+    const printed = (await ada.bothy(['open', '--print'])).stdout.trim()
+    expect(printed).toMatch(/#ticket=[^&]+&namespace=team$/)
+    const { ticket } = Object.fromEntries(new URLSearchParams(new URL(printed).hash.slice(1)))
+    const json = { 'content-type': 'application/json' }
+    const begun = await fetch(`${home.plane.url}/bothy/v1/session`, { method: 'POST', headers: json, body: JSON.stringify({ ticket }) })
+    const { token, user } = (await begun.json()) as { token: string; user: string }
+    expect([begun.status, user]).toEqual([201, ADA])
+    const ask = async (path: string, body?: object) => {
+      const headers = { ...json, authorization: `Bearer ${token}` }
+      const answer = await fetch(home.plane.url + path, body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers })
+      return { status: answer.status, body: (await answer.json()) as { items?: { metadata: { name: string } }[]; message?: string } }
+    }
+    const group = '/apis/bothy.dev/v1alpha1'
+    const listed = await ask(`${group}/namespaces/team/workspaces`)
+    expect(listed.body.items?.map(({ metadata }) => metadata.name)).toEqual(['dev'])
+    expect((await ask(`${group}/workspaces`)).status).toBe(403)
+    expect((await ask(`${group}/namespaces/team/workspaces/dev/why`)).status).toBe(200)
+    const asked = {
+      apiVersion: 'bothy.dev/v1alpha1',
+      kind: 'WorkspaceRequest',
+      metadata: { generateName: 'dev-start-' },
+      spec: { workspace: 'dev', action: 'Start' },
+    }
+    expect((await ask(`${group}/namespaces/team/workspacerequests`, asked)).status).toBe(201)
+    expect((await ask(`${group}/namespaces/default/workspacerequests`, asked)).status).toBe(403)
   })
 
   test('the controller serves no objects, and says where they are', async () => {

@@ -1,6 +1,7 @@
 /** The API as the page uses it. The session is in this tab's memory and goes as a header: there is no cookie. */
 
 const KEPT = 'bothy.session'
+const PLACE = 'bothy.namespace'
 
 export class Refusal extends Error {
   constructor(code, message) {
@@ -19,6 +20,7 @@ export const session = {
   },
   end() {
     sessionStorage.removeItem(KEPT)
+    sessionStorage.removeItem(PLACE)
   },
 }
 
@@ -58,7 +60,14 @@ const GROUP = '/apis/bothy.dev/v1alpha1'
 export const pathOf = ({ namespace, name }, sub = '') =>
   `${GROUP}/namespaces/${encodeURIComponent(namespace)}/workspaces/${encodeURIComponent(name)}${sub}`
 
-export const listWorkspaces = () => read(`${GROUP}/workspaces`)
+/** In a cluster people have rights in namespaces: the page shows the one that it was opened for. Empty: all of them. */
+export const showOnly = (namespace) => sessionStorage.setItem(PLACE, namespace)
+const shown = () => {
+  const namespace = sessionStorage.getItem(PLACE)
+  return namespace ? `${GROUP}/namespaces/${encodeURIComponent(namespace)}/workspaces` : `${GROUP}/workspaces`
+}
+
+export const listWorkspaces = () => read(shown())
 export const agentsOf = (ref) => read(pathOf(ref, '/agents'))
 export const whyOf = (ref) => read(pathOf(ref, '/why'))
 export const open = (ref, wish) => send(pathOf(ref, '/open'), wish)
@@ -86,11 +95,9 @@ export async function request({ namespace, name }, action) {
 
 /** Every change after `version`, until the connection ends. */
 export async function watch(version, onChange, signal) {
-  const answer = await ask(
-    'GET',
-    `${GROUP}/workspaces?watch=true&resourceVersion=${encodeURIComponent(version)}&allowWatchBookmarks=true`,
-    { signal },
-  )
+  const answer = await ask('GET', `${shown()}?watch=true&resourceVersion=${encodeURIComponent(version)}&allowWatchBookmarks=true`, {
+    signal,
+  })
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader()
   let rest = ''
   for (;;) {

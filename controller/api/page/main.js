@@ -1,4 +1,4 @@
-import { listWorkspaces, open, Refusal, session, signIn, signOut, watch } from './api.js'
+import { listWorkspaces, open, Refusal, session, showOnly, signIn, signOut, watch } from './api.js'
 import { cardOf, detailsOf } from './cards.js'
 import { el, toast } from './dom.js'
 
@@ -186,6 +186,7 @@ async function main() {
   if (ticket) {
     try {
       await signIn({ ticket })
+      showOnly(fragment.namespace ?? '')
     } catch (error) {
       if (!session.token) return showDoor(error.message)
     }
