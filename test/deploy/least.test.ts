@@ -8,7 +8,7 @@ import { openWorld } from '../controller/world.ts'
 import { noCluster, type OwnCluster } from '../support/cluster.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
-import { as, CONTROLLER, deployedCluster, must, request, untilInForce, untilRefused, workspace } from './deployed.ts'
+import { as, CONTROLLER, DEPLOY, deployedCluster, must, request, template, untilInForce, untilRefused, workspace } from './deployed.ts'
 
 /** The real control plane with the rights of its role and no more, under the policies: a workspace lives its whole life. */
 
@@ -60,6 +60,40 @@ describe.skipIf(noCluster !== null)('with the rights of its role', async () => {
       stderr: expect.stringContaining('you are eve, and may not declare what belongs to ada'),
     })
   })
+
+  test(
+    'a Secret that a template names is read where a role of its namespace says so, and is nowhere to be seen',
+    { timeout: 120_000 },
+    async () => {
+      const namespace = await cluster.namespace('least')
+      const value = 'a-value-of-a-secret'
+      await must(cluster, ['create', 'namespace', 'bothy-templates'])
+      await must(cluster, ['-n', 'bothy-templates', 'create', 'secret', 'generic', 'cloud', `--from-literal=token=${value}`])
+      const offered = template('cloudy', 'bothy-templates', {
+        allowedNamespaces: [namespace],
+        source: { type: 'Inline', inline: { files: { 'main.tf': `${BARE_TEXT}\nvariable "token" {}\n` } } },
+        variables: [{ name: 'token', valueFrom: { secretKeyRef: { name: 'cloud', key: 'token' } } }],
+      })
+      await must(cluster, ['apply', '-f', '-'], offered)
+      await must(
+        cluster,
+        ['apply', '-f', '-'],
+        workspace('dev', namespace, { owner: 'ada', template: { name: 'cloudy', namespace: 'bothy-templates' } }),
+      )
+      const told = () => must(cluster, ['get', '-A', 'templates,workspaces', '-o', 'jsonpath={.items[*].status.conditions[*].message}'])
+      await until(
+        'it to say what it may not read',
+        async () => /cloud.*(may not|cannot|forbidden)|(may not|cannot|forbidden).*cloud/.test(await told()),
+        { limitMs: 30_000 },
+      )
+      await must(cluster, ['apply', '-k', join(DEPLOY, 'components/template-secrets')])
+      await must(cluster, ['-n', 'bothy-templates', 'annotate', 'template', 'cloudy', 'bothy.dev/reconcile=now'])
+      await must(cluster, ['-n', namespace, 'wait', '--for=condition=Running', 'ws/dev', '--timeout=90s'])
+      const seen = await must(cluster, ['get', '-A', 'templates,workspaces,events', '-o', 'yaml'])
+      expect(seen).toContain('secretKeyRef')
+      for (const text of [seen, plane.log()]) expect(text).not.toContain(value)
+    },
+  )
 
   test('taken away, a right is missed aloud, and works again when it is given back', { timeout: 120_000 }, async () => {
     const namespace = await cluster.namespace('least')
