@@ -197,7 +197,7 @@ function whole(answer: IncomingMessage): Promise<string> {
     })
     answer.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
     answer.once('error', (error) => reject(error instanceof Transient ? error : cut(error)))
-    answer.once('close', () => reject(cut(new Error('the answer ended early'))))
+    answer.once('close', () => (answer.readableEnded ? undefined : reject(cut(new Error('the answer ended early')))))
   })
 }
 
