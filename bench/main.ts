@@ -19,6 +19,7 @@ import { shutdown } from './shutdown.ts'
 import { ssh } from './ssh.ts'
 import { up } from './up.ts'
 import { version } from './version.ts'
+import { watches } from './watches.ts'
 
 /** Every number we claim, beside its floor or its rival in the same run. It measures and says; it never judges a build. */
 
@@ -37,6 +38,7 @@ const BENCHES: readonly Bench[] = [
   ssh,
   echo,
   links,
+  watches,
   version,
 ]
 

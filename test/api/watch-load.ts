@@ -7,7 +7,7 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 export interface Target {
   readonly url: string
   readonly token: string | null
-  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string }
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly rejectUnauthorized?: false }
 }
 
 const PATH = '/apis/bothy.dev/v1alpha1/namespaces/default/workspaces'
@@ -69,7 +69,9 @@ export function createLoad({ url, token, tls = undefined }: Target): Load {
     },
     touch: async (name) =>
       versionIn(await send('PATCH', `${PATH}/${name}`, { metadata: { annotations: { written: String(systemClock.elapsedMs()) } } }, MERGE)),
-    newest: async () => versionIn(await send('GET', `${PATH}?limit=1`)),
+    // Of the list, and not of what is in it.
+    newest: async () =>
+      (JSON.parse(await send('GET', `${PATH}?limit=1`)) as { metadata: { resourceVersion: string } }).metadata.resourceVersion,
     watch: (from) => watcherFrom(from, (version) => ask('GET', `${PATH}?watch=true&resourceVersion=${version}`, null, false)),
     close: () => agent.destroy(),
   }
