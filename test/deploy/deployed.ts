@@ -1,6 +1,7 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments, stringify } from 'yaml'
 import { until } from '../support/until.ts'
 import { ownCluster, type OwnCluster, type TestCluster } from '../support/cluster.ts'
 
@@ -106,3 +107,21 @@ export const request = (namespace: string, spec: object) => ({
   metadata: { generateName: 'ask-', namespace },
   spec,
 })
+
+/** As in its pod: a token of its service account, and pods of workspaces where its second role is. */
+export async function kubeconfigOf(cluster: TestCluster, account: string, home: string): Promise<string> {
+  const [, , namespace = '', name = ''] = account.split(':')
+  const token = (await must(cluster, ['-n', namespace, 'create', 'token', name])).trim()
+  const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as {
+    users: { name: string }[]
+    contexts: { name: string; context: object }[]
+  }
+  const file = join(home, 'kubeconfig')
+  const users = config.users.map(({ name: user }) => ({ name: user, user: { token } }))
+  const contexts = config.contexts.map((each) => ({
+    name: each.name,
+    context: Object.assign(each.context, { namespace: 'bothy-workspaces' }),
+  }))
+  writeFileSync(file, stringify({ ...config, users, contexts }), { mode: 0o600 })
+  return file
+}

@@ -1,14 +1,25 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { parse, stringify } from 'yaml'
 import { asList, configMap, objects, BARE_TEXT } from '../controller/objects.ts'
 import { openWorld } from '../controller/world.ts'
 import { noCluster, type OwnCluster } from '../support/cluster.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
-import { as, CONTROLLER, DEPLOY, deployedCluster, must, request, template, untilInForce, untilRefused, workspace } from './deployed.ts'
+import {
+  as,
+  CONTROLLER,
+  DEPLOY,
+  deployedCluster,
+  kubeconfigOf,
+  must,
+  request,
+  template,
+  untilInForce,
+  untilRefused,
+  workspace,
+} from './deployed.ts'
 
 /** The real control plane with the rights of its role and no more, under the policies: a workspace lives its whole life. */
 
@@ -23,7 +34,7 @@ describe.skipIf(noCluster !== null)('with the rights of its role', async () => {
   })
   await untilInForce(cluster)
   await untilRefused(cluster, ['create', '--dry-run=server', '-f', '-'], workspace('x', 'default', {}), /bothy-owner/)
-  const world = openWorld({ ...cluster, kubeconfig: await kubeconfigOf(cluster, home) } as OwnCluster, url)
+  const world = openWorld({ ...cluster, kubeconfig: await kubeconfigOf(cluster, CONTROLLER, home) } as OwnCluster, url)
   const plane = await world.controller('least', '--with-provisioner')
 
   test('it imports, builds, answers requests, stops, cleans up, and is refused nothing', { timeout: 180_000 }, async () => {
@@ -108,21 +119,3 @@ describe.skipIf(noCluster !== null)('with the rights of its role', async () => {
     await must(cluster, ['-n', namespace, 'wait', '--for=condition=Ready', 'template/bare', '--timeout=60s'])
   })
 })
-
-/** As in its pod: a token of its service account, and pods of workspaces where its second role is. */
-async function kubeconfigOf(cluster: OwnCluster, home: string): Promise<string> {
-  const [, , namespace = '', name = ''] = CONTROLLER.split(':')
-  const token = (await must(cluster, ['-n', namespace, 'create', 'token', name])).trim()
-  const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as {
-    users: { name: string }[]
-    contexts: { name: string; context: object }[]
-  }
-  const file = join(home, 'kubeconfig')
-  const users = config.users.map(({ name: user }) => ({ name: user, user: { token } }))
-  const contexts = config.contexts.map((each) => ({
-    name: each.name,
-    context: Object.assign(each.context, { namespace: 'bothy-workspaces' }),
-  }))
-  writeFileSync(file, stringify({ ...config, users, contexts }), { mode: 0o600 })
-  return file
-}
