@@ -1,9 +1,8 @@
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { pipeline, Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createGzip } from 'node:zlib'
-import { messageOf } from '../kernel/errors.ts'
 import type { Call } from './ports.ts'
+import { Stalled, write } from './writing.ts'
 
 /**
  * Answers that may be long: written piece by piece, so that others are answered between the pieces, and compressed for who
@@ -13,14 +12,12 @@ import type { Call } from './ports.ts'
 const PIECE_LENGTH = 64 * 1024
 /** Less than this is sent sooner than it is compressed. As the API server has it. */
 const WORTH_COMPRESSING = 128 * 1024
-/** Whoever reads so slowly can ask for pages. */
-const LIMIT_MS = 120_000
 
 export async function answerLong(
   call: Pick<Call, 'response' | 'request' | 'ports' | 'signal' | 'log'>,
   parts: Iterable<string>,
 ): Promise<void> {
-  const { response, request } = call
+  const { response, request, ports, signal, log } = call
   const pieces = piecesOf(parts)
   const first = pieces.next().value ?? ''
   const second = pieces.next().value
@@ -29,28 +26,31 @@ export async function answerLong(
     response.end(first)
     return
   }
-  const third = pieces.next().value
   const zipped = first.length + second.length >= WORTH_COMPRESSING && takesGzip(request.headers['accept-encoding'] ?? '')
   response.setHeader('vary', 'Accept, Accept-Encoding')
   response.writeHead(200, { 'content-type': 'application/json', ...(zipped ? { 'content-encoding': 'gzip' } : {}) })
-  const begun = [first, second, ...(third === undefined ? [] : [third])]
-  await send(call, Readable.from(inTurns(begun, pieces), { objectMode: false, highWaterMark: PIECE_LENGTH }), zipped)
+  const text = inTurns([first, second], pieces)
+  try {
+    for await (const data of zipped ? compressed(text) : text) {
+      if (signal.aborted) break
+      await write(response, ports.clock, data)
+    }
+    if (signal.aborted) response.destroy()
+    else response.end()
+  } catch (error) {
+    if (!(error instanceof Stalled)) throw error
+    log.warn('a long answer was cut off: it was not read')
+    response.destroy()
+  }
 }
 
-async function send({ ports, response, signal, log }: Parameters<typeof answerLong>[0], text: Readable, zipped: boolean): Promise<void> {
-  const ended = new AbortController()
-  const end = () => ended.abort()
-  signal.addEventListener('abort', end, { once: true })
-  const cancel = ports.clock.after(LIMIT_MS, end)
+async function* compressed(text: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, void> {
+  // Whichever of both ends early, the other does too; what was wrong is thrown here.
+  const zip = pipeline(Readable.from(text), createGzip({ level: 1 }), () => {})
   try {
-    if (zipped) await pipeline(text, createGzip({ level: 1 }), response, { signal: ended.signal })
-    else await pipeline(text, response, { signal: ended.signal })
-  } catch (error) {
-    log.debug('a long answer was not read to its end', { error: messageOf(error) })
-    response.destroy()
+    yield* zip
   } finally {
-    cancel()
-    signal.removeEventListener('abort', end)
+    zip.destroy()
   }
 }
 

@@ -1,19 +1,16 @@
-import type { ServerResponse } from 'node:http'
 import type { Kind } from '../../crds/kinds.ts'
 import type { Change, WatchOptions } from '../cluster/port.ts'
-import { within, type Clock } from '../kernel/clock.ts'
 import { Refused } from '../kernel/errors.ts'
 import { failure, refusedBy } from './answer.ts'
 import { formAsked } from './accept.ts'
 import { objectAs } from './objects.ts'
 import type { Call, Target } from './ports.ts'
 import { columnDefinitions, includedIn, TABLE } from './table.ts'
+import { Stalled, write } from './writing.ts'
 
 /** Changes as one JSON object a line, for as long as the client reads them. */
 
 const WATCHES_MAX = 512
-/** A client that reads nothing for so long is gone or broken; what it missed it can ask for again. */
-const STALL_LIMIT_MS = 15_000
 const DEFAULT_SECONDS = 3600
 const SECONDS_MAX = 24 * 3600
 /** Whoever asked for the present state first learns by this that they have it all. */
@@ -35,7 +32,7 @@ export async function streamWatch(call: Call, { kind }: Target, options: WatchOp
   response.writeHead(200, { 'content-type': 'application/json' })
   response.flushHeaders()
   try {
-    for await (const change of changes) await send(response, ports.clock, lineOf(change))
+    for await (const change of changes) await write(response, ports.clock, `${JSON.stringify(lineOf(change))}\n`)
     response.end()
   } catch (error) {
     sendError(call, kind.kind, error)
@@ -45,25 +42,6 @@ export async function streamWatch(call: Call, { kind }: Target, options: WatchOp
     call.signal.removeEventListener('abort', end)
     end()
   }
-}
-
-class Stalled extends Error {}
-
-async function send(response: ServerResponse, clock: Clock, line: unknown): Promise<void> {
-  if (response.destroyed || response.write(`${JSON.stringify(line)}\n`)) return
-  await within(clock, STALL_LIMIT_MS, writable(response), () => new Stalled('the client does not read'))
-}
-
-function writable(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done)
-      response.off('close', done)
-      resolve()
-    }
-    response.on('drain', done)
-    response.on('close', done)
-  })
 }
 
 /** The answer has begun, so what is wrong goes into the stream, as the API server does it. */
