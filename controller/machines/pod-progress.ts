@@ -15,8 +15,8 @@ export interface PodEvent {
 export type PodProgress =
   | { readonly is: 'running' }
   | { readonly is: 'waiting'; readonly why: string }
-  /** Waiting longer does not help: somebody has to change something. */
-  | { readonly is: 'stuck'; readonly reason: string; readonly message: string }
+  /** Waiting longer does not help, once it has been so for this long: somebody has to change something. */
+  | { readonly is: 'stuck'; readonly reason: string; readonly message: string; readonly forMs: number }
 
 interface Ended {
   readonly reason?: string
@@ -35,6 +35,9 @@ interface ContainerStatus {
   }
 }
 
+/** A volume is still being made, another pod is just going, and who makes a cluster grow looks every 10 s. */
+const UNPLACED_MS = 30_000
+
 const HOPELESS: ReadonlySet<string> = new Set([
   'ImagePullBackOff',
   'ErrImageNeverPull',
@@ -51,13 +54,14 @@ export function progressOf(pod: KubeObject, events: readonly PodEvent[]): PodPro
   for (const { name, state, lastState } of containers) {
     const reason = state?.waiting?.reason ?? ''
     const message = lastWords(lastState?.terminated) ?? state?.waiting?.message ?? reason
-    if (HOPELESS.has(reason)) return { is: 'stuck', reason, message: `container ${name}: ${message}` }
+    if (HOPELESS.has(reason)) return { is: 'stuck', reason, message: `container ${name}: ${message}`, forMs: 0 }
   }
   if (status['phase'] === 'Failed' || status['phase'] === 'Succeeded')
     return {
       is: 'stuck',
       reason: textOf(status['reason']) || 'PodEnded',
       message: textOf(status['message']) || `the pod has ended: ${status['phase']}`,
+      forMs: 0,
     }
   const main = containers.find(({ name }) => name === MAIN)
   if (status['phase'] === 'Running' && main?.state?.running) return { is: 'running' }
@@ -83,7 +87,7 @@ function unscheduled(status: Readonly<Record<string, unknown>>, events: readonly
   if (scheduled?.['status'] === 'True') return null
   if (events.some(({ reason }) => reason === 'TriggeredScaleUp')) return null
   const failed = events.findLast(({ reason }) => reason === 'FailedScheduling')
-  return failed ? { is: 'stuck', reason: 'FailedScheduling', message: failed.message } : null
+  return failed ? { is: 'stuck', reason: 'FailedScheduling', message: failed.message, forMs: UNPLACED_MS } : null
 }
 
 const statusesIn = (value: unknown): readonly ContainerStatus[] => (Array.isArray(value) ? (value as readonly ContainerStatus[]) : [])

@@ -133,6 +133,7 @@ async function untilRunning({ pods, clock, say }: PodMachinesOptions, made: Kube
   const { namespace, name, uid = '' } = made.metadata
   const since = clock.elapsedMs()
   const told = new Set<string>()
+  let stuckSince: number | null = null
   for (;;) {
     const [pod, events] = await Promise.all([pods.get('Pod', namespace, name), pods.events(namespace, uid)])
     if (!pod) throw new Wrong(problem([], 'The pod is gone', `${namespace}/${name} was deleted by somebody else while it started.`))
@@ -142,9 +143,17 @@ async function untilRunning({ pods, clock, say }: PodMachinesOptions, made: Kube
     }
     const progress = progressOf(pod, events)
     if (progress.is === 'running') return pod
-    if (progress.is === 'stuck') throw new Wrong(problem([], `The pod does not run: ${progress.reason}`, progress.message))
+    stuckSince = progress.is === 'stuck' ? (stuckSince ?? clock.elapsedMs()) : null
+    if (progress.is === 'stuck' && clock.elapsedMs() - (stuckSince ?? 0) >= progress.forMs)
+      throw new Wrong(problem([], `The pod does not run: ${progress.reason}`, progress.message))
     if (clock.elapsedMs() - since > WAIT_MS)
-      throw new Wrong(problem([], 'The pod does not run', `${namespace}/${name} was waited for ${WAIT_MS / 60_000} min: ${progress.why}.`))
+      throw new Wrong(
+        problem(
+          [],
+          'The pod does not run',
+          `${namespace}/${name} was waited for ${WAIT_MS / 60_000} min: ${progress.is === 'waiting' ? progress.why : progress.message}.`,
+        ),
+      )
     await clock.sleep(LOOK_MS, signal)
     if (signal.aborted) throw new Wrong(problem([], 'Canceled', `The build was canceled while it waited for ${namespace}/${name}.`))
   }

@@ -58,7 +58,7 @@ describe.skipIf(noCluster !== null)('the cluster of the tests', () => {
     expect(cluster.pid).not.toBe(first)
     expect((await cluster.kubectl(['get', 'configmap', 'kept', '-o', 'name'])).stdout).toBe('configmap/kept\n')
     await cluster.close()
-    expect(existsSync(dirname(dirname(cluster.kubeconfig)))).toBe(false)
+    expect(existsSync(dirname(cluster.kubeconfig))).toBe(false)
   })
 
   test.skipIf(noOwnCluster !== null)('when whoever holds it is killed, nothing of it is left', async () => {

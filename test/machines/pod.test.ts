@@ -56,6 +56,12 @@ const wanted = (more: Partial<PodWanted> = {}): PodWanted => ({
   ...more,
 })
 
+/** Time that passes when somebody waits for it. */
+const ownClock = () => {
+  let elapsed = 0
+  return { ...systemClock, elapsedMs: () => elapsed, sleep: async (ms: number) => void (elapsed += ms) }
+}
+
 const world = (pods = podsInMemory(), said: string[] = []) => ({
   pods,
   said,
@@ -63,7 +69,7 @@ const world = (pods = podsInMemory(), said: string[] = []) => ({
     pods,
     place,
     naming,
-    clock: { ...systemClock, sleep: async () => {} },
+    clock: ownClock(),
     log: silentLog,
     say: (line) => void said.push(line),
     tokenOf: (id) => (id === 'agent-1' ? 'a-secret' : null),
@@ -200,6 +206,13 @@ test('a build that waits says what the cluster says, and ends when waiting does 
   pods.says = [{ uid: '1', type: 'Warning', reason: 'FailedScheduling', message: '0/3 nodes are available: insufficient memory' }]
   expect(await refusal(machines.create(wanted(), never))).toContain('The pod does not run: FailedScheduling: 0/3 nodes')
   expect(said).toEqual(['FailedScheduling: 0/3 nodes are available: insufficient memory'])
+  // Its volume was still being made.
+  let looks = 0
+  const early = pods.status
+  pods.status = (pod) => ((looks += 1) > 5 ? RUNNING : early(pod))
+  await machines.destroy('main')
+  expect(await refusal(machines.create(wanted(), never))).toBe('nothing was refused')
+  pods.status = early
   expect(await refusal(machines.create(wanted({ wait: false }), never))).toBe('nothing was refused')
   const stop = new AbortController()
   stop.abort()
@@ -231,26 +244,30 @@ test('a cluster that grows for the pod is waited for', () => {
   expect(progressOf(pod, [failed, { uid: '2', type: 'Normal', reason: 'TriggeredScaleUp', message: 'a node comes' }]).is).toBe('waiting')
 })
 
-test('a container that crashes again and again is told of by its last words', () => {
-  const stuckBy = (terminated: object) => {
-    const status = {
-      phase: 'Pending',
-      conditions: [{ type: 'PodScheduled', status: 'True' }],
-      initContainerStatuses: [
-        { name: 'bothy-program', state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } }, lastState: { terminated } },
-      ],
-    }
-    return progressOf({ apiVersion: 'v1', kind: 'Pod' as const, metadata: { name: NAME, namespace: 'workspaces' }, status }, [])
+const stuckBy = (terminated: object) => {
+  const status = {
+    phase: 'Pending',
+    conditions: [{ type: 'PodScheduled', status: 'True' }],
+    initContainerStatuses: [
+      { name: 'bothy-program', state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } }, lastState: { terminated } },
+    ],
   }
+  return progressOf({ apiVersion: 'v1', kind: 'Pod' as const, metadata: { name: NAME, namespace: 'workspaces' }, status }, [])
+}
+
+test('a container that crashes again and again is told of by its last words', () => {
   expect(stuckBy({ reason: 'Error', exitCode: 1, message: 'bothy: tar is needed\n' })).toMatchObject({
     message: 'container bothy-program: ended with 1: bothy: tar is needed',
   })
   expect(stuckBy({ reason: 'OOMKilled', exitCode: 137 })).toMatchObject({ message: 'container bothy-program: OOMKilled' })
 })
 
+const firstContainer = (programImage: string | null) => {
+  const { spec = {} } = podOf(wanted(), naming, 'workspaces', { ...place, programImage })
+  return (spec['initContainers'] as readonly object[])[0]
+}
+
 test('a pod without an image that has the program fetches it, from where its agent connects to', () => {
-  const first = (programImage: string | null) =>
-    (podOf(wanted(), naming, 'workspaces', { ...place, programImage }).spec?.['initContainers'] as readonly object[])[0]
-  expect(first('bothy:1')).toMatchObject({ image: 'bothy:1', command: ['/bin/sh', '-c', 'cp -R /bothy-agent/. /opt/bothy/'] })
-  expect(first(null)).toMatchObject({ image: 'debian', env: [{ name: 'BOTHY_URL', value: 'https://bothy.example.com' }] })
+  expect(firstContainer('bothy:1')).toMatchObject({ image: 'bothy:1', command: ['/bin/sh', '-c', 'cp -R /bothy-agent/. /opt/bothy/'] })
+  expect(firstContainer(null)).toMatchObject({ image: 'debian', env: [{ name: 'BOTHY_URL', value: 'https://bothy.example.com' }] })
 })

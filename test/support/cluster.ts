@@ -98,7 +98,7 @@ export async function ownCluster({
   ...more
 }: { readonly crds?: boolean } & Pick<ServerOptions, 'more' | 'manager'> = {}): Promise<OwnCluster> {
   const base = mkdtempSync(join(tmpdir(), 'bothy-own-cluster-'))
-  const start = () => startServer({ programs: builtPrograms(), folder: join(base, 'state'), keep: true, ...more })
+  const start = () => startServer({ programs: builtPrograms(), folder: base, keep: true, ...more })
   let server: Server = await start()
   const { kubeconfig, url } = server
   const end = async (signal: NodeJS.Signals) => {
