@@ -135,7 +135,7 @@ const placeFor = (kind: Kind, namespace: string, name: string): Place => ({
 
 async function replace(ports: WritePorts, kind: Kind, draft: Draft, writer: Writer, options: WriteOptions): Promise<Resource> {
   const name = draft.metadata.name ?? ''
-  const { metadata, spec, rest } = partsOf(draft)
+  const { metadata, spec, status, rest } = partsOf(draft)
   return rewrite(ports, kind, placeFor(kind, homeOf(kind, draft), name), {
     writer,
     options,
@@ -145,22 +145,22 @@ async function replace(ports: WritePorts, kind: Kind, draft: Draft, writer: Writ
       refuseStaleReplace(kind, old, draft.metadata)
       refuseSecondDeclarer(kind, old, writer)
       const pinned = Boolean(draft.metadata.resourceVersion)
-      return { metadata: withMarksOf(old, metadata, writer), spec, rest, status: old.status, pinned }
+      return { metadata: withMarksOf(old, metadata, writer), spec, rest, status, pinned }
     },
   })
 }
 
 /** What is beside metadata, spec and status goes with them to be pruned, warned of or refused. */
-function partsOf(draft: Draft): Pick<Proposal, 'metadata' | 'spec' | 'rest'> {
+function partsOf(draft: Draft): Pick<Proposal, 'metadata' | 'spec' | 'status' | 'rest'> {
   const {
     apiVersion: _apiVersion,
     kind: _kind,
     metadata,
     spec,
-    status: _status,
+    status,
     ...rest
   } = { spec: undefined, status: undefined, ...draft }
-  return { metadata, spec, rest }
+  return { metadata, spec, status, rest }
 }
 
 async function apply(ports: WritePorts, kind: Kind, draft: Draft, writer: Writer, options: WriteOptions): Promise<Resource> {

@@ -63,8 +63,9 @@ async function createNamed(
   applied: Applied,
 ): Promise<Resource> {
   const place = { kind: kind.kind, namespace: homeOf(kind, draft), name }
+  // A status that is written on its own is looked at, since it may have fields nobody knows, and then left out.
   const { status: _status, ...declared } = { status: undefined, ...draft }
-  const { metadata, spec, status, ...born } = admitted(kind, declared, null, options)
+  const { metadata, spec, status, ...born } = admitted(kind, kind.hasStatus ? draft : declared, null, options)
   warnOfOwnersTwice(metadata, options.warn)
   const birth = { name, namespace: place.namespace, uid: newUid(), creationTimestamp: toIso(ports.clock.now()) }
   const object = { ...resourceOf(kind, withNameLabel(kind, bornMeta(metadata, birth)), spec, status), ...dataOf(born) }
@@ -149,7 +150,8 @@ function nextStatus(kind: Kind, old: Resource, proposal: Proposal, { options }: 
 
 function nextObject(kind: Kind, old: Resource, proposal: Proposal, { writer, options, patch }: Rewrite): Resource {
   const name = old.metadata.name
-  const draft = { ...proposal.rest, ...resourceOf(kind, old.metadata, proposal.spec, old.status), metadata: { ...proposal.metadata, name } }
+  const status = kind.hasStatus ? proposal.status : old.status
+  const draft = { ...proposal.rest, ...resourceOf(kind, old.metadata, proposal.spec, status), metadata: { ...proposal.metadata, name } }
   const { metadata, spec, ...rest } = admitted(kind, draft, old, { ...options, patch })
   const next = {
     ...resourceOf(kind, withNameLabel(kind, nextMeta(old, metadata, specDiffers(old, { spec }))), spec, old.status),

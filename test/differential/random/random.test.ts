@@ -69,7 +69,7 @@ describe.skipIf(noCluster !== null)('random documents', async () => {
         const status = index % 3 === 0
         return asked(kind, documentOf(kind, one, { old, status }), old, status)
       })
-      expect(scoreOf(all, { verdicts: 0.99, causes: 0.93 })).toEqual([])
+      expect(scoreOf(all, { verdicts: 0.99, causes: 0.98 })).toEqual([])
     })
   })
 

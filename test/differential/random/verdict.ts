@@ -21,11 +21,19 @@ interface Refusal {
 
 export const refused = ({ code, message, causes, warnings }: Refusal): Verdict => ({
   code,
-  causes: [...new Set(causes.map(({ reason, field, message: text }) => `${reason} ${field}: ${text}`))].toSorted(),
+  causes: [...new Set(causes.map(({ reason, field, message: text }) => agreed(`${reason} ${field}: ${text}`)))].toSorted(),
   message: causes.length > 0 ? null : message,
   warnings: warnings.toSorted(),
   object: null,
 })
+
+/**
+ * docs/differences.md: objects that differ in one field and have another that cannot be read are unequal or unreadable to the
+ * real server, as it comes upon one or the other first, in a map without order.
+ */
+const agreed = (cause: string): string => (UNEQUAL.test(cause) ? 'unequal, or unreadable' : cause)
+
+const UNEQUAL = /Forbidden: a request cannot be changed; make another one$|evaluating rule: a request cannot be changed; make another one$/
 
 export const accepted = (code: number, object: unknown, warnings: readonly string[]): Verdict => ({
   code,
