@@ -1,10 +1,13 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root, temporaryHome, type Home } from '../support/bothy.ts'
+import { root, temporaryHome, type Home, type Up } from '../support/bothy.ts'
 import type { TestNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
 
 /** The fifth example as a person has it, on a cluster of the test's own. */
+
+/** A pod has an agent to fetch, on a machine that does much else. */
+const SEEN_MS = 150_000
 
 export const IMAGE = 'docker.io/library/buildpack-deps:bookworm-curl'
 
@@ -25,17 +28,26 @@ export interface PodSeen {
 
 export interface PodsHome extends Home {
   readonly namespace: string
+  /** SIGKILL of the control plane, and another in its place. */
+  restart(): Promise<void>
   workspace(): Promise<WorkspaceJson>
-  /** Until this build has ended and the workspace runs. */
-  running(build: number): Promise<WorkspaceJson>
-  /** Until this build has failed. */
-  failed(build: number): Promise<WorkspaceJson>
+  /** Until this build, or any, has ended and the workspace runs. */
+  running(build?: number): Promise<WorkspaceJson>
+  /** Until a build has failed with such a message; it is tried again meanwhile. */
+  failed(message: RegExp): Promise<WorkspaceJson>
   inside(script: string): Promise<string>
   /** Changes a value in workspace.yaml. */
   set(parameter: string, value: string): void
   /** Changes the template. */
   edit(change: (terraform: string) => string): void
   objects<T = PodSeen>(kinds: string): Promise<readonly T[]>
+}
+
+const changed = (path: string, change: (text: string) => string) => {
+  const before = readFileSync(path, 'utf8')
+  const after = change(before)
+  if (after === before) throw new Error(`nothing changed in ${path}`)
+  writeFileSync(path, after)
 }
 
 /** In a namespace that holds everybody to the restricted standard. */
@@ -61,33 +73,44 @@ export async function podsHome(node: TestNode, more: Readonly<Record<string, str
         const now = await workspace()
         return isThere(now) ? now : null
       },
-      { limitMs: 60_000, everyMs: 200 },
+      { limitMs: SEEN_MS, everyMs: 200 },
     ).catch(async (error: unknown) => {
       const { stdout } = await home.run(['logs', 'dev'])
       const events = await node.kubectl(['get', 'pods,events'], { namespace })
-      throw new Error(`${String(error)}\n${JSON.stringify((await workspace()).status, null, 1)}\n${stdout}\n${events.stdout}`)
+      const inits = ['logs', '--selector', 'bothy.dev/workspace', '--container', 'bothy-program']
+      const fetching = await node.kubectl(inits, { namespace })
+      const now = JSON.stringify((await workspace()).status, null, 1)
+      throw new Error([String(error), now, stdout, events.stdout, fetching.stdout, fetching.stderr].join('\n'), { cause: error })
     })
-  const changed = (path: string, change: (text: string) => string) => {
-    const before = readFileSync(path, 'utf8')
-    const after = change(before)
-    if (after === before) throw new Error(`nothing changed in ${path}`)
-    writeFileSync(path, after)
+  let last: Up | null = null
+  const up = async (...args: string[]) => {
+    last = await home.up(...args)
+    if (last.exited() !== null) throw new Error(last.output())
+    return last
   }
   return {
     ...home,
     namespace,
+    up,
+    async restart() {
+      await last?.end('SIGKILL')
+      // An agent in a pod knows the address that it was made with.
+      const { port } = new URL(readFileSync(join(home.state, 'url'), 'utf8').trim())
+      await up('--port', port)
+    },
     workspace,
     set: (parameter, value) => changed(file, (text) => text.replace(new RegExp(`^( +${parameter}: ).*$`, 'm'), `$1'${value}'`)),
     edit: (change) => changed(template, change),
     running: (build) =>
       seen(
-        `build ${build} to run`,
+        `build ${build ?? ''} to run`,
         ({ status }) =>
-          status.build?.number === build &&
-          status.build.phase === 'Succeeded' &&
+          (build === undefined || status.build?.number === build) &&
+          status.build?.phase === 'Succeeded' &&
           (status.conditions ?? []).some(({ type, status: is }) => type === 'Running' && is === 'True'),
       ),
-    failed: (build) => seen(`build ${build} to fail`, ({ status }) => status.build?.number === build && status.build.phase === 'Failed'),
+    failed: (message) =>
+      seen(`a build to fail with ${message}`, ({ status }) => status.build?.phase === 'Failed' && message.test(status.build.message ?? '')),
     async inside(script) {
       const { code, stdout, stderr } = await home.run(['exec', 'dev', '--', 'sh', '-c', script])
       if (code !== 0) throw new Error(`exec ended with ${code}: ${stderr}`)
