@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import { request } from 'node:http'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { isJsonObject } from '../../crds/schema/types.ts'
-import { withPlane, type Plane } from '../kubectl/plane.ts'
+import { withPlane } from '../kubectl/plane.ts'
 import { until } from '../support/until.ts'
 
 /** In what shapes objects and what is known of their kinds are answered. */
@@ -12,9 +12,8 @@ const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io'
 const METADATA = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io'
 const WRITER = { manager: 'test', user: 'ada' }
 
-let plane: Plane
+const plane = await withPlane()
 beforeAll(async () => {
-  plane = await withPlane()
   await create('dev')
 })
 

@@ -1,15 +1,12 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { DECLARED_BY } from '../../controller/cluster/declared.ts'
 import { readSecret } from '../../controller/cluster/secrets.ts'
 import { until } from '../support/until.ts'
-import { withPlane, type Plane } from './plane.ts'
+import { withPlane } from './plane.ts'
 
 /** Kubernetes' own kinds with the real kubectl, as people type them. */
 
-let plane: Plane
-beforeAll(async () => {
-  plane = await withPlane()
-})
+const plane = await withPlane()
 
 const said = async (args: string, input = ''): Promise<string> => {
   // With a line before it, what begins with a brace is YAML too.

@@ -16,7 +16,10 @@ import type { Db } from '../../controller/store/pool.ts'
 import { openKey } from '../../controller/store/sealed.ts'
 import { withDatabase } from '../support/postgres.ts'
 
-/** The API of a control plane without a cluster, and the kubeconfig that leads kubectl to it. Nothing reconciles. */
+/**
+ * The API of a control plane without a cluster, and the kubeconfig that leads kubectl to it. Nothing reconciles. Asked for at
+ * the top of a file: what is registered to be closed inside a hook never is.
+ */
 export interface Plane {
   readonly cluster: Cluster
   readonly db: Db

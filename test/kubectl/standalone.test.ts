@@ -1,12 +1,9 @@
-import { beforeAll, describe, expect, test } from 'vitest'
-import { withPlane, type Plane } from './plane.ts'
+import { describe, expect, test } from 'vitest'
+import { withPlane } from './plane.ts'
 import { runChapter } from './run-steps.ts'
 import { CHAPTERS } from './steps.ts'
 
-let plane: Plane
-beforeAll(async () => {
-  plane = await withPlane()
-})
+const plane = await withPlane()
 
 /** The golden files are what the real API server says; here nothing is written anew. */
 describe('kubectl and a control plane without a cluster', () => {
