@@ -1,6 +1,7 @@
 import { duplicate, invalid, type Issue } from './causes.ts'
 import { joined } from './decode.ts'
 import { goJson } from './go-text.ts'
+import { ITEMS_BEYOND } from './structural.ts'
 import { isJsonObject, own, put, type JsonObject, type Schema } from './types.ts'
 
 /** Lists that are sets have no value twice; lists that are maps no key twice. */
@@ -12,7 +13,8 @@ export function listIssues(schema: Schema, value: unknown, path = ''): readonly 
 
 function walk(schema: Schema, value: unknown, path: string, issues: Issue[]): void {
   const { items } = schema
-  if (Array.isArray(value) && items) {
+  // One that is far too long is refused as that.
+  if (Array.isArray(value) && items && value.length <= (schema.maxItems ?? value.length) + ITEMS_BEYOND) {
     if (schema.listType === 'set') repeated(value, path, issues)
     if (schema.listType === 'map') repeatedKeys(schema, value, path, issues)
     for (const [index, item] of value.entries()) walk(items, item, `${path}[${index}]`, issues)

@@ -28,6 +28,9 @@ const fieldOf = ({ prefix, path }: Place): string => (path === '' ? prefix : pat
 /** Nobody reads more, and a body of a few megabytes can hold millions of mistakes. */
 const ISSUES_MAX = 1000
 
+/** So many more items than a list may have are still looked at: it is refused as too long in any case. */
+export const ITEMS_BEYOND = 1000
+
 function node(schema: Schema, value: unknown, before: Before | null, place: Place, issues: Issue[]): void {
   if (issues.length >= ISSUES_MAX || unchanged(schema, before, value)) return
   const wrongType = typeProblem(schema, value)
@@ -88,9 +91,8 @@ const isInteger = (value: number): boolean => Number.isInteger(value) && Math.ab
 /** The API server stops at the first of length and pattern, and reports a format as a wrong type. */
 function text(schema: Schema, value: string, place: Place, issues: Issue[]): void {
   const field = fieldOf(place)
-  const length = codePoints(value)
-  if (schema.maxLength !== null && length > schema.maxLength) issues.push(tooLong(field, schema.maxLength))
-  else if (schema.minLength !== null && length < schema.minLength) {
+  if (schema.maxLength !== null && isLonger(value, schema.maxLength)) issues.push(tooLong(field, schema.maxLength))
+  else if (schema.minLength !== null && !isLonger(value, schema.minLength - 1)) {
     issues.push(invalid(field, value, `${place.path} in body should be at least ${schema.minLength} chars long`))
   } else if (schema.pattern !== null && !pattern(schema.pattern).matches(value)) {
     issues.push(invalid(field, value, `${place.path} in body should match '${schema.pattern}'`))
@@ -100,10 +102,13 @@ function text(schema: Schema, value: string, place: Place, issues: Issue[]): voi
   }
 }
 
-function codePoints(value: string): number {
+/** Counts characters, of which one may be two of JavaScript's; a text that is long either way need not be counted. */
+function isLonger(value: string, than: number): boolean {
+  if (value.length <= than) return false
+  if (value.length > 2 * than) return true
   let count = 0
   for (const _ of value) count += 1
-  return count
+  return count > than
 }
 
 function number(schema: Schema, value: number, place: Place, issues: Issue[]): void {
@@ -121,7 +126,8 @@ function number(schema: Schema, value: number, place: Place, issues: Issue[]): v
 
 function list(schema: Schema, value: readonly unknown[], before: Before | null, place: Place, issues: Issue[]): void {
   const { items, minItems, maxItems } = schema
-  for (const [index, item] of items ? value.entries() : []) {
+  const looked = value.slice(0, (maxItems ?? value.length) + ITEMS_BEYOND)
+  for (const [index, item] of items ? looked.entries() : []) {
     if (items) node(items, item, itemBefore(schema, before, item), { ...place, path: `${place.path}[${index}]` }, issues)
     if (issues.length >= ISSUES_MAX) break
   }

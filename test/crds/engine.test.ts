@@ -106,6 +106,36 @@ test('a text in a rule that looks like a call stays as it is', () => {
   expect(asked(schema, 'b').issues).toHaveLength(1)
 })
 
+test('rules that would take too long are not asked, and that is said', () => {
+  const rule = { rule: 'self.all(a, self.all(b, self.all(c, a + b + c >= 0)))', message: 'no' }
+  const schema = { type: 'array', items: { type: 'integer' }, 'x-kubernetes-validations': [rule] }
+  expect(asked(schema, [1, 2, 3])).toEqual(fine)
+  const long = Array.from({ length: 500 }, (_, index) => index)
+  expect(asked(schema, long).issues).toEqual([
+    'FieldValueInvalid  Invalid value: "array": validation failed due to running out of cost budget, no further validation rules will be run',
+  ])
+})
+
+test('no pattern takes longer than its text is long', () => {
+  const schema = { ...text, 'x-kubernetes-validations': [{ rule: "!self.matches('^(a+)+$')", message: 'no' }] }
+  expect(asked(schema, `${'a'.repeat(60)}!`)).toEqual(fine)
+})
+
+test('a value of a wrong type, as an older definition took it, fails the rules that read it and no others', () => {
+  const schema = {
+    type: 'object',
+    properties: { size: { type: 'integer' }, name: text },
+    'x-kubernetes-validations': [
+      { rule: 'self.size > 0', message: 'size' },
+      { rule: "self.name != 'x'", message: 'name' },
+      { rule: "self.name == 'a' || self.size > 0", message: 'either' },
+    ],
+  }
+  expect(asked(schema, { size: 'ten', name: 'a' }, { size: 'ten', name: 'a' }).issues).toEqual([
+    'FieldValueInvalid  Invalid value: "object": invalid data, expected int, got string evaluating rule: size',
+  ])
+})
+
 test.each([
   [{ type: 'object', allOf: [] }, 'the keyword allOf is not one we can validate'],
   [{ type: 'string', format: 'uri' }, 'the format uri is not one we can validate'],
