@@ -21,11 +21,12 @@ export const success = (details: RefusedDetails & { readonly uid?: string }): St
   details: named(details),
 })
 
-/** What has no name is not named: the group of Kubernetes' first kinds, an object without one. */
-const named = ({ group, name, ...details }: RefusedDetails & { readonly uid?: string }): object => ({
+/** What has no name is not named: the group of Kubernetes' first kinds, an object without one, the cause that is in no field. */
+const named = ({ group, name, causes, ...details }: RefusedDetails & { readonly uid?: string }): object => ({
   ...(name ? { name } : {}),
   ...(group ? { group } : {}),
   ...details,
+  ...(causes ? { causes: causes.map(({ field, ...cause }) => (field === '' ? cause : { ...cause, field })) } : {}),
 })
 
 /** Whatever was thrown, as what a client may see. A bug shows no more than where to look for it. */

@@ -1,5 +1,6 @@
 import { Refused, type Cause } from '../kernel/errors.ts'
 import type { WriteOptions, Writer } from '../cluster/port.ts'
+import { goQuoted } from '../../crds/schema/go-text.ts'
 import { isJsonObject, type JsonObject } from '../../crds/schema/types.ts'
 import type { Call } from './ports.ts'
 
@@ -55,7 +56,7 @@ function managerCauses(manager: string): readonly Cause[] {
   const position = [...manager].findIndex((each) => !/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(each))
   if (position < 0) return []
   const code = ([...manager][position] ?? '').codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')
-  const message = `Invalid value: ${JSON.stringify(manager)}: invalid character U+${code} (at position ${position})`
+  const message = `Invalid value: ${goQuoted(manager)}: invalid character U+${code} (at position ${position})`
   return [{ reason: 'FieldValueInvalid', field, message }]
 }
 

@@ -1,0 +1,101 @@
+import type { Scenario } from '../harness/step.ts'
+import {
+  create,
+  DRY,
+  get,
+  merge,
+  owner,
+  OWNERS,
+  patchAs,
+  put,
+  remove,
+  request,
+  REQUESTS,
+  template,
+  TEMPLATES,
+  VERSION,
+  workspace,
+  WORKSPACES,
+} from './make.ts'
+
+/** The status of an object is written on its own, and by nobody else. */
+
+const A = `${WORKSPACES}/a`
+const S = `${A}/status`
+const ready = { type: 'Ready', status: 'True', reason: 'Running', message: 'it runs', lastTransitionTime: '2020-01-01T00:00:00Z' }
+
+export const STATUS: readonly Scenario[] = [
+  {
+    name: 'status',
+    steps: [
+      create('a workspace', WORKSPACES, workspace('a'), VERSION),
+      get('before there is one', S),
+      merge('a status', S, { status: { state: 'Running' } }),
+      merge('the same status', S, { status: { state: 'Running' } }),
+      get('asked for by itself', S),
+      merge('spec beside it is not taken', S, { spec: { power: 'Stopped' }, status: { state: 'Stopped' } }),
+      merge('an invalid spec beside it is not looked at', S, { spec: { power: 'Sometimes' }, status: { state: 'Running' } }),
+      merge('labels beside it are not taken', S, { metadata: { labels: { a: 'b' } }, status: { state: 'Stopped' } }),
+      merge('finalizers beside it are not taken', S, { metadata: { finalizers: ['example.com/hold'] }, status: { state: 'Running' } }),
+      merge('an invalid state', S, { status: { state: 'Dancing' } }),
+      merge('a wrong type', S, { status: { observedGeneration: 'one' } }),
+      merge('conditions', S, { status: { conditions: [ready] } }),
+      merge('the same condition twice', S, { status: { conditions: [ready, ready] } }),
+      merge('a condition without a reason', S, { status: { conditions: [{ ...ready, reason: undefined }] } }),
+      merge('an unknown field', S, { status: { unknown: 1 } }),
+      merge('an unknown field, strict', S, { status: { unknown: 1 } }, { query: { fieldValidation: 'Strict' } }),
+      merge('an unknown field, ignored', S, { status: { unknown: 1 } }, { query: { fieldValidation: 'Ignore' } }),
+      merge('as a trial', S, { status: { state: 'Failed' } }, DRY),
+      merge('null takes the status away', S, { status: null }),
+      merge('with an old version', S, { metadata: { resourceVersion: '{rv}' }, status: { state: 'Failed' } }),
+      merge('null for metadata', S, { metadata: null, status: { state: 'Failed' } }),
+      merge('another name', S, { metadata: { name: 'b' }, status: { state: 'Failed' } }),
+      merge('a status that is a text', S, { status: 'text' }),
+      merge('a status that is a list', S, { status: [] }),
+      merge('any value in outputs', S, { status: { outputs: { a: 1, b: { c: [true, null] }, d: 'x' } } }),
+      merge('null in outputs', S, { status: { outputs: { a: null } } }),
+      get('kept', A, VERSION),
+      put(
+        'the whole of it',
+        S,
+        { ...workspace({ name: 'a', resourceVersion: '{rv}', labels: { c: 'd' } }, { power: 'Stopped' }), status: { state: 'Expired' } },
+        VERSION,
+      ),
+      put('without a version', S, { ...workspace('a'), status: { state: 'Failed' } }),
+      put('whole, with an old version', S, { ...workspace({ name: 'a', resourceVersion: '1' }), status: { state: 'Failed' } }),
+      put('whole, with another name', S, { ...workspace({ name: 'b', resourceVersion: '{rv}' }), status: { state: 'Failed' } }),
+      put('an invalid one', S, { ...workspace({ name: 'a', resourceVersion: '{rv}' }), status: { state: 'Dancing' } }),
+      put('without a status', S, workspace({ name: 'a', resourceVersion: '{rv}' }), VERSION),
+      put(
+        'an invalid spec beside it',
+        S,
+        { ...workspace({ name: 'a', resourceVersion: '{rv}' }, { power: 'Sometimes' }), status: { state: 'Queued' } },
+        VERSION,
+      ),
+      merge('of what is not there', `${WORKSPACES}/absent/status`, { status: { state: 'Failed' } }),
+      put('whole, of what is not there', `${WORKSPACES}/absent/status`, {
+        ...workspace({ name: 'absent', resourceVersion: '{rv}' }),
+        status: {},
+      }),
+      create('posted', S, workspace('a')),
+      remove('deleted', S),
+      patchAs('application/strategic-merge-patch+json', 'strategic', S, { status: { state: 'Failed' } }),
+      get('in the end', A),
+    ],
+  },
+  {
+    name: 'status of the other kinds',
+    steps: [
+      create('a template', TEMPLATES, template('t')),
+      merge('of a template', `${TEMPLATES}/t/status`, { status: { workspaces: { total: 1, running: 0, outdated: 0 } } }),
+      create('a request', REQUESTS, request('r')),
+      merge('of a request', `${REQUESTS}/r/status`, { status: { message: 'done', handledAt: '2020-01-01T00:00:00Z' } }),
+      merge('a request cannot be changed', `${REQUESTS}/r`, { spec: { action: 'Stop' } }, { rule: 'WorkspaceRequest:spec:0' }),
+      merge('a request may be labelled', `${REQUESTS}/r`, { metadata: { labels: { a: 'b' } } }, { rule: 'WorkspaceRequest:spec:0' }),
+      create('an owner', OWNERS, owner('s-{run}')),
+      merge('of an owner', `${OWNERS}/s-{run}/status`, { status: { observedGeneration: 1 } }),
+      merge('below zero', `${OWNERS}/s-{run}/status`, { status: { observedGeneration: -1 } }),
+      remove('the owner goes', `${OWNERS}/s-{run}`),
+    ],
+  },
+]
