@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)(`the image${missing ? ` (${missing})` : ''}`, 
     return docker('build', '--network', 'host', '--file', join(ROOT, 'deploy/image/Dockerfile'), '--tag', 'bothy:test', ...flags, ROOT)
   }
   /** As a pod of the manifests runs it. */
-  const STATE = '/var/lib/bothy:uid=65532,gid=65532,mode=0700'
+  const STATE = '/var/lib/bothy:uid=65532,gid=65532,mode=0700,exec'
   const LOCKED = ['--network', 'none', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges']
   const run = (...args: string[]) => docker('run', '--rm', ...LOCKED, '--tmpfs', '/tmp', '--tmpfs', STATE, ...args)
 
@@ -102,6 +102,12 @@ describe.skipIf(missing !== null)(`the image${missing ? ` (${missing})` : ''}`, 
     for (const name of ['test', 'docs', 'deploy', '.git', 'vitest', 'typescript', 'playwright-core']) expect(names).not.toContain(name)
     expect((await run('--entrypoint', '/bothy-agent/node', 'bothy:test', '--version')).stdout).toBe(`${process.version}\n`)
   })
+
+  test('the database of a trial starts in it', async () => {
+    const { code, stdout, stderr } = await run('--tmpfs', '/empty', 'bothy:test', 'up', '/empty', '--once', '--port', '0')
+    expect(code, `${stdout}${stderr}`).toBe(0)
+    expect(stdout).toContain('bothy is up at')
+  }, 120_000)
 
   test('a machine of a workspace takes the agent from it, as an init container does', async () => {
     const { code, stderr } = await run(
