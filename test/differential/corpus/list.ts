@@ -170,7 +170,6 @@ export const LIST: readonly Scenario[] = [
       listed('a token and version 0', { limit: '2', continue: '{token}', resourceVersion: '0' }),
       listed('a token and a match', { limit: '2', continue: '{token}', resourceVersionMatch: 'NotOlderThan' }),
       listed('a limit and version 0', { limit: '2', resourceVersion: '0' }),
-      get('in all namespaces by a token of one', `${API}/workspaces`, { query: { limit: '2', continue: '{token}' } }),
       merge('an object of the first page changes', `${WORKSPACES}/a`, { spec: { power: 'Stopped' } }),
       listed('in the end', {}),
     ],
