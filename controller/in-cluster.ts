@@ -165,7 +165,8 @@ async function refuseWithoutKinds(connection: KubernetesConnection, log: Running
   try {
     await connection.request({ method: 'GET', path: GROUP_PATH, timeoutMs: LIST_LIMIT_MS })
   } catch (error) {
-    if (isRefused(error, 'NotFound')) throw new Misconfigured(`${connection.server} does not know our kinds: kubectl apply -k crds, from a checkout, makes them known`)
+    if (isRefused(error, 'NotFound'))
+      throw new Misconfigured(`${connection.server} does not know our kinds: kubectl apply -k crds, from a checkout, makes them known`)
     // It may be away for a moment; the watches come back by themselves.
     log.warn('the cluster does not answer yet', { server: connection.server, error: messageOf(error) })
   }

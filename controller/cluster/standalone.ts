@@ -152,14 +152,7 @@ async function replace(ports: WritePorts, kind: Kind, draft: Draft, writer: Writ
 
 /** What is beside metadata, spec and status goes with them to be pruned, warned of or refused. */
 function partsOf(draft: Draft): Pick<Proposal, 'metadata' | 'spec' | 'status' | 'rest'> {
-  const {
-    apiVersion: _apiVersion,
-    kind: _kind,
-    metadata,
-    spec,
-    status,
-    ...rest
-  } = { spec: undefined, status: undefined, ...draft }
+  const { apiVersion: _apiVersion, kind: _kind, metadata, spec, status, ...rest } = { spec: undefined, status: undefined, ...draft }
   return { metadata, spec, status, rest }
 }
 

@@ -27,13 +27,19 @@ export interface World {
 
 const PROGRAM = join(root, 'cli', 'main.ts')
 
+const opened: (() => Promise<void>)[] = []
+// Here, once a file: a hook that is registered while another hook runs never runs.
+afterAll(async () => {
+  for (const close of opened.splice(0)) await close()
+})
+
 /** Ends every process and machine after the file. */
 export function openWorld(cluster: OwnCluster, databaseUrl: string): World {
   const base = mkdtempSync(join(tmpdir(), 'bothy-controllers-'))
   const key = randomBytes(32).toString('base64')
   const children: ChildProcess[] = []
 
-  afterAll(async () => {
+  opened.push(async () => {
     for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await until('nothing of it to run', () => {
       const left = processesMentioning(base)

@@ -242,8 +242,11 @@ test('of two files with one object the one that holds it keeps it, and the other
   folder.write('a.yaml', `# first by name, second by time\n${workspace('dev', 'from a')}`)
   await folder.says(/^a\.yaml:2:1: DeclaredElsewhere: .*b\.yaml:1/)
   expect(greetingOf(await folder.object('Workspace', 'dev'))).toBe('from b')
-  const events = await cluster.list('Event', { namespace: folder.namespace })
-  expect(events.items.map((event) => (event as unknown as { reason: string }).reason)).toContain('DeclaredElsewhere')
+  // It is said in the terminal first.
+  await until('the event', async () => {
+    const events = await cluster.list('Event', { namespace: folder.namespace })
+    return events.items.some((event) => (event as unknown as { reason: string }).reason === 'DeclaredElsewhere')
+  })
   folder.remove('b.yaml')
   await until('the other to take over', async () => greetingOf(await folder.object('Workspace', 'dev')) === 'from a')
 })

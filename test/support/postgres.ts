@@ -11,6 +11,12 @@ export interface TestDatabase {
   readonly url: string
 }
 
+const opened: (() => Promise<void>)[] = []
+// Here, once a file: a hook that is registered while another hook runs never runs.
+afterAll(async () => {
+  for (const close of opened.splice(0).toReversed()) await close()
+})
+
 /** A fresh, migrated database for the file that asks: `const { db, url } = await withDatabase()`. Dropped after its tests. */
 export function withDatabase(): Promise<TestDatabase> {
   return cloned(inject('postgres').template)
@@ -27,7 +33,7 @@ async function cloned(template: string): Promise<TestDatabase> {
   await asAdmin(server, (admin) => admin.query(`create database ${name} template ${template} strategy file_copy`))
   const url = databaseUrl(server, name)
   const db = openDb(url, { log: silentLog, clock: systemClock, max: 10 })
-  afterAll(async () => {
+  opened.push(async () => {
     await db.close()
     await asAdmin(server, (admin) => drop(admin, name))
   })
