@@ -32,8 +32,9 @@ export async function createEvent(ports: WritePorts, kind: Kind, draft: Draft, o
   return decode(kept.body, kept.version)
 }
 
+const text = (value: unknown) => (typeof value === 'string' ? value : '')
+
 function rowOf(said: Readonly<Record<string, unknown>>) {
-  const text = (value: unknown) => (typeof value === 'string' ? value : '')
   const regarding = isJsonObject(said['regarding']) ? said['regarding'] : {}
   const reference = {
     kind: text(regarding['kind']),
