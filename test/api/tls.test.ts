@@ -1,3 +1,5 @@
+const ask = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret\r\n\r\n`
+
 import { createPrivateKey } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage, Agent as HttpAgent } from 'node:http'
 import { request as httpsRequest, Agent as HttpsAgent } from 'node:https'
@@ -110,7 +112,6 @@ test.each(ends)('$end: requests, one connection for several, and bodies', async 
 test.each(ends)('$end: requests that come in one piece are answered in their order', async ({ end }) => {
   const api = await opened()
   const socket = await raw(api, end)
-  const ask = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret\r\n\r\n`
   socket.write(ask('/version') + ask('/bothy/v1/status') + ask('/nothing'))
   await until('three answers', () => socket.seen.split('HTTP/1.1 ').length === 4)
   expect([...socket.seen.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => code)).toEqual(['200', '200', '404'])
@@ -155,10 +156,11 @@ test('closing ends whoever is still at the door', async () => {
   await until('every connection to end', () => silent.destroyed && half.destroyed && idle.destroyed)
 })
 
+const shown = (socket: Socket): string =>
+  (socket as Socket & { getPeerCertificate(): { subject: { CN: string } } }).getPeerCertificate().subject.CN
+
 test('a certificate that is renewed is shown to whoever comes then, and cuts nobody', async () => {
   const api = await opened()
-  const shown = (socket: Socket): string =>
-    (socket as Socket & { getPeerCertificate(): { subject: { CN: string } } }).getPeerCertificate().subject.CN
   const before = await raw(api, 'TLS')
   expect(shown(before)).toBe('first')
   api.renew(keys('second'))

@@ -160,6 +160,8 @@ test('revoking it cuts what it opened, in that moment', async () => {
   expect((await ask('DELETE', '/bothy/v1/tokens?name=leaver')).code).toBe(404)
 })
 
+const noted = () => db.query("select 1 from audit where action = 'token-expired' and subject = 'Token//guest'")
+
 test('its end does the same, and is noted once', async () => {
   const token = await made('guest', { scope: 'use', expiresInSeconds: 1 })
   const watch = await opened('GET', `${WORKSPACES}?watch=true`, { token })
@@ -171,7 +173,6 @@ test('its end does the same, and is noted once', async () => {
   const inside = await entered(token)
   await until('the end', () => isCut && inside.destroyed)
   expect((await ask('GET', WORKSPACES, { token })).code).toBe(401)
-  const noted = () => db.query("select 1 from audit where action = 'token-expired' and subject = 'Token//guest'")
   await until('a row in the audit', async () => (await noted()).length > 0)
   expect(await noted()).toHaveLength(1)
   // The name is free again.
