@@ -6,7 +6,7 @@ import type { Cache, Cluster, Resource } from './cluster/port.ts'
 import { withReferenced, type Reference } from './cluster/referenced.ts'
 import { openReviews } from './cluster/reviews.ts'
 import { VERSION } from './config.ts'
-import { isRefused, messageOf, Misconfigured, Refused } from './kernel/errors.ts'
+import { isRefused, messageOf, Misconfigured, Refused, Transient } from './kernel/errors.ts'
 import type { Clock } from './kernel/clock.ts'
 import { watchClockJumps } from './kernel/clock-jumps.ts'
 import type { Log } from './kernel/log.ts'
@@ -89,9 +89,11 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
       onKeys: (listener, missed) => db.listen('bothy_keys', listener, missed),
     }),
   })
+  let isRead = false
   await serve(options, api, {
     db,
     cluster,
+    checks: [{ name: 'cluster', look: async () => (isRead ? null : 'what is declared there could not be read yet') }],
     objectsAt: connection.server,
     cache,
     engine: terms.engine,
@@ -102,21 +104,26 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
     localUser: null,
     mayConnect: async (person, { namespace, name }) => (await authority.authorize(person, toConnect(namespace, name))) === null,
     onRightsChanged: authority.onChanged,
-    down: async () => {
-      throw new Refused('MethodNotAllowed', 'a control plane of a cluster is not brought down by a person: stop workspaces, or scale it')
-    },
+    down: notBroughtDown,
   })
   const url = urlOf(config, api)
   state.announce(url)
   const watching = new AbortController()
   closers.add('watches', () => watching.abort())
   await cache.start(watching.signal)
+  if (watching.signal.aborted) throw new Transient('it was told to end before it had begun')
+  isRead = true
+  const leading = terms.begin()
   const provisioner = withProvisioner ? startProvisioner(options, { databaseUrl, url, onUnable }) : null
-  closers.add('work', () => terms.leading.close())
+  closers.add('work', () => leading.close())
   void watchClockJumps(clock, log, terms.engine.clockJumped, watching.signal)
   void measureUsage(db, clock, metrics, log, watching.signal)
   void pruneNowAndThen({ db, stateDir: config.stateDir, clock, log, inUse: () => versionsNamed(cache) }, watching.signal)
   return { db, cluster, cache, terms, connection, url, provisioner }
+}
+
+async function notBroughtDown(): Promise<never> {
+  throw new Refused('MethodNotAllowed', 'a control plane of a cluster is not brought down by a person: stop workspaces, or scale it')
 }
 
 const followed = (cluster: Cluster, clock: Clock, log: Log): Cache =>

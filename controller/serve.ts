@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { CONNECT_PATH } from '../agent/protocol.ts'
-import type { Authority, Keys } from './api/ports.ts'
+import type { Authority, Check, Keys } from './api/ports.ts'
 import type { AppsPorts } from './apps/ports.ts'
 import { openApi, type Api } from './api/server.ts'
 import type { Cache, Cluster } from './cluster/port.ts'
@@ -60,6 +60,8 @@ export interface Served {
   /** Rights may have changed elsewhere: what goes on is looked at. Absent: they never do. */
   readonly onRightsChanged?: (listener: () => void) => () => void
   readonly down: (user: string) => Promise<unknown>
+  /** What else must be well before it is ready. */
+  readonly checks?: readonly Check[]
   /** Made for a purpose. Absent: the cluster has them. */
   readonly tokens?: Tokens
 }
@@ -116,7 +118,7 @@ export async function serve(running: Running, api: Api, served: Served): Promise
     ...(objectsAt === undefined ? {} : { objectsAt }),
     ...(tokens ? { tokens } : {}),
     db,
-    checks: [databaseCheck(db, clock), diskCheck(state.dir)],
+    checks: [databaseCheck(db, clock), diskCheck(state.dir), ...(served.checks ?? [])],
     why: (kind, namespace, name) => engine.explain(keyOf(kind, namespace, name)),
     simulate: (namespace, name, until) => engine.simulate(keyOf('Workspace', namespace, name), until),
     status: async () => ({

@@ -6,7 +6,8 @@ import { createMetrics } from './kernel/metrics.ts'
 /** An engine for each term in which this replica reconciles, and one that only answers questions while it does not. */
 export interface Terms {
   readonly engine: Pick<Engine, 'explain' | 'simulate' | 'depth' | 'clockJumped'>
-  readonly leading: Leading
+  /** From now on this replica may lead. Not before the cache has everything: what it lacks would be taken for gone. */
+  begin(): Leading
 }
 
 export interface TermsOptions {
@@ -23,22 +24,23 @@ export function openTerms({ leading: leadingOptions, engineOptions, cache }: Ter
   const asked = createEngine({ ...engineOptions({ fenced: db }), metrics: createMetrics() })
   let current: Engine | null = null
   const engine = () => current ?? asked
-  const leading = lead({
-    ...leadingOptions,
-    async begin({ assert, fenced }) {
-      const options = engineOptions({ fenced })
-      current = createEngine({ ...options, ports: { ...options.ports, cache: changes }, assertLeader: assert })
-      await current.start()
-    },
-    async end() {
-      const last = current
-      current = null
-      changes.onChange(() => {})
-      await last?.stop()
-    },
-  })
+  const begin = () =>
+    lead({
+      ...leadingOptions,
+      async begin({ assert, fenced }) {
+        const options = engineOptions({ fenced })
+        current = createEngine({ ...options, ports: { ...options.ports, cache: changes }, assertLeader: assert })
+        await current.start()
+      },
+      async end() {
+        const last = current
+        current = null
+        changes.onChange(() => {})
+        await last?.stop()
+      },
+    })
   return {
-    leading,
+    begin,
     engine: {
       explain: (key) => engine().explain(key),
       simulate: (key, until) => engine().simulate(key, until),

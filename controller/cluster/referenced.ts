@@ -67,6 +67,12 @@ export function withReferenced(cache: Cache, options: ReferencedOptions): Cache 
     return one
   }
 
+  /** What may not be read must keep nobody waiting for ever. */
+  const readOrLate = (user: Key, { listed }: Followed): Promise<void> =>
+    within(clock, FIRST_READ_MS, listed, () => new Transient('it takes long')).catch((error: unknown) =>
+      log.warn('what an object names could not be read yet', { key: user, kind, error: messageOf(error) }),
+    )
+
   cache.onChange((key, object, type) => {
     const reference = type === 'DELETED' ? null : referenceOf(object)
     if (!reference) {
@@ -76,16 +82,14 @@ export function withReferenced(cache: Cache, options: ReferencedOptions): Cache 
     const one = follow(key, reference)
     if (one.isListed) return tell(key, object, type)
     // Shown before what it names, it would be judged as if that were missing.
-    within(clock, FIRST_READ_MS, one.listed, () => new Transient('it takes long'))
-      .catch((error: unknown) => log.warn('what an object names could not be read yet', { key, kind, error: messageOf(error) }))
-      .finally(() => tell(key, object, type))
+    void readOrLate(key, one).finally(() => tell(key, object, type))
   })
 
   return {
     async start(signal) {
       over = signal
       await cache.start(signal)
-      await Promise.all([...followed.values()].map(({ listed }) => listed))
+      await Promise.all([...named].flatMap(([user, id]) => [followed.get(id)].flatMap((one) => (one ? [readOrLate(user, one)] : []))))
     },
     get: (of, namespace, name) =>
       of === kind ? followed.get(idOf({ namespace, name }))?.cache.get(kind, namespace, name) : cache.get(of, namespace, name),

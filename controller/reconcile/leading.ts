@@ -72,7 +72,9 @@ export function lead(options: LeadingOptions): Leading {
     // Whoever knows less than the database would misread what is in it: a newer replica is there, or comes back.
     if (await answered(isBehind(db))) return void log.debug('the schema is newer than this program: it does not reconcile')
     const lease = await answered(acquireLease(db, name, holder, LEASE_MS))
-    if (!lease || over.signal.aborted) return
+    if (!lease) return
+    // Told to end while it was asked: the next one need not wait for the end of what nobody uses.
+    if (over.signal.aborted) return releaseLease(db, name, lease.epoch)
     held = heldUnder(options, lease.epoch, askedMs + LEASE_MS, () => held)
     log.info('this replica reconciles', { epoch: lease.epoch })
     options.metrics.count('bothy_leader_changes_total', 'Times that this replica began or ceased to reconcile.', { to: 'leading' })
