@@ -229,12 +229,15 @@ function limitArrival(clock: Clock, request: IncomingMessage): void {
   request.once('close', cancel)
 }
 
+/** Made once: every request ends by it, and nobody looks at where. */
+const GONE = 'nobody reads the answer any more'
+
 /** Aborts when nobody reads the answer any more, or when the server ends. */
 function goneSignal(response: ServerResponse, closing: AbortSignal): AbortSignal {
   const gone = new AbortController()
   const end = () => {
     closing.removeEventListener('abort', end)
-    gone.abort()
+    gone.abort(GONE)
   }
   closing.addEventListener('abort', end)
   response.on('close', end)

@@ -32,12 +32,18 @@ const READ_MAX = 500
 const CATCH_UP_MAX = 200
 /** A notification is a hint and may be lost with its connection. */
 const LOOK_EVERY_MS = 5_000
+/**
+ * Under a load of writes changes are read and told many at once, so that each costs less. Whoever writes now and then is told
+ * of at once: so many readings in a row are as soon as they can be.
+ */
+const READ_EVERY_MS = 20
+const READS_AT_ONCE_MAX = 10
 const LAG_HELP = 'From the write of an object to the moment its watchers are told'
 
 export function createFeed({ db, clock, log, metrics }: Ports): Feed {
   const over = new AbortController()
   const waiting = new Set<() => void>()
-  const reader = createReader(db, log, over.signal, (writtenAt) => {
+  const reader = createReader({ db, clock, log }, over.signal, (writtenAt) => {
     if (writtenAt !== null) metrics.observe('bothy_watch_lag_seconds', LAG_HELP, Math.max(0, clock.now() - writtenAt) / 1000)
     for (const wake of waiting) wake()
   })
@@ -113,11 +119,19 @@ interface Reader {
 }
 
 /** Reads on from the newest version it knows, one reading at a time; a hint that comes meanwhile makes it read once more. */
-function createReader(db: Db, log: Log, over: AbortSignal, onMoved: (writtenAt: Instant | null) => void): Reader {
+function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSignal, onMoved: (writtenAt: Instant | null) => void): Reader {
   const ring = createRing()
   let head: number | null = null
   let reading: Promise<void> | null = null
   let again = false
+  /** When the readings so far would have ended, had each taken its time. */
+  let paidMs = clock.elapsedMs()
+
+  const inTurn = async (): Promise<void> => {
+    const now = clock.elapsedMs()
+    paidMs = Math.max(paidMs + READ_EVERY_MS, now - READ_EVERY_MS * READS_AT_ONCE_MAX)
+    if (paidMs > now) await clock.sleep(paidMs - now, over)
+  }
 
   const readOn = async (from: number): Promise<void> => {
     const { version, oldest, changes } = await changesAfter(db, from, READ_MAX, null)
@@ -131,6 +145,7 @@ function createReader(db: Db, log: Log, over: AbortSignal, onMoved: (writtenAt: 
 
   const readAll = async (): Promise<void> => {
     for (let from = head; from !== null && again && !over.aborted; from = head) {
+      await inTurn()
       again = false
       await readOn(from)
     }
