@@ -1,4 +1,7 @@
+import { isJsonObject } from '../../crds/schema/types.ts'
+import type { Draft } from '../cluster/port.ts'
 import { Refused } from '../kernel/errors.ts'
+import { refuseWithoutRight } from './guard.ts'
 import type { Call, Target } from './ports.ts'
 
 /**
@@ -20,3 +23,18 @@ const isObject = ({ subresource }: Target): boolean => subresource === null || s
 
 /** Discovery, and what else an API server answers about itself. */
 const isOfKubernetes = (path: string): boolean => /^\/(?:api|apis|openapi)(?:\/|$)/.test(path)
+
+/**
+ * What the page asks for there is written in the control plane's own name, which the policy about requests lets through: it is
+ * judged here as that policy judges everybody's. What is somebody else's needs the right to change that workspace.
+ */
+export async function refuseForeignRequest({ ports, caller }: Call, { kind }: Target, { metadata, spec }: Draft): Promise<void> {
+  if (ports.objectsAt === undefined || !caller.session || kind.kind !== 'WorkspaceRequest') return
+  const asked = isJsonObject(spec) ? spec['workspace'] : undefined
+  const [namespace, name] = [metadata.namespace ?? '', typeof asked === 'string' ? asked : '']
+  const workspace = name === '' ? null : await ports.cluster.get('Workspace', namespace, name)
+  const owner = workspace && isJsonObject(workspace.spec) ? workspace.spec['owner'] : undefined
+  if (!workspace || owner === caller.user) return
+  const wish = { verb: 'update', group: 'bothy.dev', resource: 'workspaces', subresource: null, namespace, name, path: '' }
+  await refuseWithoutRight(ports.authority, caller, wish)
+}

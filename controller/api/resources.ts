@@ -9,6 +9,7 @@ import { keyOf } from '../kernel/names.ts'
 import { audit } from '../store/audit.ts'
 import { answerJson, setWarnings, success } from './answer.ts'
 import { expectMediaType, mediaTypeOf, readBody, readJson } from './body.ts'
+import { refuseForeignRequest } from './elsewhere.ts'
 import { isTrue, listOptions, refuseUnknownVersion, watchOptions } from './list-options.ts'
 import { answerObject, answerPage } from './objects.ts'
 import type { Call, ResourceHandler, Target } from './ports.ts'
@@ -49,6 +50,7 @@ export function notFound({ kind, name }: Target): Refused {
 export const create: ResourceHandler = async (call, target) => {
   const options = writeOptionsOf(call, 'CreateOptions')
   const { draft, duplicates } = await draftOf(call, target)
+  await refuseForeignRequest(call, target, draft)
   await written(call, target, 'create', 201, { ...options, duplicates }, (writer, all) => call.ports.cluster.create(draft, writer, all))
 }
 

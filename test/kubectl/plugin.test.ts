@@ -7,6 +7,13 @@ import { noCluster } from '../support/cluster.ts'
 import { until } from '../support/until.ts'
 import { openClusterHome, rightsOf, type ClusterHome, type Person } from './cluster-home.ts'
 
+const stopOf = (name: string) => ({
+  apiVersion: 'bothy.dev/v1alpha1',
+  kind: 'WorkspaceRequest',
+  metadata: { generateName: 'ask-' },
+  spec: { workspace: name, action: 'Stop' },
+})
+
 /** The command line in a cluster: a real API server, a controller of ours, kubectl with us as its plugin. */
 describe.skipIf(noCluster !== null)('bothy and kubectl bothy in a cluster', () => {
   let home: ClusterHome
@@ -160,19 +167,37 @@ describe.skipIf(noCluster !== null)('bothy and kubectl bothy in a cluster', () =
     await home.apply(...rightsOf('ada', 'team', 'view', 'bothy-view', 'bothy-edit'))
   })
 
-  test('the page sees what whoever opened it may, in the namespace it was opened for', async () => {
-    const printed = (await ada.bothy(['open', '--print'])).stdout.trim()
+  const atThePage = async (person: Person) => {
+    const printed = (await person.bothy(['open', '--print'])).stdout.trim()
     expect(printed).toMatch(/#ticket=[^&]+&namespace=team$/)
     const { ticket } = Object.fromEntries(new URLSearchParams(new URL(printed).hash.slice(1)))
     const json = { 'content-type': 'application/json' }
     const begun = await fetch(`${home.plane.url}/bothy/v1/session`, { method: 'POST', headers: json, body: JSON.stringify({ ticket }) })
     const { token, user } = (await begun.json()) as { token: string; user: string }
-    expect([begun.status, user]).toEqual([201, ADA])
+    expect(begun.status).toBe(201)
     const ask = async (path: string, body?: object) => {
       const headers = { ...json, authorization: `Bearer ${token}` }
       const answer = await fetch(home.plane.url + path, body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers })
       return { status: answer.status, body: (await answer.json()) as { items?: { metadata: { name: string } }[]; message?: string } }
     }
+    return { user, ask }
+  }
+
+  test('the page asks nothing of what is somebody else’s for who may not change it', async () => {
+    const use = await home.person('use', 'team')
+    await home.apply(...rightsOf('use', 'team', 'bothy-use'))
+    const { ask } = await atThePage(use)
+    const requests = '/apis/bothy.dev/v1alpha1/namespaces/team/workspacerequests'
+    const refused = await ask(requests, stopOf('dev'))
+    expect([refused.status, refused.body.message]).toEqual([403, expect.stringContaining('cannot update resource "workspaces"')])
+    await home.apply(workspace('theirs', 'machine', { owner: 'system:serviceaccount:team:use' }))
+    expect((await ask(requests, stopOf('theirs'))).status).toBe(201)
+    await home.must('delete', 'ws/theirs', '-n', 'team', '--timeout=60s')
+  })
+
+  test('the page sees what whoever opened it may, in the namespace it was opened for', async () => {
+    const { user, ask } = await atThePage(ada)
+    expect(user).toBe(ADA)
     const group = '/apis/bothy.dev/v1alpha1'
     const listed = await ask(`${group}/namespaces/team/workspaces`)
     expect(listed.body.items?.map(({ metadata }) => metadata.name)).toEqual(['dev'])
