@@ -3,6 +3,7 @@ import { openApps } from './apps/server.ts'
 import type { Cache } from './cluster/port.ts'
 import type { Config } from './config.ts'
 import type { Connections } from './connect/connections.ts'
+import { givenKeys } from './given-certificate.ts'
 import type { Clock } from './kernel/clock.ts'
 import { Misconfigured, type Refused } from './kernel/errors.ts'
 import type { Log } from './kernel/log.ts'
@@ -62,7 +63,7 @@ export async function openBrowserSide(world: BrowserWorld) {
       host: config.host,
       port: config.apps.port ?? portBeside(config.port, world.port),
       portIsChosen: config.apps.port !== null,
-      tls: config.tls,
+      tls: config.tls && givenKeys(config.tls),
       url: appsUrl,
       suffix: config.apps.suffix ?? (isOnThisMachine(config) ? '.localhost' : null),
       hosts: [config.accessUrl, appsUrl].flatMap((each) => (each === null ? [] : [new URL(each).hostname])),
@@ -75,7 +76,7 @@ export async function openBrowserSide(world: BrowserWorld) {
     await passes.close()
   })
   cache.onChange((_key, { kind }) => (['Owner', 'Workspace', 'Template'].includes(kind) ? apps.review() : undefined))
-  return { passes, openApp: apps.open, pageUrl }
+  return { passes, openApp: apps.open, pageUrl, renew: apps.renew }
 }
 
 /** Any, where the API has any too; otherwise the next. */

@@ -105,8 +105,8 @@ export async function keepRenewed(
     try {
       const own = look()
       if (own.keys.cert === cert) continue
-      cert = own.keys.cert
       renew(own)
+      cert = own.keys.cert
       log.info('the certificate of the API was renewed')
     } catch (error) {
       log.warn('the certificate of the API could not be renewed, and is tried again later', { error })

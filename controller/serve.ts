@@ -8,6 +8,7 @@ import { VERSION, type Config } from './config.ts'
 import { createConnections, type Connections } from './connect/connections.ts'
 import { hostKeyOf } from './connect/host-key.ts'
 import { openLocalDoor } from './connect/local-door.ts'
+import { givenKeys, keepGiven, type GivenKeys } from './given-certificate.ts'
 import type { Clock } from './kernel/clock.ts'
 import { Refused } from './kernel/errors.ts'
 import type { Log } from './kernel/log.ts'
@@ -70,7 +71,7 @@ export interface Served {
 export async function openDoor({ config, clock, log, closers }: Running, metrics: Metrics, authority: Authority, own?: Keys): Promise<Api> {
   const { host, port, tls, insecure } = config
   const door = { clock, log, metrics, version: VERSION, authority }
-  const api = await openApi(door, { host, port, tls, insecure, hosts: hostsOf(config), ...(own ? { own } : {}) })
+  const api = await openApi(door, { host, port, tls: tls && givenKeys(tls), insecure, hosts: hostsOf(config), ...(own ? { own } : {}) })
   closers.add('http', () => api.close())
   return api
 }
@@ -91,7 +92,9 @@ export async function serve(running: Running, api: Api, served: Served): Promise
   const connections = await createConnections({ db, clock, log, metrics, replica, barred, hostKey, opened, ...peering })
   cache.onChange((_key, { kind }) => (kind === 'Owner' ? connections.review() : undefined))
   const localDoor = await openLocalDoor({ folder: join(state.dir, 'door'), upgrade: connections.upgrade, log })
+  const over = new AbortController()
   closers.add('agents', async () => {
+    over.abort()
     await localDoor.close()
     await connections.close()
   })
@@ -112,6 +115,11 @@ export async function serve(running: Running, api: Api, served: Served): Promise
     sealer,
     ...where,
   })
+  const renew = (keys: GivenKeys) => {
+    api.renew(keys)
+    browser.renew(keys)
+  }
+  if (config.tls) void keepGiven({ clock, log }, config.tls, renew, over.signal)
   api.open({
     browser,
     cluster,

@@ -121,9 +121,9 @@ export interface Listen {
   readonly host: string
   /** 0: any that is free. */
   readonly port: number
-  /** Files. With them, nothing but TLS is answered. */
-  readonly tls: { readonly cert: string; readonly key: string } | null
-  /** What TLS is answered with on the same port, beside plain HTTP: PEM, made by ourselves. */
+  /** With them, nothing but TLS is answered. */
+  readonly tls: Keys | null
+  /** What TLS is answered with on the same port, beside plain HTTP: made by ourselves. */
   readonly own?: Keys
   /** The operator knows that another address than loopback without TLS sends tokens in the clear. */
   readonly insecure: boolean

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -58,7 +57,7 @@ export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {
   const closing = new AbortController()
   const hosts = [...listen.hosts, listen.host].map((host) => host.toLowerCase())
   const server = createServer(LIMITS)
-  const keys = await keysOf(listen)
+  const keys = listen.tls ?? listen.own ?? null
   const tls = keys && addTlsDoor(server, door.clock, keys, listen.tls === null)
   const answering = createAnswering()
   server.maxConnections = CONNECTIONS_MAX
@@ -95,9 +94,6 @@ export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {
     },
   }
 }
-
-const keysOf = async ({ tls, own }: Listen): Promise<Keys | null> =>
-  tls ? { cert: await readFile(tls.cert, 'utf8'), key: await readFile(tls.key, 'utf8') } : (own ?? null)
 
 function listening(server: Server, { host, port }: Listen): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {

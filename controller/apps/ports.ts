@@ -35,6 +35,7 @@ export interface AppsListen {
   readonly port: number
   /** Somebody chose the port: another one would not do. */
   readonly portIsChosen: boolean
+  /** In PEM; null: plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null
   /** Where people reach it; null: where it listens. */
   readonly url: string | null

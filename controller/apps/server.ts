@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { messageOf, Refused } from '../kernel/errors.ts'
@@ -23,6 +22,8 @@ export interface Apps {
   readonly open: OpenApp
   /** Who may use what has changed. */
   review(): void
+  /** Shows another certificate to whoever comes from now on. */
+  renew(keys: NonNullable<AppsListen['tls']>): void
   close(): Promise<void>
 }
 
@@ -40,9 +41,8 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
 export async function openApps(ports: AppsPorts, listen: AppsListen, limits: AppsLimits = LIMITS): Promise<Apps> {
   const { log, metrics } = ports
-  const server = listen.tls
-    ? (await import('node:https')).createServer({ ...SERVER, cert: await readFile(listen.tls.cert), key: await readFile(listen.tls.key) })
-    : createServer(SERVER)
+  const secure = listen.tls ? (await import('node:https')).createServer({ ...SERVER, ...listen.tls }) : null
+  const server = secure ?? createServer(SERVER)
   server.maxConnections = limits.connections
   server.maxHeadersCount = 200
   const port = await listening(server, listen, log)
@@ -93,6 +93,7 @@ export async function openApps(ports: AppsPorts, listen: AppsListen, limits: App
     outside,
     open: opener(ports, workspaces, outside),
     review: live.review,
+    renew: (keys) => secure?.setSecureContext(keys),
     async close() {
       server.close()
       live.close()

@@ -622,7 +622,11 @@ test('with a certificate another address is served over TLS', async () => {
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-keyout', key, '-out', cert, ...subject], {
     stdio: 'ignore',
   })
-  const secure = await openApi(portsOf(), { ...LOOPBACK, host: '0.0.0.0', tls: { cert, key } })
+  const secure = await openApi(portsOf(), {
+    ...LOOPBACK,
+    host: '0.0.0.0',
+    tls: { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') },
+  })
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     httpsRequest(
       {

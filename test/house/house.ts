@@ -38,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/upkeep.ts': ['controller'],
   'controller/own-values.ts': ['controller'],
   'controller/provisioner-child.ts': ['controller'],
+  'controller/given-certificate.ts': ['controller/kernel'],
   'controller/own-door.ts': ['controller'],
   'controller/own-certificate.ts': ['controller/kernel', 'controller/state.ts'],
   'controller/kubeconfig.ts': [],
