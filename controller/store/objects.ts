@@ -56,7 +56,10 @@ const fromRow = ({ version, ...row }: ObjectRow): StoredObject => ({ ...row, ver
 
 export async function readObject(db: Db, { kind, namespace, name }: Place): Promise<StoredObject | null> {
   const [row] = await db.query<ObjectRow>(
-    'select version, body::text as body, applied, sealed from objects where kind = $1 and namespace = $2 and name = $3',
+    {
+      name: 'read-object',
+      text: 'select version, body::text as body, applied, sealed from objects where kind = $1 and namespace = $2 and name = $3',
+    },
     [kind, namespace, name],
   )
   return row ? fromRow(row) : null
@@ -68,7 +71,9 @@ export type Inserted = { readonly version: number } | 'exists' | 'namespace miss
 export async function insertObject(db: Db, place: Place, content: ObjectContent): Promise<Inserted> {
   try {
     const [row] = await db.query<{ version: string | null; taken: boolean; ending: boolean | null }>(
-      `with home as (select deleting from objects where kind = 'Namespace' and namespace = '' and name = $2 for share),
+      {
+        name: 'insert-object',
+        text: `with home as (select deleting from objects where kind = 'Namespace' and namespace = '' and name = $2 for share),
         taken as (select from objects where kind = $1 and namespace = $2 and name = $3),
         v as (update object_version set version = version + 1
           where not exists (select from taken) and ($2 = '' or exists (select from home where not deleting)) returning version),
@@ -78,6 +83,7 @@ export async function insertObject(db: Db, place: Place, content: ObjectContent)
         told as (select pg_notify('${OBJECTS_CHANNEL}', '') from v)
        select (select version from v) as version, exists (select from taken) as taken,
         (select deleting from home) as ending, (select count(*) from told) as told`,
+      },
       [...placed(place), ...contained(content)],
     )
     if (row?.version) return { version: Number(row.version) }
@@ -98,13 +104,16 @@ export async function updateObject(
   before: unknown,
 ): Promise<number | null> {
   const [row] = await db.query<{ version: string }>(
-    `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and uid = $4 and version = $10 for update),
+    {
+      name: 'update-object',
+      text: `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and uid = $4 and version = $10 for update),
       v as (update object_version set version = version + 1 where exists (select from old) returning version),
       o as (update objects set version = v.version, body = $5::json, owners = $6::text[], deleting = $7::boolean, applied = $8::json,
           sealed = $9::bytea
         from v where kind = $1 and namespace = $2 and name = $3),
       c as (insert into object_changes (version, kind, type, body, before) select version, $1, 'MODIFIED', $5::json, $11::json from v)
      select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
+    },
     [...placed(place), ...contained(content), expected, before === null ? null : JSON.stringify(before)],
   )
   return row ? Number(row.version) : null
@@ -113,12 +122,15 @@ export async function updateObject(
 /** Removes the object; `body` is how watchers see it for the last time. A namespace goes only when it is empty. */
 export async function removeObject(db: Db, place: Place, expected: number, body: string, before: unknown): Promise<number | null> {
   const [row] = await db.query<{ version: string }>(
-    `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and version = $5
+    {
+      name: 'remove-object',
+      text: `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and version = $5
         and not ($1 = 'Namespace' and exists (select from objects inside where inside.namespace = $3)) for update),
       v as (update object_version set version = version + 1 where exists (select from old) returning version),
       o as (delete from objects using v where kind = $1 and namespace = $2 and name = $3),
       c as (insert into object_changes (version, kind, type, body, before) select version, $1, 'DELETED', $4::json, $6::json from v)
      select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
+    },
     [...placed(place), body, expected, before === null ? null : JSON.stringify(before)],
   )
   return row ? Number(row.version) : null
@@ -192,11 +204,14 @@ export async function changesAfter(db: Db, version: number, limit: number, kind:
     before: unknown
     at: number
   }>(
-    `select v.version as now, v.oldest, c.* from object_version v
+    {
+      name: 'changes-after',
+      text: `select v.version as now, v.oldest, c.* from object_version v
       left join lateral (
         select version, kind, type, body::text as body, before, at from object_changes
         where version > $1 and ($3::text is null or kind = $3) order by version limit $2
       ) c on true order by c.version`,
+    },
     [version, limit, kind],
   )
   const changes = rows.flatMap((row) => (row.version === null ? [] : [{ ...row, version: Number(row.version) }]))

@@ -10,7 +10,7 @@ import { createListener } from './listener.ts'
  */
 export interface Db {
   /** `limitMs`: how long the answer is waited for, where that may be longer than usual. */
-  query<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[], limitMs?: number): Promise<Row[]>
+  query<Row = Record<string, unknown>>(sql: string | Statement, values?: readonly unknown[], limitMs?: number): Promise<Row[]>
   /** Inside another transaction it joins that one. */
   transaction<T>(work: (db: Db) => Promise<T>): Promise<T>
   /** `onReconnect` is called whenever notifications may have been missed. Answers how to stop listening. */
@@ -18,6 +18,12 @@ export interface Db {
   notify(channel: string, payload: string): Promise<void>
   stats(): { readonly total: number; readonly idle: number; readonly waiting: number }
   close(): Promise<void>
+}
+
+/** What is asked so often that each connection shall have it read and planned once. A name has one text for ever. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
 }
 
 export interface DbOptions {
@@ -105,8 +111,9 @@ function clientConfig(url: string): ClientConfig {
   }
 }
 
-async function ask<Row>(client: ClientBase, text: string, values?: readonly unknown[], limitMs?: number): Promise<Row[]> {
-  const query = { text, ...(values ? { values: [...values] } : {}), ...(limitMs === undefined ? {} : { query_timeout: limitMs }) }
+async function ask<Row>(client: ClientBase, sql: string | Statement, values?: readonly unknown[], limitMs?: number): Promise<Row[]> {
+  const named = typeof sql === 'string' ? { text: sql } : sql
+  const query = { ...named, ...(values ? { values: [...values] } : {}), ...(limitMs === undefined ? {} : { query_timeout: limitMs }) }
   const result = await client.query(query)
   return result.rows
 }
