@@ -1,3 +1,4 @@
+import { JSON_VALUES_MAX } from '../../crds/schema/parse.ts'
 import { bool, bytes, many, mapOf, maybe, message, one, string, type Message } from '../kernel/protobuf.ts'
 import { Refused } from '../kernel/errors.ts'
 
@@ -74,11 +75,11 @@ const KINDS: ReadonlyMap<string, Pick<Message<object>, 'decode'>> = new Map<stri
 export function decodedProtobuf(body: Buffer): unknown {
   if (!body.subarray(0, MAGIC.length).equals(MAGIC)) throw unreadable('it does not begin as one of Kubernetes does')
   try {
-    const { typeMeta, raw } = UNKNOWN.decode(body.subarray(MAGIC.length))
+    const { typeMeta, raw } = UNKNOWN.decode(body.subarray(MAGIC.length), JSON_VALUES_MAX)
     const { apiVersion = '', kind = '' } = typeMeta ?? {}
     const known = KINDS.get(kind)
     if (!known) throw new Refused('UnsupportedMediaType', `a ${kind} is read as application/json only`)
-    return { apiVersion, kind, ...plainFields(known.decode(raw)) }
+    return { apiVersion, kind, ...plainFields(known.decode(raw, JSON_VALUES_MAX)) }
   } catch (error) {
     if (error instanceof RangeError) throw unreadable(error.message)
     throw error

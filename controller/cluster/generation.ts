@@ -19,12 +19,20 @@ export function writtenMeta(given: Metadata): Pick<ObjectMeta, 'labels' | 'annot
   }
 }
 
-const eachOnce = (owners: readonly OwnerReference[]): readonly OwnerReference[] =>
-  owners.filter((owner, i) => owners.findIndex((other) => equal(owner, other)) === i)
+function eachOnce(owners: readonly OwnerReference[]): readonly OwnerReference[] {
+  const seen = new Map<string, OwnerReference>()
+  for (const owner of owners) if (!seen.has(identityOf(owner))) seen.set(identityOf(owner), owner)
+  return [...seen.values()]
+}
+
+/** Compared as texts: there may be thousands. */
+const identityOf = ({ apiVersion, kind, name, uid, controller, blockOwnerDeletion }: OwnerReference): string =>
+  JSON.stringify([apiVersion, kind, name, uid, controller ?? null, blockOwnerDeletion ?? null])
 
 export function warnOfOwnersTwice(given: Metadata, warn: ((message: string) => void) | undefined): void {
   const owners = given.ownerReferences ?? []
-  const twice = owners.filter((owner, i) => owners.findIndex((other) => equal(owner, other)) !== i)
+  const once = new Set(eachOnce(owners))
+  const twice = owners.filter((owner) => !once.has(owner))
   if (twice.length === 0) return
   const uids = [...new Set(twice.map(({ uid }) => uid))].join(', ')
   warn?.(
@@ -77,7 +85,8 @@ export const specDiffers = (old: Resource, next: { readonly spec?: unknown }): b
 /** While an object is being deleted nobody may begin to hold it. */
 export function refuseNewFinalizers(kind: Kind, old: Resource, next: Metadata): void {
   if (old.metadata.deletionTimestamp === undefined) return
-  const fresh = (next.finalizers ?? []).filter((finalizer) => !(old.metadata.finalizers ?? []).includes(finalizer))
+  const held = new Set(old.metadata.finalizers)
+  const fresh = (next.finalizers ?? []).filter((finalizer) => !held.has(finalizer))
   if (fresh.length === 0) return
   const found = fresh.map((each) => JSON.stringify(each)).join(', ')
   const detail = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${found}}`

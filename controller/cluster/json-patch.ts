@@ -1,19 +1,31 @@
-import { isJsonObject, own, put, type JsonObject } from '../../crds/schema/types.ts'
 import { equal } from '../../crds/schema/equal.ts'
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from '../../crds/schema/parse.ts'
+import { isJsonObject, own, put, type JsonObject } from '../../crds/schema/types.ts'
 import { Refused } from '../kernel/errors.ts'
 
 /**
  * RFC 6902, with the liberties of the API server: an index may count from behind, `replace` makes what is not there in an
- * object, a value that is left out is null. Pure; shares with the object what no operation has touched.
+ * object, a value that is left out is null. Pure: a copy is worked on, in place, so that ten thousand operations cost ten
+ * thousand steps; and each value in it is there once, so that copies of copies cost what they look like, and are refused in time.
  */
 
 export const OPERATIONS_MAX = 10_000
+/** As the API server has it. */
+const COPIED_BYTES_MAX = 3 * 1024 * 1024
 
-type Container = readonly unknown[] | JsonObject
+type Fields = Record<string, unknown>
+type Container = unknown[] | Fields
 
-const isContainer = (value: unknown): value is Container => Array.isArray(value) || isJsonObject(value)
+const isFields = (value: unknown): value is Fields => isJsonObject(value)
+const isContainer = (value: unknown): value is Container => Array.isArray(value) || isFields(value)
 
 const cannot = (why: string): Refused => new Refused('Invalid', `the server rejected our request due to an error in our request: ${why}`)
+
+/** What operations have made more of, so far. */
+interface Spent {
+  values: number
+  bytes: number
+}
 
 export function jsonPatch(document: JsonObject, operations: readonly unknown[]): unknown {
   if (operations.length > OPERATIONS_MAX)
@@ -21,34 +33,40 @@ export function jsonPatch(document: JsonObject, operations: readonly unknown[]):
       'RequestEntityTooLarge',
       `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`,
     )
-  return operations.reduce<unknown>((patched, operation) => {
-    if (!isJsonObject(operation))
-      throw new Refused(
-        'BadRequest',
-        `error decoding patch: json: cannot unmarshal ${nameOf(operation)} into Go value of type handlers.jsonPatchOp`,
-      )
-    return applied(patched, operation)
-  }, document)
+  const spent = { values: 0, bytes: 0 }
+  return operations.reduce<unknown>(
+    (patched, operation) => {
+      if (!isJsonObject(operation))
+        throw new Refused(
+          'BadRequest',
+          `error decoding patch: json: cannot unmarshal ${nameOf(operation)} into Go value of type handlers.jsonPatchOp`,
+        )
+      return applied(patched, operation, spent)
+    },
+    copied(document, 0),
+  )
 }
 
 const nameOf = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value)
 
-function applied(document: unknown, operation: JsonObject): unknown {
+function applied(document: unknown, operation: JsonObject, spent: Spent): unknown {
   const path = pointer(operation, 'path')
   const value = own(operation, 'value') ?? null
   switch (operation['op']) {
     case 'add':
-      return added(document, path, value)
+      return added(document, path, copied(value, path.length))
     case 'replace':
-      return path.length === 0 ? whole(value) : changed(document, path, (at, key) => replaced(at, key, value))
+      if (path.length === 0) return whole(copied(value, 0))
+      return changed(document, path, (at, key) => replace(at, key, copied(value, path.length)))
     case 'remove':
-      return changed(document, path, without)
+      return changed(document, path, remove)
     case 'move': {
       const from = pointer(operation, 'from')
-      return added(changed(document, from, without), path, found(document, from))
+      const moved = copied(found(document, from), path.length, spent)
+      return added(changed(document, from, remove), path, moved)
     }
     case 'copy':
-      return added(document, path, found(document, pointer(operation, 'from')) ?? null)
+      return added(document, path, copied(found(document, pointer(operation, 'from')) ?? null, path.length, spent))
     case 'test':
       if (equal(found(document, path) ?? null, value)) return document
       throw cannot(`testing value ${shown(path)} failed`)
@@ -56,6 +74,29 @@ function applied(document: unknown, operation: JsonObject): unknown {
       throw cannot(`Unexpected kind: ${typeof operation['op'] === 'string' ? operation['op'] : 'unknown'}`)
   }
 }
+
+/** For its place in the document, `depth` levels down. What the body brought is no more than a body may have; `spent` is for the rest. */
+function copied(value: unknown, depth: number, spent: Spent | null = null): unknown {
+  if (depth > JSON_DEPTH_MAX) throw cannot(`the document would be nested deeper than ${JSON_DEPTH_MAX} levels`)
+  if (spent) spend(spent, typeof value === 'string' ? value.length : 1)
+  if (Array.isArray(value)) return value.map((item) => copied(item, depth + 1, spent))
+  if (!isJsonObject(value)) return value
+  const made: Fields = {}
+  for (const name of Object.keys(value)) {
+    if (spent) spent.bytes += name.length
+    put(made, name, copied(value[name], depth + 1, spent))
+  }
+  return made
+}
+
+function spend(spent: Spent, bytes: number): void {
+  spent.bytes += bytes
+  spent.values += 1
+  if (spent.bytes > COPIED_BYTES_MAX) throw tooMuch(`${COPIED_BYTES_MAX} bytes`)
+  if (spent.values > JSON_VALUES_MAX) throw tooMuch(`${JSON_VALUES_MAX} values`)
+}
+
+const tooMuch = (limit: string): Refused => cannot(`Unable to complete the copy, what is copied and moved exceeds the limit ${limit}`)
 
 function pointer(operation: JsonObject, field: 'path' | 'from'): readonly string[] {
   const text = operation[field]
@@ -75,17 +116,17 @@ function whole(value: unknown): unknown {
 }
 
 const added = (document: unknown, path: readonly string[], value: unknown): unknown =>
-  path.length === 0 ? whole(value) : changed(document, path, (at, key) => inserted(at, key, value))
+  path.length === 0 ? whole(value) : changed(document, path, (at, key) => insert(at, key, value))
 
-/** The container at the end of a path is exchanged for another, and so is every one above it. */
-function changed(document: unknown, path: readonly string[], change: (at: Container, key: string) => Container): unknown {
-  const [key, ...rest] = path
+/** Answers the document, of which the container at the end of the path is another now. */
+function changed(document: unknown, path: readonly string[], change: (at: Container, key: string) => void): unknown {
+  const key = path.at(-1)
   if (key === undefined) throw cannot('doc is missing path: ""')
-  if (!isContainer(document)) throw cannot(`doc is missing path: ${JSON.stringify(shown(path))}`)
-  if (rest.length === 0) return change(document, key)
-  const child = found(document, [key])
-  if (!isContainer(child)) throw cannot(`doc is missing path: ${JSON.stringify(shown(path))}`)
-  return replaced(document, key, changed(child, rest, change))
+  let at = document
+  for (const step of path.slice(0, -1)) at = isContainer(at) ? found(at, [step]) : undefined
+  if (!isContainer(at)) throw cannot(`doc is missing path: ${JSON.stringify(shown(path))}`)
+  change(at, key)
+  return document
 }
 
 function found(document: unknown, path: readonly string[]): unknown {
@@ -105,22 +146,18 @@ function indexIn(list: readonly unknown[], key: string, beyond = 0): number {
   return index
 }
 
-function inserted(at: Container, key: string, value: unknown): Container {
-  if (isJsonObject(at)) return withField(at, key, value)
-  return at.toSpliced(key === '-' ? at.length : indexIn(at, key, 1), 0, value)
+function insert(at: Container, key: string, value: unknown): void {
+  if (!Array.isArray(at)) put(at, key, value)
+  else at.splice(key === '-' ? at.length : indexIn(at, key, 1), 0, value)
 }
 
-const replaced = (at: Container, key: string, value: unknown): Container =>
-  isJsonObject(at) ? withField(at, key, value) : at.with(indexIn(at, key), value)
+function replace(at: Container, key: string, value: unknown): void {
+  if (!Array.isArray(at)) put(at, key, value)
+  else at[indexIn(at, key)] = value
+}
 
-function without(at: Container, key: string): Container {
-  if (!isJsonObject(at)) return at.toSpliced(indexIn(at, key), 1)
+function remove(at: Container, key: string): void {
+  if (Array.isArray(at)) return void at.splice(indexIn(at, key), 1)
   if (!Object.hasOwn(at, key)) throw cannot(`Unable to remove nonexistent key: ${key}`)
-  return Object.fromEntries(Object.entries(at).filter(([name]) => name !== key))
-}
-
-function withField(object: JsonObject, key: string, value: unknown): JsonObject {
-  const next: Record<string, unknown> = Object.fromEntries(Object.entries(object))
-  put(next, key, value)
-  return next
+  delete at[key]
 }

@@ -11,11 +11,30 @@ const VARINT_BYTES_MAX = 10
 
 type WireType = typeof VARINT | typeof DELIMITED
 
+/** A field takes two bytes and becomes an object: who reads what strangers send says how many there may be, all levels together. */
+interface Room {
+  fields: number
+}
+
 class Reader {
   private at = 0
   private readonly bytes: Buffer
-  constructor(bytes: Uint8Array) {
+  private readonly room: Room
+  constructor(bytes: Uint8Array, room: Room) {
     this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.room = room
+  }
+
+  /** The number of the next field and its wire type. */
+  tag(): number {
+    this.room.fields -= 1
+    if (this.room.fields < 0) throw new RangeError('a message has more fields than may be')
+    return Number(this.varint())
+  }
+
+  /** What is inside of this, with what is left of its room. */
+  inner(): Reader {
+    return new Reader(this.delimited(), this.room)
   }
 
   get done(): boolean {
@@ -156,7 +175,7 @@ type Fields<T> = { readonly [Name in keyof T]: Field<T[Name]> }
 
 export interface Message<T extends object> extends Codec<T> {
   encode(values: Partial<T>): Buffer
-  decode(bytes: Uint8Array): T
+  decode(bytes: Uint8Array, fieldsMax?: number): T
 }
 
 export type MessageOf<M> = M extends Message<infer T> ? T : never
@@ -172,11 +191,10 @@ export function message<T extends object>(fields: Fields<T>): Message<T> {
     return Buffer.concat(named.flatMap(([name, field]) => (given.get(name) === undefined ? [] : field.write(given.get(name)))))
   }
 
-  const decode = (encoded: Uint8Array): T => {
-    const reader = new Reader(encoded)
+  const read = (reader: Reader): T => {
     const values = new Map<string, unknown>(Object.entries(empty))
     while (!reader.done) {
-      const tag = Number(reader.varint())
+      const tag = reader.tag()
       const known = byNumber.get(tag >>> 3)
       if (known && known.field.wireType === (tag & 7)) values.set(known.name, known.field.read(reader, values.get(known.name)))
       else reader.skip(tag & 7)
@@ -188,9 +206,9 @@ export function message<T extends object>(fields: Fields<T>): Message<T> {
     wireType: DELIMITED,
     empty,
     encode,
-    decode,
+    decode: (encoded, fieldsMax = Number.POSITIVE_INFINITY) => read(new Reader(encoded, { fields: fieldsMax })),
     write: (values) => framed(encode(values)),
-    read: (reader) => decode(reader.delimited()),
+    read: (reader) => read(reader.inner()),
   }
 }
 

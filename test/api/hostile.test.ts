@@ -112,6 +112,25 @@ const many = (count: number, value: (i: number) => unknown) =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, value(i)]))
 const long = (text: string) => encodeURIComponent(text).slice(0, 14_000)
 
+/** A field of protocol buffers that has a length. */
+function field(number: number, content: Buffer): Buffer {
+  const length = []
+  let rest = content.length
+  for (; rest > 0x7f; rest >>>= 7) length.push((rest & 0x7f) | 0x80)
+  return Buffer.concat([Buffer.from([(number << 3) | 2, ...length, rest]), content])
+}
+
+function configMapOfEmptyOwners(count: number): Buffer {
+  const typeMeta = Buffer.concat([field(1, Buffer.from('v1')), field(2, Buffer.from('ConfigMap'))])
+  const metadata = Buffer.alloc(2 * count, Buffer.from([(13 << 3) | 2, 0]))
+  return Buffer.concat([Buffer.from('k8s\0'), field(1, typeMeta), field(2, field(1, metadata))])
+}
+
+const ownersOf = (count: number, more: object = {}): readonly object[] =>
+  repeated(count, (i) => ({ apiVersion: 'v1', kind: 'ConfigMap', name: `o${i % 3000}`, uid: `u${i % 3000}`, ...more }))
+
+const repeated = (count: number, make: (i: number) => object): readonly object[] => Array.from({ length: count }, (_, i) => make(i))
+
 describe('bodies', () => {
   test('of a hundred megabytes, in pieces and announced', { timeout: 60_000 }, async () => {
     expect([413, 0]).toContain((await ask('POST', WORKSPACES, Buffer.alloc(100 * 2 ** 20, 0x20))).code)
@@ -149,6 +168,7 @@ describe('bodies', () => {
       'a: &a [*a, *a]\n',
       `${'- '.repeat(100_000)}a`,
       Buffer.concat([Buffer.from('k8s\0'), Buffer.alloc(1_000_000, 0x0a)]),
+      configMapOfEmptyOwners(1_900_000),
     ])
       for (const method of ['POST', 'PUT', 'PATCH']) {
         const { code } = await ask(method, method === 'POST' ? WORKSPACES : `${WORKSPACES}/hostile`, body, type)
@@ -186,6 +206,31 @@ describe('bodies', () => {
       const { code } = await ask('POST', WORKSPACES, body)
       expect([400, 413, 422]).toContain(code)
     }
+  })
+
+  test('with as many owners and finalizers as fit, some of them twice', { timeout: 60_000 }, async () => {
+    const path = '/api/v1/namespaces/default/configmaps'
+    const made = (metadata: object) =>
+      ask('POST', path, JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'owned', ...metadata } }))
+    expect((await made({ ownerReferences: ownersOf(3900), finalizers: ['a.example/held'] })).code).toBe(201)
+    expect((await made({ ownerReferences: ownersOf(3300, { controller: true }) })).code).toBe(422)
+    await ask('DELETE', `${path}/owned`)
+    const finalizers = JSON.stringify({ metadata: { finalizers: Array.from({ length: 19_000 }, (_, i) => `a.example/${i}`) } })
+    expect((await ask('PATCH', `${path}/owned`, finalizers, 'application/merge-patch+json')).code).toBe(422)
+    await ask('PATCH', `${path}/owned`, '{"metadata":{"finalizers":null}}', 'application/merge-patch+json')
+  })
+
+  test('of operations that make much of little', { timeout: 60_000 }, async () => {
+    expect((await ask('POST', WORKSPACES, workspace({ metadata: { name: 'patched' } }))).code).toBe(201)
+    const patch = (operations: readonly object[]) =>
+      ask('PATCH', `${WORKSPACES}/patched`, JSON.stringify(operations), 'application/json-patch+json')
+    const outputs = { op: 'add', path: '/status', value: { outputs: { a: 1 } } }
+    const doubled = repeated(40, (i) => ({ op: 'copy', from: '/status', path: `/status/outputs/x${i}` }))
+    expect((await patch([outputs, ...doubled])).code).toBe(422)
+    const annotations = { op: 'add', path: '/metadata/annotations', value: {} }
+    const added = repeated(6000, (i) => ({ op: 'add', path: `/metadata/annotations/x${i}`, value: 'a' }))
+    expect((await patch([annotations, ...added])).code).toBe(200)
+    await ask('DELETE', `${WORKSPACES}/patched`)
   })
 
   test('with text that makes a careless expression take for ever', { timeout: 60_000 }, async () => {

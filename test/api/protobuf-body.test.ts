@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { assert, property, uint8Array } from 'fast-check'
 import { decodedProtobuf } from '../../controller/api/protobuf-body.ts'
+import { JSON_VALUES_MAX } from '../../crds/schema/parse.ts'
 import { Refused } from '../../controller/kernel/errors.ts'
 import { bytes, many, mapOf, message, one, string } from '../../controller/kernel/protobuf.ts'
 
@@ -58,9 +59,12 @@ describe('refused', () => {
   })
 })
 
-test('very many items are read in time that grows with them', () => {
-  const finalizers = Array<string>(300_000).fill('a')
-  const labels = new Map(Array.from({ length: 100_000 }, (_, i) => [String(i), '']))
-  const raw = SECRET.encode({ metadata: { name: 'x', labels, finalizers } })
-  expect(decodedProtobuf(envelope('v1', 'Secret', raw))).toMatchObject({ metadata: { finalizers: { length: 300_000 } } })
+const withFinalizers = (count: number): Buffer =>
+  envelope('v1', 'Secret', SECRET.encode({ metadata: { name: 'x', labels: new Map(), finalizers: Array<string>(count).fill('a') } }))
+
+test('a message of no more values than another body may have is read, one of more is refused', () => {
+  expect(decodedProtobuf(withFinalizers(JSON_VALUES_MAX - 10))).toMatchObject({
+    metadata: { finalizers: { length: JSON_VALUES_MAX - 10 } },
+  })
+  expect(refusal(withFinalizers(JSON_VALUES_MAX))).toMatch(/^400 .*more fields than may be/)
 })
