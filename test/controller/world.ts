@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { killQuietly, processesMentioning, root } from '../support/bothy.ts'
 import type { OwnCluster } from '../support/cluster.ts'
+// Its hook is registered before ours, and so runs after it: who uses a database ends before it is dropped.
+import '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
 /** Control planes of a real cluster, as processes on one database. */
