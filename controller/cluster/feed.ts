@@ -36,7 +36,7 @@ const LOOK_EVERY_MS = 5_000
  * Under a load of writes changes are read and told many at once, so that each costs less. Whoever writes now and then is told
  * of at once: so many readings in a row are as soon as they can be.
  */
-const READ_EVERY_MS = 20
+const READ_EVERY_MS = 30
 const READS_AT_ONCE_MAX = 10
 const LAG_HELP = 'From the write of an object to the moment its watchers are told'
 

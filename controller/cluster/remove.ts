@@ -1,6 +1,7 @@
 import type { Kind } from '../../crds/kinds.ts'
 import { toIso } from '../kernel/clock.ts'
-import { readObject, removeObject, updateObject, type Place } from '../store/objects.ts'
+import { readObject, removeObject, type Place } from '../store/objects.ts'
+import { updateObject } from '../store/object-updates.ts'
 import { refuseSecondDeclarer } from './declared.ts'
 import { endingMeta } from './generation.ts'
 import { deepFreeze } from './freeze.ts'

@@ -1,12 +1,15 @@
 import type { StoredChange } from '../store/objects.ts'
+import { kindNamed } from './asked.ts'
 import type { Resource } from './port.ts'
-import { decode, selectableFrom, type Selectable } from './stored.ts'
+import { decode, selectableFrom, selectableOf, type Selectable } from './stored.ts'
 
 export interface FeedChange {
   readonly version: number
   readonly kind: string
   readonly type: StoredChange['type']
   readonly object: Resource
+  /** What selectors see. */
+  readonly selectable: Selectable
   readonly before: Selectable | null
 }
 
@@ -53,10 +56,7 @@ export function createRing(): Ring {
   }
 }
 
-export const decoded = ({ version, kind, type, body, before }: StoredChange): FeedChange => ({
-  version,
-  kind,
-  type,
-  object: decode(body, version),
-  before: selectableFrom(before),
-})
+export function decoded({ version, kind, type, body, before }: StoredChange): FeedChange {
+  const object = decode(body, version)
+  return { version, kind, type, object, selectable: selectableOf(kindNamed(kind), object), before: selectableFrom(before) }
+}

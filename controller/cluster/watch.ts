@@ -5,7 +5,7 @@ import type { Feed } from './feed.ts'
 import type { Change, ListOptions, Page, WatchOptions } from './port.ts'
 import type { FeedChange } from './ring.ts'
 import { selectionOf, type Selection } from './selection.ts'
-import { namespaceOf, selectableOf } from './stored.ts'
+import { namespaceOf } from './stored.ts'
 
 /** Between two bookmarks of a watch that asked for them. */
 const BOOKMARK_EVERY_MS = 30_000
@@ -55,7 +55,7 @@ async function* follow(
   while (!signal.aborted && !feed.ended) {
     const read = await feed.after(kind.kind, position)
     for (const change of read.changes) {
-      const shown = shownTo(selection, kind, change)
+      const shown = shownTo(selection, change)
       if (shown && signal.aborted) return
       if (shown) {
         yield shown
@@ -75,9 +75,9 @@ async function* follow(
 }
 
 /** An object that enters a selection is added to it, one that leaves it is deleted from it. */
-function shownTo(selection: Selection, kind: Kind, { type, object, before }: FeedChange): Change | null {
+function shownTo(selection: Selection, { type, object, selectable, before }: FeedChange): Change | null {
   if (selection.namespace !== null && namespaceOf(object) !== selection.namespace) return null
-  const isIn = selection.seen(selectableOf(kind, object))
+  const isIn = selection.seen(selectable)
   const wasIn = before === null ? isIn : selection.seen(before)
   if (type === 'MODIFIED' && isIn !== wasIn) return { type: isIn ? 'ADDED' : 'DELETED', object }
   // What is deleted leaves the selection it was in, whatever its last write changed.

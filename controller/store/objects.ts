@@ -95,30 +95,6 @@ export async function insertObject(db: Db, place: Place, content: ObjectContent)
   }
 }
 
-/** null: somebody else wrote since `expected`, nothing was done. */
-export async function updateObject(
-  db: Db,
-  place: Place,
-  expected: number,
-  content: ObjectContent,
-  before: unknown,
-): Promise<number | null> {
-  const [row] = await db.query<{ version: string }>(
-    {
-      name: 'update-object',
-      text: `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and uid = $4 and version = $10 for update),
-      v as (update object_version set version = version + 1 where exists (select from old) returning version),
-      o as (update objects set version = v.version, body = $5::json, owners = $6::text[], deleting = $7::boolean, applied = $8::json,
-          sealed = $9::bytea
-        from v where kind = $1 and namespace = $2 and name = $3),
-      c as (insert into object_changes (version, kind, type, body, before) select version, $1, 'MODIFIED', $5::json, $11::json from v)
-     select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
-    },
-    [...placed(place), ...contained(content), expected, before === null ? null : JSON.stringify(before)],
-  )
-  return row ? Number(row.version) : null
-}
-
 /** Removes the object; `body` is how watchers see it for the last time. A namespace goes only when it is empty. */
 export async function removeObject(db: Db, place: Place, expected: number, body: string, before: unknown): Promise<number | null> {
   const [row] = await db.query<{ version: string }>(
