@@ -18,6 +18,8 @@ export interface Journal {
   speakOf(placed: (text: string) => string): void
   /** Whether an error of this text was written. */
   hasSaid(error: string): boolean
+  /** One of the secrets is in it. */
+  tells(text: string): boolean
   /** How long each stage took so far, in milliseconds. */
   stages(): Readonly<Record<string, number>>
   /** Writes what is left. */
@@ -54,7 +56,6 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
   const hasRoom = roomOfOneLog()
   let timer: Cancel | null = null
   let writing = Promise.resolve()
-
   let placed = asIs
   const redacted = (text: string): string => {
     let clean = placed(text)
@@ -90,14 +91,12 @@ export function createJournal({ clock, log, append }: JournalOptions): Journal {
   return {
     redacted,
     speakOf: (places) => void (placed = places),
+    tells: (text) => secrets.some((secret) => text.includes(secret)),
     hasSaid: (error) => errors.join('\n').includes(error),
     stage: enter,
     write(level, text) {
       const clean = redacted(text)
-      if (waiting.length >= WAITING_ROWS_MAX || !hasRoom(level, clean)) {
-        dropped += 1
-        return
-      }
+      if (waiting.length >= WAITING_ROWS_MAX || !hasRoom(level, clean)) return void (dropped += 1)
       if (level === 'error' && errors.length < ERRORS_MAX) errors.push(clean)
       waiting.push({ at: clock.now(), stage: current.stage, level, text: clean })
       if (waiting.length >= BATCH_ROWS) void flush()

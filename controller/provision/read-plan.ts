@@ -4,6 +4,7 @@ import type { TemplateParameter, TemplatePreset } from '../store/records.ts'
 import { diagnose, type Diagnosis } from './diagnose.ts'
 import type { WorkFolder } from './folder.ts'
 import type { Tools, Work } from './job.ts'
+import type { Journal } from './journal.ts'
 import { listen, type Heard } from './listen.ts'
 import { runTerraform } from './run-terraform.ts'
 
@@ -86,6 +87,19 @@ function hostOf(tools: Tools, { claim, journal }: Work, transition: 'start' | 's
     }),
   }
 }
+
+/**
+ * What a template asks is for everybody who may see it. A default that was left out would be another one, so it is not taken:
+ * whoever wrote it computes it where it is used.
+ */
+export function refuseSecretDefaults({ tells }: Pick<Journal, 'tells'>, { parameters, presets }: Learnt): void {
+  for (const { name, default: first, options } of parameters.values())
+    if ([first ?? '', ...options.map(({ value }) => value)].some(tells)) throw telling(`the default or an option of parameter "${name}"`)
+  for (const preset of presets.values()) if (Object.values(preset.parameters).some(tells)) throw telling(`the preset "${preset.name}"`)
+}
+
+const telling = (what: string): Stalled =>
+  new Stalled('TemplateInvalid', `${what} holds the value of a secret variable: everybody who sees the template would see it`)
 
 export const parametersOf = (seen: ReadonlyMap<string, ParameterSeen>): TemplateParameter[] =>
   [...seen.values()].map(asked).toSorted((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1))

@@ -2,7 +2,7 @@ import { Stalled } from '../kernel/errors.ts'
 import type { Reason } from '../kernel/reasons.ts'
 import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Template, type Tools, type Work } from './job.ts'
 import type { Heard } from './listen.ts'
-import { nothingLearnt, parametersOf, planned, presetsOf } from './read-plan.ts'
+import { nothingLearnt, parametersOf, planned, presetsOf, refuseSecretDefaults } from './read-plan.ts'
 import { agentNameProblem } from './state.ts'
 import { keepSynthesised } from '../store/versions.ts'
 import { asTerraform } from './synthesise.ts'
@@ -28,6 +28,7 @@ export async function learnAll(tools: Tools, work: Work, template: Template): Pr
     const start = await planned(tools, work, folder, 'start', learnt)
     if (!start.ok) return stop.aborted ? canceled(work) : failed(work, start.reason, journal.redacted(start.text))
     checkAgents(start.heard)
+    refuseSecretDefaults(journal, learnt)
     // The same folder once more, as a stop would find it: what is not planned then does not outlive one.
     const stopped = await planned(tools, work, folder, 'stop', nothingLearnt())
     if (!stopped.ok)

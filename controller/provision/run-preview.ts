@@ -2,7 +2,7 @@ import { parameterProblem, type ParameterProblem } from '../../crds/parameters.t
 import { Stalled } from '../kernel/errors.ts'
 import type { PreviewAnswer, TemplateParameter } from '../store/records.ts'
 import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Template, type Tools, type Work } from './job.ts'
-import { nothingLearnt, parametersOf, planned, presetsOf, type Learnt } from './read-plan.ts'
+import { nothingLearnt, parametersOf, planned, presetsOf, refuseSecretDefaults, type Learnt } from './read-plan.ts'
 import { readTemplate } from './template-blocks.ts'
 import { askedAddresses } from './template-facts.ts'
 
@@ -50,6 +50,7 @@ export async function evaluate(
   // A preset is part of the template: what is in it is known only once it was read.
   const all = chosen ? { ...chosen.parameters, ...values } : values
   const learnt = adds ? await look(all) : first
+  refuseSecretDefaults(work.journal, learnt)
   const parameters = parametersOf(learnt.parameters)
   return {
     parameters: parameters.map((parameter) => answered(parameter, all, previous)),

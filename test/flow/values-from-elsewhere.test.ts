@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Db } from '../../controller/store/pool.ts'
 import { temporaryHome, type Home } from '../support/bothy.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -8,6 +9,7 @@ import { until } from '../support/until.ts'
 /** Values that a template takes from a Secret, the environment and a file: used, renewed, and found nowhere but in the build. */
 
 const { db, url } = await withDatabase()
+const other = await withDatabase()
 
 const FILES = `
 terraform {
@@ -94,11 +96,11 @@ const ready = ({ status }: Seen) => status?.conditions?.find(({ type }) => type 
 const sha = async (text: string) => Buffer.from(await crypto.subtle.digest('SHA-256', Buffer.from(text))).toString('hex')
 
 /** Every column of every table, as text. */
-async function everythingKept(): Promise<string> {
-  const tables = await db.query<{ name: string }>(
+async function everythingKept({ query }: Pick<Db, 'query'>): Promise<string> {
+  const tables = await query<{ name: string }>(
     `select quote_ident(table_name) as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`,
   )
-  const texts = await Promise.all(tables.map(({ name }) => db.query<{ row: string }>(`select t::text as row from ${name} t`)))
+  const texts = await Promise.all(tables.map(({ name }) => query<{ row: string }>(`select t::text as row from ${name} t`)))
   return texts.flatMap((rows) => rows.map(({ row }) => row)).join('\n')
 }
 
@@ -130,7 +132,7 @@ test('values from elsewhere are used, renewed, and kept nowhere in the clear', {
 
   const { stdout: log } = await home.run(['logs', 'careful'])
   expect(log).toContain(await sha(RENEWED))
-  const kept = await everythingKept()
+  const kept = await everythingKept(db)
   const shown = [log, up.output(), kept, JSON.stringify(running)]
   for (const value of [TOKEN, RENEWED, PASSWORD, LICENCE]) {
     for (const text of shown) {
@@ -140,5 +142,42 @@ test('values from elsewhere are used, renewed, and kept nowhere in the clear', {
       expect(text.includes(Buffer.from(value).toString('base64').replace(/=+$/, ''))).toBe(false)
     }
   }
+  expect(await up.end()).toBe(0)
+})
+
+test('what a template asks never tells a secret', { timeout: 120_000 }, async () => {
+  const home = temporaryHome({ DATABASE_URL: other.url })
+  const value = 't0ken-4713-in-a-default'
+  mkdirSync(join(home.folder, 'telling'))
+  writeFileSync(
+    join(home.folder, 'telling', 'main.tf'),
+    `terraform {
+  required_providers {
+    bothy = { source = "bothy/bothy" }
+  }
+}
+variable "token" { type = string }
+data "bothy_parameter" "with" {
+  name    = "with"
+  type    = "string"
+  default = "as \${var.token}"
+}
+`,
+  )
+  writeFileSync(
+    join(home.folder, 'telling.yaml'),
+    `apiVersion: bothy.dev/v1alpha1
+kind: Template
+metadata: {name: telling}
+spec:
+  source: {type: Folder, folder: {path: ./telling}}
+  variables: [{name: token, valueFrom: {secretKeyRef: {name: cloud, key: token}}}]
+`,
+  )
+  const up = await home.up()
+  expect(await home.run(['apply', '-f', '-'], secret(value))).toMatchObject({ code: 0 })
+  const seen = await looks(home, 'template', 'telling', (each) => ready(each)?.reason === 'TemplateInvalid')
+  expect(ready(seen)?.message).toContain('The default or an option of parameter "with" holds the value of a secret variable')
+  for (const text of [JSON.stringify(seen), up.output(), await everythingKept(other.db)]) expect(text.includes(value)).toBe(false)
   expect(await up.end()).toBe(0)
 })
