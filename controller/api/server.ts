@@ -198,10 +198,10 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
     if (needed) {
       const wish = wishOf(method, path, query)
       await refuseWithoutRight(ports.authority, caller, wish)
-      response.once(
-        'close',
-        serving.staying.add(caller, wish, () => response.destroy()),
-      )
+      const leave = serving.staying.add(caller, wish, () => response.destroy())
+      // Gone while it was asked who they are: their leaving would never be heard.
+      if (response.closed) leave()
+      else response.once('close', leave)
     }
     if (isOfThePage(path)) await answerPage(request, response, path)
     else await answer({ ports, caller, request, response, method, path, query, log, signal: gone })

@@ -1,6 +1,6 @@
 import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig } from 'pg'
 import { fromIso, type Clock } from '../kernel/clock.ts'
-import { Misconfigured, Transient } from '../kernel/errors.ts'
+import { Misconfigured, Refused, Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { createListener } from './listener.ts'
 
@@ -176,6 +176,9 @@ const TRANSIENT_SQLSTATE = /^(40001$|40P01$|53|55P03$|57014$|57P0|25P03$)/
 /** Password, role or database wrong; or the role may not do what the program must do. */
 const OPERATOR_SQLSTATE = /^(28000|28P01|3D000|42501)$/
 
+/** Whoever wrote the text is told; Postgres alone knows which texts have a column of their own. */
+const NO_TEXT = '22021'
+
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '')
 
 function connectionIsBroken(error: unknown): boolean {
@@ -188,6 +191,7 @@ function translated(error: unknown, url: string): unknown {
   const code = codeOf(error)
   const text = error.message || firstMessage(error) || code
   if (connectionIsBroken(error)) return new Transient(`Postgres at ${placeOf(url)} cannot be reached: ${text}`, { cause: error })
+  if (code === NO_TEXT) return new Refused('BadRequest', 'a text has the character U+0000, which cannot be kept')
   if (TRANSIENT_SQLSTATE.test(code)) return new Transient(`Postgres: ${text} (${code})`, { cause: error })
   if (OPERATOR_SQLSTATE.test(code)) {
     return new Misconfigured(

@@ -289,6 +289,14 @@ describe('addresses', () => {
     expect((await ask('GET', `${WORKSPACES}?labelSelector=${'a'.repeat(60_000)}`)).code).toBe(431)
   })
 
+  test('and bodies with a character that no database takes', async () => {
+    const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'a', uid: '\0' }
+    const owned = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'zero', ownerReferences: [owner] } }
+    expect((await ask('POST', '/api/v1/namespaces/default/configmaps', JSON.stringify(owned))).text).toContain('U+0000')
+    for (const selector of ['metadata.name%3D%00', 'spec.owner%3D%00'])
+      expect([200, 400]).toContain((await ask('GET', `${WORKSPACES}?fieldSelector=${selector}`)).code)
+  })
+
   test('that are none', async () => {
     for (const path of [
       '/%',
