@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { Environment } from './environment.ts'
 import { EXIT, Failure, usage } from './failure.ts'
@@ -51,22 +50,6 @@ function readQuietly(file: string): string | null {
   } catch {
     return null
   }
-}
-
-const ANSWER_LIMIT_MS = 500
-
-/** Whether anything listens there: one that was killed leaves its url behind. */
-export function listens({ url }: Endpoint): Promise<boolean> {
-  const { hostname, port, protocol } = new URL(url)
-  return new Promise((resolve) => {
-    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (protocol === 'https:' ? 443 : 80)) })
-    const end = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.setTimeout(ANSWER_LIMIT_MS, () => end(false))
-    socket.on('connect', () => end(true)).on('error', () => end(false))
-  })
 }
 
 export const nothingRuns = ({ program, stateDir }: Environment, where = `nothing runs in ${stateDir}`): Failure =>

@@ -1,6 +1,7 @@
 import type { Clock } from '../controller/kernel/clock.ts'
+import { holderOf } from '../controller/state.ts'
 import { planeClient, type Client } from './client.ts'
-import { listens, namedEndpoint, nothingRuns, standaloneEndpoint, type Given } from './endpoint.ts'
+import { namedEndpoint, nothingRuns, standaloneEndpoint, type Given } from './endpoint.ts'
 import type { Environment } from './environment.ts'
 import { failureOf } from './refusal.ts'
 
@@ -42,16 +43,15 @@ async function homeOf(environment: Environment, given: Given, clock: Clock): Pro
   if (given.context !== null || given.kubeconfig !== null) return cluster()
   if (namedEndpoint(environment, given)) return plane(environment, () => namedEndpoint(environment, given))
   const inKubeconfig = environment.hasKubeconfig()
-  if (inKubeconfig && (environment.isPlugin || !(await runsHere(environment, given)))) return cluster()
+  if (inKubeconfig && (environment.isPlugin || !runsHere(environment))) return cluster()
   return plane(environment, () => standaloneEndpoint(environment, given))
 }
 
-/** A state folder that somebody named is meant, also while nothing runs there. */
-async function runsHere(environment: Environment, given: Given): Promise<boolean> {
-  if (environment.stateIsNamed) return true
-  const here = standaloneEndpoint(environment, given)
-  return here !== null && (await listens(here))
-}
+/**
+ * A state folder that somebody named is meant, also while nothing runs there. Else its process is asked for, not its port:
+ * one that was ended leaves its url behind, where another control plane may listen by now.
+ */
+const runsHere = ({ stateIsNamed, stateDir }: Environment): boolean => stateIsNamed || Boolean(holderOf(stateDir)?.url)
 
 function plane(environment: Environment, find: () => ReturnType<typeof namedEndpoint>): Home {
   const client = planeClient(environment, async () => {

@@ -20,6 +20,8 @@ export interface Flags {
   readonly port?: number
   readonly host?: string
   readonly state?: string
+  /** The usual state folder's name: what a standalone keeps and what a control plane of a cluster keeps never mix. */
+  readonly usualState?: 'bothy' | 'bothy-controller'
   readonly once?: boolean
   readonly quiet?: boolean
   readonly insecure?: boolean
@@ -109,7 +111,8 @@ export interface Config {
 
 /** The one reader of the controller's and provisioner's environment. Each error names its variable. */
 export function readConfig(flags: Flags = {}, env: Environment = process.env): Config {
-  const stateDir = resolve(flags.state ?? (env['BOTHY_STATE'] || usualStateDir(env)))
+  const usualStateDir = join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), flags.usualState ?? 'bothy')
+  const stateDir = resolve(flags.state ?? (env['BOTHY_STATE'] || usualStateDir))
   return Object.freeze({
     stateDir,
     folder: flags.folder ? resolve(flags.folder) : null,
@@ -138,7 +141,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     key: env['BOTHY_KEY'] || null,
     user: env['BOTHY_USER'] || userName(),
     program: env['BOTHY_PROGRAM'] || 'bothy',
-    callAs: `${stateDir === usualStateDir(env) ? '' : `BOTHY_STATE=${quoted(stateDir)} `}${env['BOTHY_PROGRAM'] || 'bothy'}`,
+    callAs: `${stateDir === usualStateDir ? '' : `BOTHY_STATE=${quoted(stateDir)} `}${env['BOTHY_PROGRAM'] || 'bothy'}`,
     logLevel: oneOf(env, 'BOTHY_LOG', ['debug', 'info', 'warn', 'error'], 'info'),
     provisioner: Object.freeze({
       name: env['BOTHY_PROVISIONER_NAME'] || hostname(),
@@ -190,8 +193,6 @@ function dockerSockets(env: Environment): readonly string[] {
   if (name === 'DOCKER_HOST') return [given]
   throw wrong(name, given, 'must be a socket of this machine, like unix:///var/run/docker.sock')
 }
-
-const usualStateDir = (env: Environment): string => join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'bothy')
 
 /** As a shell takes it. */
 export const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)

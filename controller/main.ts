@@ -24,7 +24,7 @@ export async function down(flags: Flags = {}): Promise<number> {
 
 /** `bothy controller`: answers the exit code when it has ended. */
 export async function controller(flags: Flags = {}): Promise<number> {
-  const config = readConfig(flags)
+  const config = readConfig({ ...flags, usualState: 'bothy-controller' })
   const { runController } = await import('./run-controller.ts')
   return runController(config)
 }

@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { CANCEL, type Config } from './config.ts'
 import { openInCluster, type InCluster } from './in-cluster.ts'
 import { systemClock } from './kernel/clock.ts'
+import { Misconfigured } from './kernel/errors.ts'
 import { jsonLog } from './kernel/log.ts'
 import { closeInOrder, createClosers } from './shutdown.ts'
 import { listenToSignals } from './signals.ts'
@@ -11,6 +14,7 @@ import { openState } from './state.ts'
 type Ending = { readonly why: 'told' } | { readonly why: 'lost'; readonly message: string }
 
 export async function runController(config: Config): Promise<number> {
+  refuseStandalones(config.stateDir)
   const state = openState(config.stateDir)
   const log = jsonLog(systemClock, config.logLevel, (line) => process.stderr.write(line), { replica: config.replica })
   const closers = createClosers()
@@ -47,4 +51,10 @@ export async function runController(config: Config): Promise<number> {
     stopListening()
     state.release()
   }
+}
+
+/** Its database knows other workspaces, and its url and token are what the command line takes for the standalone's. */
+function refuseStandalones(dir: string): void {
+  if (existsSync(join(dir, 'kubeconfig')))
+    throw new Misconfigured(`${dir} is the state folder of a bothy up: give the controller one of its own by --state`)
 }

@@ -6,6 +6,7 @@ import { readEnvironment } from '../../cli/environment.ts'
 import { Failure } from '../../cli/failure.ts'
 import { findHome } from '../../cli/home.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
+import { startOf } from '../../controller/kernel/pids.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 /** Which of several there is talked to. Nothing is asked of any of them. */
@@ -22,7 +23,7 @@ const CONFIG = JSON.stringify({
 
 interface There {
   readonly kubeconfig?: boolean
-  /** `runs`, or its url is still there and nothing listens. */
+  /** `runs`, or its url is still there, and its lock. */
   readonly standalone?: 'runs' | 'was killed'
   readonly env?: Readonly<Record<string, string>>
   readonly flags?: Readonly<Record<string, string>>
@@ -35,12 +36,14 @@ async function talksTo({ kubeconfig, standalone, env = {}, flags = {} }: There):
   mkdirSync(join(home, '.kube'))
   if (kubeconfig) writeFileSync(join(home, '.kube', 'config'), CONFIG)
   if (standalone) {
+    // Where something listens in either case: the port of one that has ended may be another program's.
     const server = createServer()
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-    const { port } = server.address() as AddressInfo
-    if (standalone === 'runs') onTestFinished(() => void server.close())
-    else await new Promise((closed) => server.close(closed))
-    writeFileSync(join(state, 'url'), `http://127.0.0.1:${port}\n`)
+    onTestFinished(() => void server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const start = standalone === 'runs' ? startOf(process.pid) : 'another boot:1'
+    writeFileSync(join(state, 'bothy.lock'), JSON.stringify({ pid: process.pid, start, url }))
+    writeFileSync(join(state, 'url'), `${url}\n`)
   }
   const named = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.replace('STATE', state)]))
   const environment = { ...readEnvironment({ HOME: home, ...named }), ...('BOTHY_STATE' in env ? {} : { stateDir: state }) }

@@ -60,6 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'provider',
     'agent/protocol.ts',
     'controller/main.ts',
+    'controller/state.ts',
     'controller/cluster/kubernetes-connection.ts',
     'controller/cluster/kubernetes-context.ts',
     'agent/main.ts',
