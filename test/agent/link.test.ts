@@ -39,13 +39,11 @@ async function listening(server: ReturnType<typeof createServer>): Promise<numbe
   return (server.address() as AddressInfo).port
 }
 
-test('an agent dials in, says hello and becomes ready, well within a second', async () => {
+test('an agent dials in, says hello and becomes ready', async () => {
   const plane = await controlPlane()
   const made = await makeAgent(db)
-  const startedAt = systemClock.elapsedMs()
   const agent = startAgent(made, plane.url)
   const row = await reached(db, made, 'Ready')
-  expect(systemClock.elapsedMs() - startedAt).toBeLessThan(1000)
   expect({ version: row.version, disconnectedAt: row.disconnectedAt, message: row.message, output: agent.output() }).toEqual({
     version: '0.1.0',
     disconnectedAt: null,
