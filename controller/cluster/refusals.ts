@@ -1,5 +1,6 @@
 import type { Kind } from '../../crds/kinds.ts'
 import { Refused, type Cause } from '../kernel/errors.ts'
+import type { Draft } from './port.ts'
 
 /** Sentences of the Kubernetes API server, in one place. */
 
@@ -57,4 +58,17 @@ export function otherThanSeen(kind: Kind, name: string, what: 'UID' | 'ResourceV
     `Operation cannot be fulfilled on ${known} "${name}": the ${what} in the precondition (${given}) does not match the ${what} in record (${is}). ${hint}`,
     { name, group: kind.group, kind: kind.kind },
   )
+}
+
+/** As much as etcd takes. A bound for each request is none for what many of them make of one object. */
+const STORED_BYTES_MAX = 1.5 * 1024 * 1024
+/** Kubernetes keeps its own kinds in a form that is smaller than JSON. */
+const CORE_BYTES_MAX = 2 * STORED_BYTES_MAX
+
+/** Before it is written: others are written in the same statement. */
+export function refuseUnkeepable({ apiVersion }: Draft, body: string, owners: readonly string[]): void {
+  const most = apiVersion === 'v1' ? CORE_BYTES_MAX : STORED_BYTES_MAX
+  if (Buffer.byteLength(body) > most) throw new Refused('RequestEntityTooLarge', `the object would be larger than ${most} bytes`)
+  if (owners.some((uid) => uid.includes('\0')))
+    throw new Refused('BadRequest', 'the uid of an owner has the character U+0000, which no object has')
 }

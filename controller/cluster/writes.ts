@@ -12,7 +12,7 @@ import { bornMeta, isReleased, nextMeta, refuseNewFinalizers, specDiffers, warnO
 import { equal } from '../../crds/schema/equal.ts'
 import { deepFreeze } from './freeze.ts'
 import type { Draft, Resource, WriteOptions, Writer } from './port.ts'
-import { alreadyExists, conflict, forbidden, MODIFIED, notFound } from './refusals.ts'
+import { alreadyExists, conflict, forbidden, MODIFIED, notFound, refuseUnkeepable } from './refusals.ts'
 import type { Vault } from './secrets.ts'
 import { decode, encode, namespaceOf, selectableBefore } from './stored.ts'
 
@@ -208,14 +208,12 @@ function resourceOf(kind: Kind, metadata: Resource['metadata'], spec: unknown, s
   }
 }
 
-export const contentOf = (object: Resource, applied: Applied, sealed: Buffer | null): ObjectContent => ({
-  uid: object.metadata.uid,
-  body: encode(object),
-  owners: (object.metadata.ownerReferences ?? []).map(({ uid }) => uid),
-  deleting: object.metadata.deletionTimestamp !== undefined,
-  applied,
-  sealed,
-})
+export function contentOf(object: Resource, applied: Applied, sealed: Buffer | null): ObjectContent {
+  const body = encode(object)
+  const owners = (object.metadata.ownerReferences ?? []).map(({ uid }) => uid)
+  refuseUnkeepable(object, body, owners)
+  return { uid: object.metadata.uid, body, owners, deleting: object.metadata.deletionTimestamp !== undefined, applied, sealed }
+}
 
 export const versioned = (object: Resource, version: number): Resource =>
   deepFreeze({ ...object, metadata: { ...object.metadata, resourceVersion: String(version) } })

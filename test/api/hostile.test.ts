@@ -220,6 +220,18 @@ describe('bodies', () => {
     await ask('PATCH', `${path}/owned`, '{"metadata":{"finalizers":null}}', 'application/merge-patch+json')
   })
 
+  test('that let one object grow and grow', { timeout: 60_000 }, async () => {
+    expect((await ask('POST', WORKSPACES, workspace({ metadata: { name: 'grows' } }))).code).toBe(201)
+    const codes: number[] = []
+    while (codes.length < 9 && !codes.includes(413)) {
+      const round = codes.length
+      const labels = Object.fromEntries(Array.from({ length: 14_000 }, (_, i) => [`l${round}-${i}`, 'x'.repeat(60)]))
+      codes.push((await ask('PATCH', `${WORKSPACES}/grows`, JSON.stringify({ metadata: { labels } }), 'application/merge-patch+json')).code)
+    }
+    expect(codes).toEqual([200, 413])
+    expect((await ask('DELETE', `${WORKSPACES}/grows`)).code).toBe(200)
+  })
+
   test('of operations that make much of little', { timeout: 60_000 }, async () => {
     expect((await ask('POST', WORKSPACES, workspace({ metadata: { name: 'patched' } }))).code).toBe(201)
     const patch = (operations: readonly object[]) =>
