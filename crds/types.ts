@@ -334,7 +334,7 @@ export type TemplateSpec = {
 
 /** What was seen. Bothy writes it; it can be rebuilt by looking again. */
 export type TemplateStatus = {
-  /** The generation of the object that this status is about. Behind metadata.generation means not yet looked at. */
+  /** The generation of the object that this status is about. Behind metadata.generation means not yet looked at; -1 never. */
   readonly observedGeneration?: number
   /** The value of the annotation bothy.dev/reconcile that was acted on last. */
   readonly lastHandledReconcile?: string
@@ -525,7 +525,7 @@ export type WorkspaceSpec = {
 
 /** What was seen and decided. Bothy writes it; it can be rebuilt by looking again. */
 export type WorkspaceStatus = {
-  /** The generation of the object that this status is about. Behind metadata.generation means not yet looked at. */
+  /** The generation of the object that this status is about. Behind metadata.generation means not yet looked at; -1 never. */
   readonly observedGeneration?: number
   /** The value of the annotation bothy.dev/reconcile that was acted on last. */
   readonly lastHandledReconcile?: string
@@ -706,7 +706,7 @@ export type WorkspaceRequestSpec = {
 
 /** The answer. An answered request is removed after an hour. */
 export type WorkspaceRequestStatus = {
-  /** The generation of the object that this status is about. Behind metadata.generation means not yet looked at. */
+  /** The generation of the object that this status is about. Behind metadata.generation means not yet looked at; -1 never. */
   readonly observedGeneration?: number
   /** The value of the annotation bothy.dev/reconcile that was acted on last. */
   readonly lastHandledReconcile?: string
@@ -776,11 +776,11 @@ export type OwnerSpec = {
 
 /** What was seen. */
 export type OwnerStatus = {
-  /** The generation of the object that this status is about. Behind metadata.generation means not yet looked at. */
+  /** The generation of the object that this status is about. Behind metadata.generation means not yet looked at; -1 never. */
   readonly observedGeneration?: number
   /** The value of the annotation bothy.dev/reconcile that was acted on last. */
   readonly lastHandledReconcile?: string
-  /** Ready: the owner is active. Absent until something looks after owners. */
+  /** Ready: the owner is known, active or suspended. Stalled is there only while true. */
   readonly conditions?: readonly ({
     /** Which aspect this is about. */
     readonly type: string

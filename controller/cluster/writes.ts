@@ -73,7 +73,9 @@ async function createNamed(
   refuseForeignChange(kind, null, object, writer)
   const { object: visible, sealed } = ports.vault.parted(object)
   if (options.dryRun) return dryCreated(ports.db, kind, place, visible)
-  const inserted = await insertObject(ports.db, place, contentOf(visible, applied, sealed))
+  // The default of a status comes whenever it is read, and is kept by whoever writes it first.
+  const { status: _unseen, ...kept } = visible
+  const inserted = await insertObject(ports.db, place, contentOf(kind.hasStatus ? kept : visible, applied, sealed))
   if (inserted === 'exists') throw await taken(ports.db, kind, place)
   if (inserted === 'namespace missing') throw missingNamespace(place.namespace)
   if (inserted === 'namespace ending') throw endingNamespace(kind, place)
@@ -134,7 +136,7 @@ export async function rewrite(ports: WritePorts, kind: Kind, place: Place, chang
     const proposal = change.propose(kept, stored.applied)
     const next = change.subresource === 'status' ? nextStatus(kind, old, proposal, change) : nextObject(kind, old, proposal, change)
     const applied = proposal.applied ?? stored.applied
-    if (equal(old, next) && equal(stored.applied, applied)) return kept
+    if (equal(old, next) && equal(stored.applied, applied) && isStoredWhole(stored.body, kept)) return kept
     const { object: visible, sealed } = ports.vault.parted(next)
     if (change.options.dryRun) return deepFreeze(visible)
     const written = await write(ports, kind, place, kept, visible, { applied, sealed })
@@ -144,8 +146,15 @@ export async function rewrite(ports: WritePorts, kind: Kind, place: Place, chang
   throw conflict(kind, place.name, MODIFIED)
 }
 
+/** A write that changes nothing is how something stored under an older definition gets the defaults of today's. */
+const isStoredWhole = (body: string, read: Resource): boolean => equal(JSON.parse(body), JSON.parse(encode(read)))
+
 function nextStatus(kind: Kind, old: Resource, proposal: Proposal, { options }: Rewrite): Resource {
-  const { status } = admitted(kind, { ...old, status: proposal.status }, old, { ...options, subresource: 'status', patch: true })
+  const { status } = admitted(kind, resourceOf(kind, old.metadata, old.spec, proposal.status), old, {
+    ...options,
+    subresource: 'status',
+    patch: true,
+  })
   return resourceOf(kind, old.metadata, old.spec, status)
 }
 

@@ -121,11 +121,12 @@ function undying(object: JsonObject): JsonObject {
   return { ...object, metadata }
 }
 
-/** Who writes the object does not write its status, and the other way round. */
+/** Who writes the object does not write its status, and the other way round. A new one has the status of what nobody looked at. */
 function isolated(kind: Kind, object: JsonObject, before: Before | null, options: AdmitOptions): JsonObject {
   const old = before && isJsonObject(before.value) ? before.value : null
   if (options.subresource === 'status') return old ? withStatus(old, own(object, 'status')) : object
-  return kind.hasStatus ? withStatus(object, old ? own(old, 'status') : undefined) : object
+  if (!kind.hasStatus) return object
+  return withStatus(object, old ? own(old, 'status') : kind.schema.properties.get('status')?.default?.value)
 }
 
 function withStatus(object: JsonObject, status: unknown): JsonObject {

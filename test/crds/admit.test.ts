@@ -207,7 +207,7 @@ test('lengths count characters, not halves of them', () => {
 
 test('status is not written with the rest, nor the rest with status', () => {
   const old = { ...created('Workspace', workspace({ owner: 'ada' })).object, status: { state: 'Running' } }
-  expect(created('Workspace', { ...workspace(), status: { state: 'Running' } }).object.status).toBeUndefined()
+  expect(created('Workspace', { ...workspace(), status: { state: 'Running' } }).object.status).toEqual({ observedGeneration: -1 })
   expect(
     replaced('Workspace', { ...workspace({ owner: 'ada', power: 'Stopped' }), status: { state: 'Failed' } }, old).object,
   ).toMatchObject({

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { decide as ownerOf } from '../../controller/reconcile/owner/decide.ts'
 import { decide } from '../../controller/reconcile/workspace/decide.ts'
 import { decide as answer } from '../../controller/reconcile/workspacerequest/decide.ts'
+import { GROUP, KINDS } from '../../crds/kinds.ts'
+import { readStored } from '../../crds/schema/index.ts'
 import { mergedConditions } from '../../controller/status/conditions.ts'
 import { anyWorld } from './any-world.ts'
 import { turn } from './hands.ts'
@@ -42,6 +44,11 @@ test('the rules are those that are published', () => {
   expect(readAs([['Other', 'False']])).toBe('Current')
   expect(readAs([['Ready', 'True']], { deletionTimestamp: '2020-01-01T00:00:00Z' })).toBe('Terminating')
   expect(readAs([['Ready', 'True']], { generation: 3 })).toBe('InProgress')
+})
+
+test.for(KINDS.filter(({ group }) => group === GROUP))('a $kind that nobody looked at is on its way', (kind) => {
+  const { status } = readStored(kind, { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name: 'new' } })
+  expect(kstatusOf({ metadata: { generation: 1 }, status: status as object })).toBe('InProgress')
 })
 
 test('a workspace is read as it is meant, reason by reason', { timeout: 60_000 }, () => {

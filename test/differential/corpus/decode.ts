@@ -27,6 +27,8 @@ export const DECODE: readonly Scenario[] = [
       ...underEach((policy) => create('created', WORKSPACES, typo(policy.toLowerCase()))),
       create('created without a word', WORKSPACES, typo('a')),
       create('created under a policy nobody knows', WORKSPACES, typo('b'), { query: { fieldValidation: 'Loose' } }),
+      // What was only created lacks its status where it is stored: any write completes it, and makes a version.
+      merge('written once', A, { metadata: { labels: { gone: null } } }),
       get('kept', A, VERSION),
       ...underEach(() => put('replaced', A, { ...typo('a'), metadata: { name: 'a', resourceVersion: '{rv}', labls: {} } })),
       put('replaced without a word', A, { ...typo('a'), metadata: { name: 'a', resourceVersion: '{rv}', labls: {} } }),
