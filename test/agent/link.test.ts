@@ -196,7 +196,8 @@ test('a control plane killed three times loses and doubles no byte of running co
   const feed = setInterval(() => echo.stdin.write(`${(fed += 1)}\n`), 1)
   for (let kill = 1; kill <= 3; kill += 1) {
     const lines = counter.stdout().length
-    await until('some more output', () => counter.stdout().length > lines + 500 || counter.stdout().includes('3999'))
+    const more = () => counter.stdout().length > lines + 500 || counter.stdout().includes('3999')
+    await until('some more output', more, { limitMs: 60_000 })
     plane.process.kill('SIGKILL')
     plane = await killable(plane.port)
   }
@@ -220,7 +221,7 @@ test('a control plane killed three times loses and doubles no byte of running co
   )
   expect(echo.stdout()).toBe(Array.from({ length: fed }, (_, i) => `${i + 1}\n`).join(''))
   plane.process.kill('SIGKILL')
-}, 30_000)
+}, 240_000)
 
 /** Somebody with an agent's own token who does not behave as an agent. */
 async function hostile(plane: ControlPlane, made: { id: string; token: string }): Promise<Socket> {
