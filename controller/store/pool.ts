@@ -20,7 +20,7 @@ export interface Db {
   close(): Promise<void>
 }
 
-/** What is asked so often that each connection shall have it read and planned once. A name has one text for ever. */
+/** What is asked so often that each connection shall read it once. A name has one text for ever. */
 export interface Statement {
   readonly name: string
   readonly text: string
@@ -107,6 +107,8 @@ function clientConfig(url: string): ClientConfig {
     query_timeout: STATEMENT_LIMIT_MS + 5_000,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_LIMIT_MS,
     keepAlive: true,
+    // A plan that is kept was made for the tables as they were then: one made for a few rows would read all of many.
+    options: '-c plan_cache_mode=force_custom_plan',
     types: instantTypes,
   }
 }

@@ -100,3 +100,15 @@ test('a query survives that its idle connections were cut', async () => {
   const answer = await until('an answer', () => db.query('select 1 as one').catch(() => null))
   expect(answer).toEqual([{ one: 1 }])
 })
+
+test('a statement with a name is read once, and planned for the tables as they are', async () => {
+  const one = openDb(url, { log: silentLog, clock: systemClock, max: 1 })
+  try {
+    const statement = { name: 'of-the-test', text: 'select $1::int as given' }
+    for (let i = 0; i < 8; i += 1) expect(await one.query(statement, [i])).toEqual([{ given: i }])
+    const rows = await one.query("select generic_plans, custom_plans from pg_prepared_statements where name = 'of-the-test'")
+    expect(rows).toEqual([{ generic_plans: '0', custom_plans: '8' }])
+  } finally {
+    await one.close()
+  }
+})
