@@ -64,16 +64,15 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   closers.add('connection to the cluster', () => connection.close())
   const authority = openReviews({ connection, clock, log, metrics })
   const api = await openDoor(options, metrics, authority)
+  await refuseWithoutKinds(connection, log)
   const databaseUrl = config.databaseUrl ?? (await trialDatabase(options))
   const db = openDb(databaseUrl, { log, clock, max: CONNECTIONS_MAX })
   closers.add('connections to the database', () => db.close())
   await migrate(db, log)
   const sealer = await openKey({ file: state.keyFile, env: config.key ?? undefined, db })
   measure(db, metrics)
-  const kubernetes = await openKubernetes({ connection, clock, log, metrics })
-  closers.add('objects', () => kubernetes.close())
-  const { cluster } = kubernetes
-  await refuseWithoutKinds(connection, log)
+  const { cluster, close } = await openKubernetes({ connection, clock, log, metrics })
+  closers.add('objects', close)
   const cache = followed(cluster, clock, log)
   const variables = createVariables({ cluster, kept: createKeptValues(db, sealer, clock), own: null, clock })
   const terms = openTerms({
@@ -118,7 +117,8 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   closers.add('work', () => leading.close())
   void watchClockJumps(clock, log, terms.engine.clockJumped, watching.signal)
   void measureUsage(db, clock, metrics, log, watching.signal)
-  void pruneNowAndThen({ db, stateDir: config.stateDir, clock, log, inUse: () => versionsNamed(cache) }, watching.signal)
+  const pruning = { db, stateDir: config.stateDir, clock, log, inUse: () => versionsNamed(cache), leads: () => leading.leads }
+  void pruneNowAndThen(pruning, watching.signal)
   return { db, cluster, cache, terms, connection, url, provisioner }
 }
 
@@ -167,11 +167,15 @@ const configMapOf = (object: Resource): Reference | null =>
     ? { namespace: object.metadata.namespace ?? '', name: object.spec.source.configMap.name }
     : null
 
-/** Without them every list fails for ever, and nobody would say why. */
+/** Without them, or as nobody, every list fails for ever, and nobody would say why. */
 async function refuseWithoutKinds(connection: KubernetesConnection, log: Running['log']): Promise<void> {
   try {
     await connection.request({ method: 'GET', path: GROUP_PATH, timeoutMs: LIST_LIMIT_MS })
   } catch (error) {
+    if (isRefused(error, 'Unauthorized'))
+      throw new Misconfigured(
+        `${connection.server} does not take the credentials of context ${connection.context}: they are over, or of another cluster; log in again`,
+      )
     if (isRefused(error, 'NotFound'))
       throw new Misconfigured(`${connection.server} does not know our kinds: kubectl apply -k crds, from a checkout, makes them known`)
     // It may be away for a moment; the watches come back by themselves.

@@ -118,7 +118,7 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   void keep(watching.signal)
   void watchClockJumps(clock, log, engine.clockJumped, watching.signal)
   void measureUsage(db, clock, metrics, log, watching.signal)
-  void pruneNowAndThen({ db, stateDir: config.stateDir, clock, log, inUse: () => [] }, watching.signal)
+  void pruneNowAndThen({ db, stateDir: config.stateDir, clock, log, inUse: () => [], leads: () => true }, watching.signal)
   return { db, cluster, cache, engine, url, provisioner }
 }
 

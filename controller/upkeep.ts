@@ -58,15 +58,18 @@ export interface Pruning {
   readonly log: Log
   /** Versions of templates that objects outside of this database name. */
   readonly inUse: () => readonly string[]
+  /** What several share is pruned by the one that leads: another may see what is in use too late, or know an older schema. */
+  readonly leads: () => boolean
 }
 
-export async function pruneNowAndThen({ db, stateDir, clock, log, inUse }: Pruning, over: AbortSignal): Promise<void> {
+export async function pruneNowAndThen({ db, stateDir, clock, log, inUse, leads }: Pruning, over: AbortSignal): Promise<void> {
   for (;;) {
     await clock.sleep(PRUNE_EVERY_MS, over)
     if (over.aborted) return
     try {
       const programs = await sweepPrograms(stateDir, await programsInUse(db), clock)
-      log.debug('pruned', { ...(await prune(db, await databaseNow(db), inUse())), programs })
+      const shared = leads() ? await prune(db, await databaseNow(db), inUse()) : {}
+      log.debug('pruned', { ...shared, programs })
     } catch (error) {
       log.warn('pruning failed, and is tried again later', { error })
     }

@@ -50,6 +50,18 @@ describe.skipIf(noOwnCluster !== null)('a control plane that may not read everyt
   }
   const apply = (...given: readonly object[]) => done(['apply', '-f', '-'], { input: asList(...given) })
 
+  const kubeconfigWith = (token: string): string => {
+    const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as { users: { name: string }[] }
+    const file = join(home, 'kubeconfig')
+    writeFileSync(file, stringify({ ...config, users: config.users.map(({ name }) => ({ name, user: { token } })) }), { mode: 0o600 })
+    return file
+  }
+
+  test('one whose credentials are not taken ends, and says so', { timeout: 60_000 }, async () => {
+    const world = openWorld({ ...cluster, kubeconfig: kubeconfigWith('of-nobody') } as OwnCluster, url)
+    await expect(world.controller('nobody')).rejects.toThrow(/does not take the credentials of context [^]*log in again/)
+  })
+
   test('it neither leads nor is ready until it has read what there is', { timeout: 120_000 }, async () => {
     const namespace = await cluster.namespace('blind')
     const { bare, fromConfigMap, workspace } = objects(namespace)
@@ -59,10 +71,7 @@ describe.skipIf(noOwnCluster !== null)('a control plane that may not read everyt
       ...role('reads', ['workspaces', 'workspacerequests', 'owners']),
     )
     const token = (await done(['create', 'token', 'default'], { namespace: 'default' })).trim()
-    const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as { users: { name: string }[] }
-    const kubeconfig = join(home, 'kubeconfig')
-    writeFileSync(kubeconfig, stringify({ ...config, users: config.users.map(({ name }) => ({ name, user: { token } })) }), { mode: 0o600 })
-
+    const kubeconfig = kubeconfigWith(token)
     const port = await freePort()
     const world = openWorld({ ...cluster, kubeconfig } as OwnCluster, url)
     const starting = world.controller('blind', '--port', String(port), '--with-provisioner')
