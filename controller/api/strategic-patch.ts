@@ -1,4 +1,3 @@
-import { equal } from '../../crds/schema/equal.ts'
 import { isJsonObject, own, type JsonObject } from '../../crds/schema/types.ts'
 import { Refused } from '../kernel/errors.ts'
 
@@ -34,13 +33,15 @@ export function mergePatchOf(patch: unknown, old: unknown): unknown {
 /** null: the patch says nothing of it, or takes all of it away. */
 function mergedList(name: string, metadata: JsonObject, old: unknown): readonly unknown[] | null {
   const given = own(metadata, name)
-  const gone = own(metadata, DELETE_PREFIX + name)
-  if (!Array.isArray(given) && !Array.isArray(gone)) return null
-  const keyOf = MERGED[name] ?? ((item: unknown) => item)
-  const removed = new Set([...(Array.isArray(gone) ? gone : []), ...listed(given).filter(isRemoval).map(keyOf)])
+  if (!Array.isArray(given) && !Array.isArray(own(metadata, DELETE_PREFIX + name))) return null
+  const keyOf = (item: unknown) => JSON.stringify(MERGED[name]?.(item))
   const added = listed(given).filter((item) => !isRemoval(item))
-  const kept = listed(old).filter((item) => !removed.has(keyOf(item)) && !added.some((each) => equal(keyOf(each), keyOf(item))))
-  return [...kept, ...added]
+  const gone = [
+    ...listed(own(metadata, DELETE_PREFIX + name)).map((key) => JSON.stringify(key)),
+    ...listed(given).filter(isRemoval).map(keyOf),
+  ]
+  const moved = new Set([...gone, ...added.map(keyOf)])
+  return [...listed(old).filter((item) => !moved.has(keyOf(item))), ...added]
 }
 
 const listed = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])

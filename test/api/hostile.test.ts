@@ -217,6 +217,11 @@ describe('bodies', () => {
     await ask('DELETE', `${path}/owned`)
     const finalizers = JSON.stringify({ metadata: { finalizers: Array.from({ length: 19_000 }, (_, i) => `a.example/${i}`) } })
     expect((await ask('PATCH', `${path}/owned`, finalizers, 'application/merge-patch+json')).code).toBe(422)
+    const held = finalizers
+      .replace('{"metadata":', '{"apiVersion":"v1","kind":"ConfigMap","metadata":')
+      .replace('{"fin', '{"name":"held","fin')
+    expect((await ask('POST', path, held)).code).toBe(201)
+    expect((await ask('PATCH', `${path}/held`, finalizers, 'application/strategic-merge-patch+json')).code).toBe(200)
     await ask('PATCH', `${path}/owned`, '{"metadata":{"finalizers":null}}', 'application/merge-patch+json')
   })
 
