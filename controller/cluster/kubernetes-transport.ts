@@ -37,7 +37,8 @@ export interface Begun {
 }
 
 const SOCKETS_MAX = 32
-const STREAMS_MAX = 1024
+/** A watch that waited for a place among others would be deaf: each gets one. */
+const STREAMS_MAX = Infinity
 /** Node lets ten more probes follow, a second apart. */
 const KEEPALIVE_MS = 15_000
 
