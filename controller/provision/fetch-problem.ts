@@ -22,9 +22,17 @@ export function fetchProblem(rules: SourceRules, needs: Needs, stderr: string): 
   if (refusal) return refusal
   const need = [...needs.providers, ...needs.remoteModules].find((each) => namedIn(text, each))
   const where = need ? `${need.at}: ` : ''
+  const ours = OURS_UNNAMED.exec(text)?.[1]
+  if (ours) return new Stalled('ImportFailed', `${where}${sourceOf(ours)}`)
   const hint = address !== null && !rules.direct ? ` ${placesOf(rules)}` : ''
   return new Stalled('ProviderUnavailable', `${where}${text}${hint}`)
 }
+
+/** Who names no source gets one of hashicorp's from terraform. */
+const OURS_UNNAMED = /\bhashicorp\/(bothy|coder)\b/
+
+const sourceOf = (ours: string): string =>
+  `Nothing says where the provider ${ours} comes from: add ${ours} = { source = "${ours}/${ours}" } to required_providers of a terraform block.`
 
 const placesOf = ({ mirror }: SourceRules): string =>
   mirror === null

@@ -17,7 +17,7 @@ function folder(files: Readonly<Record<string, string>>): string {
   return path
 }
 
-test('validate says every mistake with file, line and column, and needs no control plane', { timeout: 60_000 }, async () => {
+test('validate says every mistake with file, line and column, and needs no control plane', { timeout: 90_000 }, async () => {
   const home = temporaryHome()
   const cases: readonly [files: Readonly<Record<string, string>>, says: readonly RegExp[]][] = [
     [
@@ -25,6 +25,10 @@ test('validate says every mistake with file, line and column, and needs no contr
       [/^main\.tf:2:11: .*"one"/, /^main\.tf:5:11: .*"two"/],
     ],
     [{ 'main.tf': `${OURS}resource "coder_agent" "a" {\n  os   = "linux"\n  arch = "pdp11"\n}\n` }, [/^main\.tf:8:10: .*pdp11/]],
+    [
+      { 'main.tf': 'resource "coder_agent" "a" {\n  os   = "linux"\n  arch = "amd64"\n}\n' },
+      [/^main\.tf:1:1: Nothing says where the provider coder comes from: add coder = \{ source = "coder\/coder" \} to required_providers/],
+    ],
     [{ 'main.tf': 'terraform {\n  cloud {}\n}\n' }, [/^main\.tf:2:3: a cloud block/]],
     [{ 'main.tf': 'module "x" {\n  source = "../x"\n}\n' }, [/^main\.tf:2:\d*:? ?.*outside/]],
     [{ 'main.ts': 'const a = 1\nnothing()\n' }, [/^main\.ts:2:1: ReferenceError: nothing is not defined/]],

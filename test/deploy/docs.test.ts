@@ -1,9 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryHome } from '../support/bothy.ts'
 import { noCluster, type OwnCluster, ownCluster } from '../support/cluster.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 import { as, must, objectsIn, ROOT, untilInForce, untilRefused, workspace } from './deployed.ts'
 
 /** The page about installing, as somebody reads it: its commands are run in its order, and its YAML is applied. */
@@ -21,6 +23,18 @@ test('every path that the page names is there', () => {
   const named = new Set([...PAGE.matchAll(/\bdeploy\/[a-z-]+(?:\/[A-Za-z.-]+)*/g)].map(([path]) => path.replace(/\.$/, '')))
   expect(named.size).toBeGreaterThan(10)
   expect([...named].filter((path) => path !== 'deploy/mine' && !existsSync(join(ROOT, path)))).toEqual([])
+})
+
+test('its template is one that can be imported, where there are pods', { timeout: 60_000 }, async () => {
+  const home = temporaryHome()
+  const folder = temporaryFolder()
+  const template = blocksOf('A first workspace', 'yaml')
+    .flatMap((block) => objectsIn(block))
+    .find(({ kind }) => kind === 'Template')
+  const { files } = (template as unknown as { spec: { source: { inline: { files: Record<string, string> } } } }).spec.source.inline
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  const { stdout } = await home.run(['template', 'validate', folder])
+  expect(stdout.trimEnd().split('\n')).toEqual([expect.stringContaining('This provisioner is not connected to a cluster')])
 })
 
 describe.skipIf(noCluster !== null)(`what the page says${noCluster ? ` (${noCluster})` : ''}`, () => {
