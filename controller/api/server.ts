@@ -47,6 +47,8 @@ const LIMITS: ServerOptions = {
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 5_000,
   requireHostHeader: false,
+  // An offer of HTTP/2, as Java and curl make it with every request: whoever does not take it answers as if it had not been made.
+  shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() !== 'h2c',
 }
 
 export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {

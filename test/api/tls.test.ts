@@ -93,6 +93,20 @@ const raw = (api: Api, end: string): Promise<Socket & { seen: string }> =>
     onTestFinished(() => void made.destroy())
   })
 
+test('a request that offers HTTP/2 is answered, as curl and Java make them', async () => {
+  const api = await opened()
+  const headers = {
+    authorization: 'Bearer secret',
+    connection: 'Upgrade, HTTP2-Settings',
+    upgrade: 'h2c',
+    'http2-settings': 'AAMAAABkAAQAAP__',
+  }
+  expect(await sentBy(httpRequest, { port: api.port, path: '/version', headers })).toMatchObject({ code: 200 })
+  expect(await sentBy(httpRequest, { port: api.port, method: 'POST', path: '/bothy/v1/nothing', headers }, '{}')).toMatchObject({
+    code: 404,
+  })
+})
+
 test.each(ends)('$end: requests, one connection for several, and bodies', async ({ send, agent }) => {
   const api = await opened()
   const keep = new agent({ keepAlive: true, maxSockets: 1 })
