@@ -268,7 +268,11 @@ describe('the verbs', () => {
       body: { status: { state: 'Running' }, spec: { power: 'Stopped' } },
       headers,
     })
-    expect([told.code, dig(told.body, 'status'), dig(told.body, 'spec', 'power')]).toEqual([200, { state: 'Running' }, 'Auto'])
+    expect([told.code, dig(told.body, 'status'), dig(told.body, 'spec', 'power')]).toEqual([
+      200,
+      { observedGeneration: -1, state: 'Running' },
+      'Auto',
+    ])
   })
 
   test('server-side apply and other patches are refused by name', async () => {
