@@ -6,14 +6,14 @@ import type { Db } from './pool.ts'
 /** Told with the name of a lease that was given back. */
 export const LEASES_CHANNEL = 'bothy_leases'
 
-/** null: somebody else holds it. The holder itself gets it again, under a new epoch. */
+/** null: it is held. Also by this very name: two processes that were given one name must not take it from each other in turn. */
 export async function acquireLease(db: Db, name: string, holder: string, ms: number): Promise<{ readonly epoch: number } | null> {
   const [lease] = await db.query<{ epoch: number }>(
     `insert into leases as held (name, holder, epoch, lease_until)
      values ($1, $2, 1, clock_timestamp() + $3 * interval '1 ms')
      on conflict (name) do update
        set holder = excluded.holder, epoch = held.epoch + 1, lease_until = excluded.lease_until
-       where held.lease_until <= clock_timestamp() or held.holder = excluded.holder
+       where held.lease_until <= clock_timestamp()
      returning epoch`,
     [name, holder, ms],
   )

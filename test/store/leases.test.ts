@@ -21,6 +21,12 @@ test('a lease ends by the clock of the database, and its former holder is fenced
   await assertLease(db, 'ends', 2)
 })
 
+test('what is held is taken by nobody, also not under the name that holds it', async () => {
+  expect(await acquireLease(db, 'namesake', 'a', 10_000)).toEqual({ epoch: 1 })
+  expect(await acquireLease(db, 'namesake', 'a', 10_000)).toBeNull()
+  await assertLease(db, 'namesake', 1)
+})
+
 test('a lease is renewed while it lasts, and not once it is over, even when nobody wanted it', async () => {
   await acquireLease(db, 'renewed', 'a', 10_000)
   expect(await renewLease(db, 'renewed', 1, 1)).toBe(true)
