@@ -43,6 +43,25 @@ async function ask(path: string, headers: Readonly<Record<string, string>> = {})
   return { code: answer.status, headers: answer.headers, body: text === '' ? null : JSON.parse(text) }
 }
 
+/** The first changes of a watch in this shape. */
+async function firstChanges(path: string, accept: string, count: number) {
+  const ended = new AbortController()
+  const answer = await fetch(`${plainUrl()}${path}`, { headers: { authorization: `Bearer ${plane.token}`, accept }, signal: ended.signal })
+  let text = ''
+  const reading = (async () => {
+    for await (const part of answer.body ?? []) text += new TextDecoder().decode(part)
+  })().catch(() => {})
+  const lines = () => text.split('\n').slice(0, -1)
+  return {
+    async told() {
+      await until('all to be told', () => lines().length >= count)
+      ended.abort()
+      await reading
+      return lines().map((line) => JSON.parse(line) as { type: string; object: Record<string, unknown> })
+    },
+  }
+}
+
 describe('tables', () => {
   test('have a row an object, and the metadata of each', async () => {
     const { body } = await ask(WORKSPACES, { accept: `${TABLE},application/json` })
@@ -74,23 +93,10 @@ describe('tables', () => {
   test('change while they are watched, and say their columns once', async () => {
     const { body } = await ask(WORKSPACES)
     const version = isJsonObject(body) && isJsonObject(body['metadata']) ? String(body['metadata']['resourceVersion']) : ''
-    const ended = new AbortController()
-    const answer = await fetch(`${plainUrl()}${WORKSPACES}?watch=true&resourceVersion=${version}`, {
-      headers: { authorization: `Bearer ${plane.token}`, accept: TABLE },
-      signal: ended.signal,
-    })
-    let text = ''
-    const reading = (async () => {
-      for await (const part of answer.body ?? []) text += new TextDecoder().decode(part)
-    })().catch(() => {})
+    const watch = await firstChanges(`${WORKSPACES}?watch=true&resourceVersion=${version}`, TABLE, 2)
     await create('one')
     await create('two')
-    const lines = await until('both to be told', () => {
-      const whole = text.split('\n').slice(0, -1)
-      return whole.length < 2 ? null : whole.map((line) => JSON.parse(line) as { type: string; object: Record<string, unknown> })
-    })
-    ended.abort()
-    await reading
+    const lines = await watch.told()
     expect(lines.map(({ type, object }) => [type, object['kind'], (object['rows'] as { cells: string[] }[])[0]?.cells[0]])).toEqual([
       ['ADDED', 'Table', 'one'],
       ['ADDED', 'Table', 'two'],
@@ -105,6 +111,42 @@ test('metadata alone is answered where that is enough, and what cannot be is ref
   expect(JSON.stringify(body)).not.toContain('"spec"')
   expect((await ask(WORKSPACES, { accept: 'application/vnd.kubernetes.protobuf' })).code).toBe(406)
   expect((await ask(WORKSPACES, { accept: 'application/vnd.kubernetes.protobuf,application/json' })).code).toBe(200)
+})
+
+const objectIn = ({ object }: { object: Record<string, unknown> }) => (object['rows'] as { object: { kind: string } }[])[0]?.object.kind
+
+test('each watcher of the same changes is told in its own shape, and by its own selection', async () => {
+  const { body } = await ask(`${WORKSPACES}?limit=1`)
+  const { resourceVersion } = (body as { metadata: { resourceVersion: string } }).metadata
+  const path = `${WORKSPACES}?watch=true&resourceVersion=${resourceVersion}`
+  const shapes = ['application/json', 'application/json', METADATA, TABLE, TABLE]
+  const watches = await Promise.all([
+    ...shapes.map((accept) => firstChanges(path, accept, 2)),
+    firstChanges(`${path}&includeObject=Object`, TABLE, 2),
+    firstChanges(`${path}&labelSelector=in=yes`, 'application/json', 1),
+  ])
+  await create('shared')
+  await plane.cluster.patch('Workspace', 'default', 'shared', { metadata: { labels: { in: 'yes' } } }, WRITER)
+  const [plain = [], again = [], metadata = [], table = [], tableAgain = [], whole = [], selected = []] = await Promise.all(
+    watches.map((watch) => watch.told()),
+  )
+  expect(plain.map(({ type, object }) => [type, object['kind'], Object.hasOwn(object, 'spec')])).toEqual([
+    ['ADDED', 'Workspace', true],
+    ['MODIFIED', 'Workspace', true],
+  ])
+  expect(again).toEqual(plain)
+  expect(metadata.map(({ type, object }) => [type, object['kind'], object['metadata']])).toEqual(
+    plain.map(({ type, object }) => [type, 'PartialObjectMetadata', object['metadata']]),
+  )
+  for (const rows of [table, tableAgain, whole]) {
+    expect(rows.map(({ type, object }) => [type, Array.isArray(object['columnDefinitions'])])).toEqual([
+      ['ADDED', true],
+      ['MODIFIED', false],
+    ])
+  }
+  expect([...table, ...tableAgain].map(objectIn)).toEqual(Array(4).fill('PartialObjectMetadata'))
+  expect(whole.map(objectIn)).toEqual(['Workspace', 'Workspace'])
+  expect(selected).toEqual([{ type: 'ADDED', object: plain[1]?.object }])
 })
 
 describe('a long list', () => {
