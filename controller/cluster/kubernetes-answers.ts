@@ -6,7 +6,7 @@ import { Refused, Transient, type Cause, type RefusedDetails, type RefusedReason
 
 /** It can do nothing for us now, and may have said when to ask again. */
 export class Busy extends Transient {
-  readonly retryAfterMs: number | null
+  override readonly retryAfterMs: number | null
   constructor(message: string, retryAfterMs: number | null) {
     super(message)
     this.retryAfterMs = retryAfterMs

@@ -8,6 +8,8 @@ import type { Reason } from './reasons.ts'
 /** The outside world failed for now: try again with backoff; invisible to people until it lasts. */
 export class Transient extends Error {
   override readonly name = 'Transient'
+  /** What failed said itself when to ask again; null: it did not. */
+  readonly retryAfterMs: number | null = null
 }
 
 /** Not a failure: there is nothing to do until the instant `until` (null: until something changes). */

@@ -13,8 +13,8 @@ export interface KeyedQueue<Key extends string> {
   add(key: Key): void
   /** At an instant; of several the earliest counts. */
   addAt(key: Key, at: Instant): void
-  /** Again after a failure: later with each in a row, until `forget`. Answers the instant. */
-  retry(key: Key): Instant
+  /** Again after a failure, and never before `leastMs`: later with each in a row, until `forget`. Answers the instant. */
+  retry(key: Key, leastMs?: number): Instant
   /** The key is well: its next failure counts as the first. */
   forget(key: Key): void
   /** Waiting and running, without what has an appointment later. */
@@ -70,10 +70,12 @@ export function createQueue<Key extends string>(options: QueueOptions<Key>): Key
     else addAt(key, at)
   }
 
-  const retry = (key: Key): Instant => {
+  const retry = (key: Key, leastMs = 0): Instant => {
     const count = (failures.get(key) ?? 0) + 1
     failures.set(key, count)
-    const at = clock.now() + Math.ceil(jittered(exponentialMs(count, options.backoffFirstMs, options.backoffMostMs), options.random()))
+    const backoffMs = jittered(exponentialMs(count, options.backoffFirstMs, options.backoffMostMs), options.random())
+    // Beyond it, not at it: many were told the same.
+    const at = clock.now() + Math.ceil(leastMs + backoffMs)
     addAt(key, at)
     return at
   }

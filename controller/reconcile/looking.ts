@@ -91,7 +91,7 @@ function troubled({ queue, log }: LookingOptions, key: Key, error: unknown): 'wa
     return 'waiting'
   }
   if (error instanceof Stalled) return 'stalled'
-  queue().retry(key)
+  queue().retry(key, leastMs(error))
   if (error instanceof Transient || isRefused(error, 'Conflict', 'NotFound')) {
     log.debug('a look is tried again', { key, error: messageOf(error) })
     return 'transient'
@@ -99,6 +99,9 @@ function troubled({ queue, log }: LookingOptions, key: Key, error: unknown): 'wa
   log.error('a look failed', { key, error })
   return 'failed'
 }
+
+/** An API server under pressure says when it can be asked again. */
+const leastMs = (error: unknown): number => (error instanceof Transient ? (error.retryAfterMs ?? 0) : 0)
 
 async function writing(options: LookingOptions, key: Key, object: Resource, finding: Finding, now: Instant): Promise<boolean> {
   // Its last finalizer was removed just now: there is no object any more.
@@ -109,7 +112,7 @@ async function writing(options: LookingOptions, key: Key, object: Resource, find
     if (written && written !== object) objects.wrote(written)
     return true
   } catch (error) {
-    queue().retry(key)
+    queue().retry(key, leastMs(error))
     if (error instanceof Transient) log.debug('a status is written again later', { key, error: messageOf(error) })
     else log.error('a status could not be written', { key, error })
     return false

@@ -95,6 +95,11 @@ test('each failure in a row doubles the wait, up to a limit, until the key is we
   expect([...waits, queue.retry('a') - clock.now()]).toEqual([1000, 2000, 4000, 8000, 8000, 8000, 1000])
 })
 
+test('who says when to ask again is not asked before', async () => {
+  const { clock, queue } = bench()
+  expect([queue.retry('a', 5000) - clock.now(), queue.retry('b') - clock.now()]).toEqual([6000, 1000])
+})
+
 test('work that throws is told and tried again, and holds up nobody', async () => {
   const { clock, queue, worked, bugs, end } = bench(1)
   queue.add('a')

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { problemOf } from '../../controller/cluster/kubernetes-answers.ts'
 import { Stalled, Transient, Waiting } from '../../controller/kernel/errors.ts'
 import { defineKind, type Kind } from '../../controller/reconcile/kind.ts'
 import { steppedClock } from '../support/clock.ts'
@@ -68,6 +69,18 @@ test('what the outside world spoils for now is tried again, and nobody hears of 
   await clock.step(200)
   await until('the second look', () => looked() === 2 && bench.engine.depth() === 0)
   await clock.step(400)
+  await bench.becomes('Owner', 'ada', 'Ready', 'True Handled')
+})
+
+test('an API server that says when to ask again is not asked before', async () => {
+  const clock = steppedClock()
+  const { kind, looked } = played({ looks: [fails(() => problemOf(429, '', { 'retry-after': '40' })), well] })
+  bench = await openBench(db, { kinds: [kind], clock })
+  await bench.apply(OWNER)
+  await until('the first look', () => looked() === 1 && bench.engine.depth() === 0)
+  await clock.step(39_999)
+  expect([looked(), bench.engine.depth()]).toEqual([1, 0])
+  await clock.step(500)
   await bench.becomes('Owner', 'ada', 'Ready', 'True Handled')
 })
 
