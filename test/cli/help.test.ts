@@ -129,7 +129,8 @@ test('an error is three lines on stderr and no stack', () => {
   expect(stderr).toMatch(/^bothy: there is no kind "nothing"\n {2}to do: {2}the kinds are .*\n$/)
 })
 
-test('nothing to talk to exits 5 and says how to start it, also as JSON', async () => {
+// Nine programs, each of which a busy machine starts in seconds.
+test('nothing to talk to exits 5 and says how to start it, also as JSON', { timeout: 120_000 }, async () => {
   for (const args of [
     'get workspaces',
     'wait workspace/dev',
