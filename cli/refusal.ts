@@ -33,7 +33,7 @@ export function failureOfAnswer(status: number, body: string, asked: Asked): Fai
   const reason = textOf(field(answer, 'reason')) ?? undefined
   const causes = causesOf(answer)
   const where = `${asked.url} (${asked.from})`
-  const fix = fixFor(status)
+  const fix = fixFor(status, reason)
   return new Failure(
     asked.sent && status === 400 ? EXIT.refused : (CODES[status] ?? EXIT.didNotBecomeSo),
     { what: whatOf(answer, status, causes), where, ...(fix ? { fix } : {}) },
@@ -73,12 +73,12 @@ function parsedOrNull(text: string): unknown {
   }
 }
 
-function fixFor(status: number): string | null {
+function fixFor(status: number, reason: string | undefined): string | null {
   switch (status) {
     case 401:
       return 'give the token of this control plane: --token or BOTHY_TOKEN; a standalone keeps it in the file token of its state folder'
     case 409:
-      return 'look at it again, and repeat'
+      return reason === 'AlreadyExists' ? null : 'look at it again, and repeat'
     case 429:
     case 503:
       return 'try again in a moment; the command doctor says what is not ready'

@@ -9,11 +9,22 @@ import { failureOfAnswer } from '../refusal.ts'
 /** The field manager of what is applied from here. */
 const MANAGER = 'bothy'
 
+/** Of an object that is not there, or a namespace, its name is said. */
+const lacksKinds = ({ code, details }: Refused): boolean => code === 404 && details.name === undefined
+
+const KINDS_MISSING = {
+  what: 'the cluster does not know what a workspace is',
+  fix: 'kubectl apply -k crds, from a checkout, makes our kinds known there',
+}
+
 export function objectsClient(connection: KubernetesConnection): Pick<Client, 'request' | 'lines'> {
   const from = `context ${connection.context}`
   const failed = (error: unknown, call: Call): unknown => {
     if (call.signal?.aborted) return error
-    if (isRefused(error)) return failureOfRefused(error, { url: connection.server, from, sent: call.body !== undefined })
+    if (isRefused(error)) {
+      const failure = failureOfRefused(error, { url: connection.server, from, sent: call.body !== undefined })
+      return lacksKinds(error) ? failure.with(KINDS_MISSING) : failure
+    }
     if (error instanceof Transient) return unreachable(connection, error)
     return error
   }

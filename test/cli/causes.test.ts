@@ -12,6 +12,13 @@ function said(status: number, answer: object) {
 const strict = (fields: string) => `Workspace in version "v1alpha1" cannot be handled as a Workspace: strict decoding error: ${fields}`
 const cause = (field: string, message: string) => ({ reason: 'FieldValueInvalid', field, message })
 
+const fixOf = (reason: string) => failureOfAnswer(409, JSON.stringify({ reason, message: 'no' }), at).text.fix
+
+test('to look again helps who was overtaken, and not whose name is taken', () => {
+  expect(fixOf('Conflict')).toBe('look at it again, and repeat')
+  expect(fixOf('AlreadyExists')).toBe(undefined)
+})
+
 test('a field that is not there is named, and the one that was probably meant', () => {
   expect(said(400, { reason: 'BadRequest', message: strict('unknown field "spec.schedule.tl", unknown field "spec.colour"') })).toEqual({
     code: 4,

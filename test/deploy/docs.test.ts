@@ -67,6 +67,12 @@ describe.skipIf(noCluster !== null)(`what the page says${noCluster ? ` (${noClus
     }
   }
 
+  test('before, the command line says what is missing', async () => {
+    const { code, stderr } = await temporaryHome().run(['get', 'workspaces', '--kubeconfig', cluster.kubeconfig])
+    expect(stderr).toMatch(/does not know what a workspace is\n[^]*kubectl apply -k crds/)
+    expect(code).toBe(3)
+  })
+
   test('installs it, declares a workspace, sets limits, and takes everything away again', async () => {
     await runAll(blocksOf('From nothing', 'sh'))
     await untilInForce(cluster)
