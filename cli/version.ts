@@ -32,20 +32,21 @@ interface Server extends Answers {
 }
 
 /** No control plane is nothing wrong: this command only says where the others would talk to. */
-async function told(ask: () => Promise<unknown>): Promise<Answers> {
+async function told(ask: () => Promise<unknown>, isCluster: boolean): Promise<Answers> {
   try {
     const version = textOf(field(await ask(), 'gitVersion')) ?? 'unknown'
     // A control plane says first which API server's words it speaks.
     return { version: version.replace(/^v.*\+bothy-/, ''), problem: null }
   } catch (error) {
-    if (!(error instanceof Failure) || error.code === EXIT.usage) throw error
+    // Of a cluster, who asks may lack what stands for them there; elsewhere what was typed is wrong.
+    if (!(error instanceof Failure) || (error.code === EXIT.usage && !isCluster)) throw error
     return { version: null, problem: error.text.what }
   }
 }
 
 async function clusterOf(session: Session) {
   const cluster = clientOf(session)?.cluster
-  return cluster ? { ...cluster, ...(await told(cluster.version)) } : null
+  return cluster ? { ...cluster, ...(await told(cluster.version, true)) } : null
 }
 
 async function serverOf(session: Session): Promise<Server> {
@@ -56,7 +57,7 @@ async function serverOf(session: Session): Promise<Server> {
     const { url, from } = await client.endpoint()
     known = { url, from }
     return client.request('GET', '/version')
-  })
+  }, Boolean(client?.cluster))
   const nothing = client === null || (known.url === null && client.cluster === null)
   return { ...known, ...(nothing ? { version: null, problem: 'none is running here' } : answers) }
 }
