@@ -26,7 +26,8 @@ export interface WritePorts {
   readonly looseEnds: () => void
 }
 
-const TRIES_MAX = 20
+/** Of eight who write one object at once each wins one try of eight: of twenty tries in a row one writer of fourteen loses all. */
+const TRIES_MAX = 200
 const NAME_TRIES_MAX = 8
 const GENERATED_BASE_LENGTH_MAX = 58
 
