@@ -3,6 +3,7 @@ import { createCache } from './cluster/cache.ts'
 import { connectKubernetes, type KubernetesConnection } from './cluster/kubernetes-connection.ts'
 import { openKubernetes } from './cluster/kubernetes.ts'
 import type { Cache, Cluster, Resource } from './cluster/port.ts'
+import { watchReachable } from './cluster/reachable.ts'
 import { withReferenced, type Reference } from './cluster/referenced.ts'
 import { openReviews } from './cluster/reviews.ts'
 import { VERSION } from './config.ts'
@@ -10,10 +11,11 @@ import { isRefused, messageOf, Misconfigured, Refused, Transient } from './kerne
 import type { Clock } from './kernel/clock.ts'
 import { watchClockJumps } from './kernel/clock-jumps.ts'
 import type { Log } from './kernel/log.ts'
-import { createMetrics } from './kernel/metrics.ts'
+import { createMetrics, type Metrics } from './kernel/metrics.ts'
 import { startProvisioner } from './provisioner-child.ts'
 import { KINDS } from './reconcile/kinds.ts'
 import { createVariables } from './reconcile/variables.ts'
+import type { Leading } from './reconcile/leading.ts'
 import { storePorts } from './reconcile/store-ports.ts'
 import { isTemplate } from './reconcile/workspace/template-seen.ts'
 import { isWorkspace } from './reconcile/workspace/observe.ts'
@@ -76,7 +78,7 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   const cache = followed(cluster, clock, log)
   const variables = createVariables({ cluster, kept: createKeptValues(db, sealer, clock), own: null, clock })
   const terms = openTerms({
-    leading: { db, clock, log, metrics, name: LEASE, holder: config.replica },
+    leading: { db, clock, log, metrics, name: LEASE, holder: config.replica, able: () => reachable.now },
     cache,
     engineOptions: ({ fenced }) => ({
       kinds: KINDS,
@@ -88,6 +90,9 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
       onKeys: (listener, missed) => db.listen('bothy_keys', listener, missed),
     }),
   })
+  const watching = new AbortController()
+  closers.add('watches', () => watching.abort())
+  const reachable = watchReachable({ connection, clock, log }, watching.signal)
   let isRead = false
   await serve(options, api, {
     db,
@@ -107,19 +112,29 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   })
   const url = urlOf(config, api)
   state.announce(url)
-  const watching = new AbortController()
-  closers.add('watches', () => watching.abort())
   await cache.start(watching.signal)
   if (watching.signal.aborted) throw new Transient('it was told to end before it had begun')
   isRead = true
   const leading = terms.begin()
   const provisioner = withProvisioner ? startProvisioner(options, { databaseUrl, url, onUnable }) : null
   closers.add('work', () => leading.close())
-  void watchClockJumps(clock, log, terms.engine.clockJumped, watching.signal)
-  void measureUsage(db, clock, metrics, log, watching.signal)
-  const pruning = { db, stateDir: config.stateDir, clock, log, inUse: () => versionsNamed(cache), leads: () => leading.leads }
-  void pruneNowAndThen(pruning, watching.signal)
+  keepUp(options, { db, metrics, cache, terms, leading }, watching.signal)
   return { db, cluster, cache, terms, connection, url, provisioner }
+}
+
+interface Kept {
+  readonly db: Db
+  readonly metrics: Metrics
+  readonly cache: Cache
+  readonly terms: Terms
+  readonly leading: Leading
+}
+
+function keepUp({ config, clock, log }: Running, { db, metrics, cache, terms, leading }: Kept, over: AbortSignal): void {
+  void watchClockJumps(clock, log, terms.engine.clockJumped, over)
+  void measureUsage(db, clock, metrics, log, over)
+  const pruning = { db, stateDir: config.stateDir, clock, log, inUse: () => versionsNamed(cache), leads: () => leading.leads }
+  void pruneNowAndThen(pruning, over)
 }
 
 async function notBroughtDown(): Promise<never> {

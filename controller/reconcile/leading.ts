@@ -31,6 +31,8 @@ export interface LeadingOptions {
   /** Of the lease: who shares it does the same work. */
   readonly name: string
   readonly holder: string
+  /** Whether this replica could do anything if it led; absent: always. One that could not leaves it to another. */
+  readonly able?: () => boolean
   readonly begin: (term: Term) => Promise<void>
   /** Resolves when nothing of the term is done any more. */
   readonly end: () => Promise<void>
@@ -50,6 +52,9 @@ const MARGIN_MS = 150
 const LOOK_FIRST_MS = 250
 const LOOK_MOST_MS = 1000
 
+const CHANGES_HELP = 'Times that this replica began or ceased to reconcile.'
+const slow = () => new Transient('the database is slow')
+
 interface Held {
   readonly term: Term
   /** By this process's own clock, counted from before the database was asked. */
@@ -57,17 +62,18 @@ interface Held {
 }
 
 export function lead(options: LeadingOptions): Leading {
-  const { db, clock, name, holder } = options
+  const { db, clock, name, holder, able = () => true } = options
   const log = options.log.with({ part: 'leading', holder })
   const over = new AbortController()
-  const soon = wakeable(clock, over.signal)
   let held: Held | null = null
   let losses = 0
   options.metrics.gauge('bothy_leads', 'Whether this replica reconciles.', () => (held ? 1 : 0))
 
-  const answered = <T>(work: Promise<T>): Promise<T> => within(clock, ANSWER_MS, work, () => new Transient('the database is slow'))
+  const answered = <T>(work: Promise<T>): Promise<T> => within(clock, ANSWER_MS, work, slow)
+  const changed = (to: 'leading' | 'waiting') => options.metrics.count('bothy_leader_changes_total', CHANGES_HELP, { to })
 
   const take = async (): Promise<void> => {
+    if (!able()) return
     const askedMs = clock.elapsedMs()
     // Whoever knows less than the database would misread what is in it: a newer replica is there, or comes back.
     if (await answered(isBehind(db))) return void log.debug('the schema is newer than this program: it does not reconcile')
@@ -77,7 +83,7 @@ export function lead(options: LeadingOptions): Leading {
     if (over.signal.aborted) return releaseLease(db, name, lease.epoch)
     held = heldUnder(options, lease.epoch, askedMs + LEASE_MS, () => held)
     log.info('this replica reconciles', { epoch: lease.epoch })
-    options.metrics.count('bothy_leader_changes_total', 'Times that this replica began or ceased to reconcile.', { to: 'leading' })
+    changed('leading')
     try {
       await options.begin(held.term)
     } catch (error) {
@@ -87,6 +93,7 @@ export function lead(options: LeadingOptions): Leading {
   }
 
   const keep = async (mine: Held): Promise<void> => {
+    if (!able()) return cease('what is declared is out of reach').then(() => releaseLease(db, name, mine.term.epoch))
     const askedMs = clock.elapsedMs()
     try {
       const [renewed, behind] = await answered(Promise.all([renewLease(db, name, mine.term.epoch, LEASE_MS), isBehind(db)]))
@@ -102,22 +109,19 @@ export function lead(options: LeadingOptions): Leading {
     held = null
     losses += 1
     log.warn('this replica reconciles no more', { why })
-    options.metrics.count('bothy_leader_changes_total', 'Times that this replica began or ceased to reconcile.', { to: 'waiting' })
+    changed('waiting')
     await options.end()
   }
 
-  const running = (async () => {
-    const stop = await db.listen(LEASES_CHANNEL, (which) => which === name && soon.wake(), soon.wake).catch(() => async () => {})
-    while (!over.signal.aborted) {
-      try {
-        await (held ? keep(held) : take())
-      } catch (error) {
-        log.debug('the lease could not be taken', { error: messageOf(error) })
-      }
-      await soon.sleep(held ? RENEW_MS : jittered(exponentialMs(Math.min(losses, 3) + 1, LOOK_FIRST_MS, LOOK_MOST_MS), Math.random()))
+  const turn = async (): Promise<number> => {
+    try {
+      await (held ? keep(held) : take())
+    } catch (error) {
+      log.debug('the lease could not be taken', { error: messageOf(error) })
     }
-    await stop()
-  })()
+    return held ? RENEW_MS : jittered(exponentialMs(Math.min(losses, 3) + 1, LOOK_FIRST_MS, LOOK_MOST_MS), Math.random())
+  }
+  const running = turnAfterTurn(options, turn, over.signal)
 
   return {
     get leads() {
@@ -148,6 +152,14 @@ function heldUnder({ db, clock, name }: LeadingOptions, epoch: number, validUnti
     })
   const fenced: Db = { ...db, query: (sql, values, limitMs) => inTerm((tx) => tx.query(sql, values, limitMs)), transaction: inTerm }
   return { term: { epoch, assert, fenced }, validUntilMs }
+}
+
+/** Each turn says how long to wait for the next; a lease that is given back ends the wait. */
+async function turnAfterTurn({ db, clock, name }: LeadingOptions, turn: () => Promise<number>, over: AbortSignal): Promise<void> {
+  const soon = wakeable(clock, over)
+  const stop = await db.listen(LEASES_CHANNEL, (which) => which === name && soon.wake(), soon.wake).catch(() => async () => {})
+  while (!over.aborted) await soon.sleep(await turn())
+  await stop()
 }
 
 /** A pause that somebody may end. */

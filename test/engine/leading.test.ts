@@ -25,7 +25,7 @@ afterEach(async () => {
   await db.query('delete from schema_migrations where version > 9000')
 })
 
-function replica(name: string, holder: string): Replica {
+function replica(name: string, holder: string, able?: () => boolean): Replica {
   const own = openDb(url, { log: silentLog, clock: systemClock, max: 4 })
   const terms: Term[] = []
   let ended = 0
@@ -36,6 +36,7 @@ function replica(name: string, holder: string): Replica {
     metrics: createMetrics(),
     name,
     holder,
+    ...(able ? { able } : {}),
     begin: async (term) => void terms.push(term),
     end: async () => void (ended += 1),
   })
@@ -115,4 +116,20 @@ test('a replica older than the schema gives up reconciling, and takes it up no m
   expect([old.leading.leads, late.leading.leads]).toEqual([false, false])
   await db.query('delete from schema_migrations where version = 9001')
   await one(name, old, late)
+})
+
+test('one that could do nothing leaves it to another at once, and takes it again only when it could', async () => {
+  const name = fresh()
+  let canDo = true
+  const a = replica(name, 'a', () => canDo)
+  await one(name, a)
+  canDo = false
+  const b = replica(name, 'b')
+  await one(name, b)
+  expect([a.leading.leads, a.ended()]).toEqual([false, 1])
+  await b.leading.close()
+  await until('b to have ended', () => !b.leading.leads)
+  canDo = true
+  await one(name, a)
+  expect(a.terms).toHaveLength(2)
 })
