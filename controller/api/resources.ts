@@ -1,6 +1,7 @@
 import type { Kind } from '../../crds/kinds.ts'
 import { invalid, refusedInvalid } from '../../crds/schema/causes.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
+import { declarationOf, describeDeclaration } from '../cluster/declared.ts'
 import { draftFrom } from '../cluster/draft.ts'
 import type { Draft, Resource, WriteOptions, Writer } from '../cluster/port.ts'
 import { otherName, otherNamespace } from '../cluster/refusals.ts'
@@ -118,6 +119,10 @@ export const remove: ResourceHandler = async (call, target) => {
   const object = await call.ports.cluster.delete(kind.kind, namespace ?? '', name ?? '', writerOf(call), options)
   if (!options.dryRun) await remember(call, target, 'delete', object)
   const { uid, deletionTimestamp } = object.metadata
+  const declared = declarationOf(object.metadata)
+  // Whoever deletes a file's object, and with it a home, expects that to last.
+  if (declared)
+    setWarnings(call.response, new Set([`it is declared by ${describeDeclaration(declared)}: it is made anew unless you remove it there`]))
   // An object that something still holds is shown as it is, so that the client can wait for its end.
   if (deletionTimestamp !== undefined) return answerObject(call, kind, 200, object)
   answerJson(call.response, 200, success({ name: object.metadata.name, group: kind.group, kind: kind.plural, uid }))

@@ -297,6 +297,17 @@ describe('the verbs', () => {
     expect((await ask('POST', WORKSPACES, { body: { ...workspace('x'), kind: 'Template' } })).code).toBe(422)
   })
 
+  test('whoever deletes what a file declares is told that it comes back', async () => {
+    const mark = { source: 'folder:/srv/declared', path: 'dev.yaml', line: 3 }
+    const metadata = { name: 'declared', namespace: 'default', annotations: { 'bothy.dev/declared-by': JSON.stringify(mark) } }
+    const object = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Workspace', metadata, spec: { template: { name: 'node' } } }
+    await standalone.cluster.apply(object, { manager: 'bothy-folder', user: 'folder', declarer: mark.source })
+    const { headers } = await ask('DELETE', `${WORKSPACES}/declared`)
+    expect(headers['warning']).toBe(
+      '299 - "it is declared by dev.yaml:3 of folder:/srv/declared: it is made anew unless you remove it there"',
+    )
+  })
+
   test('delete keeps to its preconditions', async () => {
     await ask('POST', WORKSPACES, { body: workspace('kept') })
     const refused = await ask('DELETE', `${WORKSPACES}/kept`, { body: { preconditions: { uid: 'another' } } })
