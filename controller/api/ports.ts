@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Kind } from '../../crds/kinds.ts'
 import type { Cluster } from '../cluster/port.ts'
+import type { Wish } from '../cluster/reviews.ts'
 import type { Files } from '../connect/files.ts'
 import type { Enter } from '../connect/sessions.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
@@ -11,6 +12,8 @@ import type { Metrics } from '../kernel/metrics.ts'
 import type { Pass, Passes } from '../store/passes.ts'
 import type { Db } from '../store/pool.ts'
 import type { Subject } from '../store/records.ts'
+
+export type { Wish }
 import type { Tokens } from '../store/tokens.ts'
 
 export interface Check {
@@ -43,19 +46,6 @@ export interface Caller {
   readonly session: Pass | null
   /** The id of a token that was made for a purpose; null: another way to show who one is. */
   readonly token: string | null
-}
-
-/** What somebody asks for, in the words of Kubernetes: what its authorizers are asked, and ours. */
-export interface Wish {
-  /** `get` `list` `watch` `create` `update` `patch` `delete` `deletecollection`, and `connect`: to enter a workspace, by any door. */
-  readonly verb: string
-  readonly group: string
-  /** Empty: the path names no resource, and then `path` is what is asked for. */
-  readonly resource: string
-  readonly subresource: string | null
-  readonly namespace: string | null
-  readonly name: string | null
-  readonly path: string
 }
 
 /** Who somebody is, and what they may. */

@@ -25,15 +25,16 @@ export interface Known extends Person {
   readonly token: null
 }
 
-/** What is wished for, in the words of `Wish`. */
-export interface Access {
+/** What somebody asks for, in the words of Kubernetes: what its authorizers are asked, and ours. */
+export interface Wish {
+  /** `get` `list` `watch` `create` `update` `patch` `delete` `deletecollection`, and `connect`: to enter a workspace, by any door. */
   readonly verb: string
   readonly group: string
+  /** Empty: the path names no resource, and then `path` is what is asked for. */
   readonly resource: string
   readonly subresource: string | null
   readonly namespace: string | null
   readonly name: string | null
-  /** Where no resource is named. */
   readonly path: string
 }
 
@@ -41,7 +42,7 @@ export interface Reviews {
   /** null: nobody's, or not made for us. Throws Transient while the API server cannot be asked. */
   authenticate(bearer: string): Promise<Known | null>
   /** null: they may. */
-  authorize(person: Person, wish: Access): Promise<Refused | null>
+  authorize(person: Person, wish: Wish): Promise<Refused | null>
   /** Now and then, while somebody listens: what goes on is to be asked about again. Answers how to listen no more. */
   onChanged(listener: () => void): Cancel
 }
@@ -171,7 +172,7 @@ const FOR_ALL: ReadonlySet<string> = new Set(['/version', '/bothy/v1/session', '
 const READ: ReadonlySet<string> = new Set(['why', 'log', 'agents', 'simulate', 'timings', 'versions', 'ssh', 'preview'])
 
 /** null: everybody who is known may. */
-function attributesOf({ verb, group, resource, subresource, namespace, name, path }: Access): Json | null {
+function attributesOf({ verb, group, resource, subresource, namespace, name, path }: Wish): Json | null {
   if (resource === '') return FOR_ALL.has(path) ? null : { nonResourceAttributes: { path, verb } }
   const reads = subresource !== null && READ.has(subresource)
   return {
@@ -187,7 +188,7 @@ function attributesOf({ verb, group, resource, subresource, namespace, name, pat
   }
 }
 
-function forbidden({ user }: Person, { group, resource, namespace, name, path }: Access, attributes: Json): Refused {
+function forbidden({ user }: Person, { group, resource, namespace, name, path }: Wish, attributes: Json): Refused {
   const asked = attributes['resourceAttributes']
   if (!isJsonObject(asked))
     return new Refused('Forbidden', `forbidden: User ${JSON.stringify(user)} cannot get path ${JSON.stringify(path)}`)

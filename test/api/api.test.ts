@@ -299,10 +299,10 @@ describe('the verbs', () => {
 
   test('whoever deletes what a file declares is told that it comes back', async () => {
     const mark = { source: 'folder:/srv/declared', path: 'dev.yaml', line: 3 }
-    const metadata = { name: 'declared', namespace: 'default', annotations: { 'bothy.dev/declared-by': JSON.stringify(mark) } }
+    const metadata = { name: 'from-a-file', namespace: 'default', annotations: { 'bothy.dev/declared-by': JSON.stringify(mark) } }
     const object = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Workspace', metadata, spec: { template: { name: 'node' } } }
     await standalone.cluster.apply(object, { manager: 'bothy-folder', user: 'folder', declarer: mark.source })
-    const { headers } = await ask('DELETE', `${WORKSPACES}/declared`)
+    const { headers } = await ask('DELETE', `${WORKSPACES}/from-a-file`)
     expect(headers['warning']).toBe(
       '299 - "it is declared by dev.yaml:3 of folder:/srv/declared: it is made anew unless you remove it there"',
     )
