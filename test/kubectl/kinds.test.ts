@@ -135,7 +135,8 @@ test('what a file declares is changed there, whatever part of it that is', async
     const patched = await said(`patch ${kind} team -p {"data":{"a":"Mg=="}}`)
     expect(patched).toContain(`${kind}s "team" is forbidden: its data is declared by team.yaml:7 of folder:/declared: edit that file`)
     expect(await said(`label ${kind} team a=b`)).toBe(`${kind}/team labeled`)
-    expect(await said(`delete ${kind} team`)).toBe(`${kind} "team" deleted`)
+    const warning = 'it is declared by team.yaml:7 of folder:/declared: it is made anew unless you remove it there'
+    expect(await said(`delete ${kind} team`)).toBe(`${kind} "team" deleted\n! Warning: ${warning}`)
   }
 })
 
