@@ -3,6 +3,7 @@ import { agentsOf } from '../../controller/store/agents.ts'
 import { approvePlan, newestPlansOf } from '../../controller/store/plans.ts'
 import { queuePlan } from '../../controller/store/queue-jobs.ts'
 import type { BuildInput, Job, Subject } from '../../controller/store/records.ts'
+import { openedManifest } from '../../controller/store/sealed-manifest.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { PROCESS } from './templates.ts'
@@ -54,7 +55,11 @@ test('a plan changes nothing, says what it would do, and is carried out exactly'
 
   const build = await world.ended(await world.build(dev, digest, { input: { ...GREETS, plan: planOf(plan) } }))
   expect([build.phase, build.error, build.result?.outputs]).toEqual(['Succeeded', null, { greeting: 'salut' }])
-  expect(await agentsOf(db, dev.uid)).toMatchObject([{ confirmed: true, manifest: { env: { GREETING: 'salut' } } }])
+  const told = (await agentsOf(db, dev.uid)).map(({ id, confirmed, manifest }) => [
+    confirmed,
+    openedManifest(world.sealer, id, manifest).env,
+  ])
+  expect(told).toEqual([[true, { GREETING: 'salut' }]])
   expect(pidsWith(`${world.stateDir}/machines/`)).toEqual([pid])
 })
 

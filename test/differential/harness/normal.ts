@@ -19,6 +19,8 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const NOW = /\b(20[3-9]\d|202[6-9])-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
 /** The whole object, as a patch would have left it: the words are behind it. */
 const WHOLE_OBJECT = /Invalid value: "\{.*\}": (?=strict decoding error|json: |Object 'Kind')/gs
+/** The same, where it has no kind any more. */
+const OBJECT_WITHOUT_KIND = /(?<=is missing in ')\{.*\}(?=')/gs
 /** In every second refusal, always the same. */
 const SKIPPED = 'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation'
 /** As long as may be, and a bit more: how long is all there is to say. */
@@ -94,6 +96,7 @@ function text(given: string, names: Names): string {
     .replace(SKIPPED, '<rules were not asked>')
     .replace(NOW, '<now>')
     .replace(WHOLE_OBJECT, 'Invalid value: "patch": ')
+    .replace(OBJECT_WITHOUT_KIND, '<the object>')
     .replace(PRESENT, '$1<version>')
     .replace(VERSIONED, (whole: string, before: string, found: string) =>
       names.versions.has(found) ? `${before}${version(found, names)}` : whole,
