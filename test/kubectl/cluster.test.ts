@@ -1,13 +1,16 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { noCluster, theCluster, type TestCluster } from '../support/cluster.ts'
+import { noOwnCluster, ownCluster, type TestCluster } from '../support/cluster.ts'
 import { runChapter } from './run-steps.ts'
 import { CHAPTERS } from './steps.ts'
 
-/** The golden files are what the real API server and the real kubectl say. `vitest -u` writes them anew. */
-describe.skipIf(noCluster !== null)('kubectl and the API server of a cluster', () => {
+/**
+ * The golden files are what the real API server and the real kubectl say. `vitest --update=all FILE` writes them anew. In a cluster of
+ * its own: what is seen of all of it must not be what other tests have made.
+ */
+describe.skipIf(noOwnCluster !== null)('kubectl and the API server of a cluster', () => {
   let cluster: TestCluster
   beforeAll(async () => {
-    cluster = await theCluster()
+    cluster = await ownCluster()
   }, 600_000)
 
   test.each(CHAPTERS)('$name', { timeout: 120_000 }, async (chapter) => {

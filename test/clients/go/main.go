@@ -119,8 +119,10 @@ func main() {
 		if count := len(found.Events); count == 0 || found.Events[count-1] != string(event.Type) {
 			found.Events = append(found.Events, string(event.Type))
 		}
+		// What comes after one has stopped is the end of the connection, and no event.
 		if event.Type == "DELETED" {
 			watching.Stop()
+			break
 		}
 	}
 	select {
