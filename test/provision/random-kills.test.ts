@@ -33,7 +33,11 @@ async function endedOrTold(world: World, job: Job): Promise<Job> {
     return await world.ended(job, 60_000)
   } catch (error) {
     const [row] = await db.query('select *, lease_until - clock_timestamp() as lease_left from jobs where id = $1', [job.id])
-    throw new Error(JSON.stringify(row), { cause: error })
+    const provisioners = await db.query(
+      'select id, clock_timestamp() - last_seen_at as silent_for from provisioners order by last_seen_at desc limit 3',
+    )
+    const running = pidsWith(`crashing-provisioner.ts ${url}`)
+    throw new Error(JSON.stringify({ row, provisioners, running }), { cause: error })
   }
 }
 
@@ -93,7 +97,8 @@ async function kill(world: World, random: Random, over: AbortSignal): Promise<Re
       }
     }
     if (random.chance(0.6)) {
-      const gone = new Promise((resolve) => child.once('exit', resolve))
+      const isOver = child.exitCode !== null || child.signalCode !== null
+      const gone = isOver ? null : new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGKILL')
       await gone
       killed.provisioner += 1
