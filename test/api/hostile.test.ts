@@ -172,8 +172,11 @@ describe('bodies', () => {
     ])
       for (const method of ['POST', 'PUT', 'PATCH']) {
         const { code } = await ask(method, method === 'POST' ? WORKSPACES : `${WORKSPACES}/hostile`, body, type)
-        expect([method, code >= 400 && code < 500]).toEqual([method, true])
+        // What is refused unread is not read: a client that is still sending may be cut off before it hears why.
+        const isDropped = code === 0 && body.length > 1_000_000
+        expect([method, isDropped || (code >= 400 && code < 500)]).toEqual([method, true])
       }
+    expect((await ask('GET', WORKSPACES)).code).toBe(200)
   })
 
   test('that would reach into what all objects share', async () => {
