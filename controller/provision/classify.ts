@@ -69,7 +69,9 @@ export function createClassifier(tools: Tools, options: ClassifierOptions): Clas
   }
 }
 
-const isHere = ({ host }: Tools, intent: Intent): boolean => intent.host === host && existsSync(intent.folder)
+/** One that was killed between saying where it would work and making the folder had begun nothing: nobody elsewhere knows more. */
+const isHere = ({ host, place }: Tools, intent: Intent): boolean =>
+  intent.host === host && (existsSync(intent.folder) || (intent.place === place && intent.pid === undefined))
 
 async function settle(tools: Tools, options: ClassifierOptions, job: Job, intent: Intent | null): Promise<void> {
   const { db, log } = tools

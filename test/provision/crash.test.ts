@@ -1,9 +1,12 @@
+import { join } from 'node:path'
+import { hostname } from 'node:os'
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { isSame } from '../../controller/kernel/pids.ts'
 import { agentsOf } from '../../controller/store/agents.ts'
 import { intentOf, jobById } from '../../controller/store/read-jobs.ts'
 import type { Job } from '../../controller/store/records.ts'
+import { placeIn } from '../../controller/provision/place.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -70,6 +73,21 @@ test('a build that was claimed by a provisioner that died before it began goes b
   )
   await world.provisioner({ limits: { lookMs: 200 } })
   expect((await world.ended(job)).phase).toBe('Succeeded')
+})
+
+test('one that died after it said where it would work, and before the folder was there, is known to have begun nothing', async () => {
+  const world = await createWorld(db)
+  const job = await world.build(workspace(), await world.template(PROCESS))
+  const intent = { host: hostname(), place: placeIn(world.stateDir), folder: join(world.stateDir, 'builds', job.id), creates: [] }
+  await db.query(
+    `update jobs set claimed_at = clock_timestamp(), started_at = clock_timestamp(), progressed_at = clock_timestamp(),
+     lease_until = clock_timestamp(), provisioner_id = 'dead', epoch = 1, intent = $2 where id = $1`,
+    [job.id, JSON.stringify(intent)],
+  )
+  // It waits for nobody: as long as for another machine it would take a minute.
+  await world.provisioner({ limits: { lookMs: 200 } })
+  const ended = await world.ended(job, 30_000)
+  expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'Interrupted'])
 })
 
 test('a build that was left on another machine is ProvisionerLost', async () => {
