@@ -26,6 +26,7 @@ interface Ended {
 
 interface ContainerStatus {
   readonly name: string
+  readonly restartCount?: number
   /** Of the try before this one. */
   readonly lastState?: { readonly terminated?: Ended }
   readonly state?: {
@@ -51,9 +52,10 @@ const HOPELESS: ReadonlySet<string> = new Set([
 export function progressOf(pod: KubeObject, events: readonly PodEvent[]): PodProgress {
   const status = pod.status ?? {}
   const containers = [...statusesIn(status['initContainerStatuses']), ...statusesIn(status['containerStatuses'])]
-  for (const { name, state, lastState } of containers) {
-    const reason = state?.waiting?.reason ?? ''
-    const message = lastWords(lastState?.terminated) ?? state?.waiting?.message ?? reason
+  for (const container of containers) {
+    const { name, state, lastState } = container
+    const reason = endsAgainAndAgain(container) ? 'CrashLoopBackOff' : (state?.waiting?.reason ?? '')
+    const message = lastWords(state?.terminated ?? lastState?.terminated) ?? state?.waiting?.message ?? reason
     if (HOPELESS.has(reason)) return { is: 'stuck', reason, message: `container ${name}: ${message}`, forMs: 0 }
   }
   if (status['phase'] === 'Failed' || status['phase'] === 'Succeeded')
@@ -71,6 +73,12 @@ export function progressOf(pod: KubeObject, events: readonly PodEvent[]): PodPro
   if (before)
     return { is: 'waiting', why: `its container ${before.name} has not finished: see kubectl logs, with --container ${before.name}` }
   return { is: 'waiting', why: main?.state?.waiting?.reason ?? (textOf(status['phase']) || 'Pending') }
+}
+
+/** The kubelet writes that it waits only when it next looks at the pod, which since 1.34 can be when it has waited enough. */
+function endsAgainAndAgain({ restartCount = 0, state }: ContainerStatus): boolean {
+  const ended = state?.terminated
+  return ended !== undefined && ended.exitCode !== 0 && restartCount > 0
 }
 
 /** Why it ended says more than that it is tried again. */

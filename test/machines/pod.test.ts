@@ -244,22 +244,32 @@ test('a cluster that grows for the pod is waited for', () => {
   expect(progressOf(pod, [failed, { uid: '2', type: 'Normal', reason: 'TriggeredScaleUp', message: 'a node comes' }]).is).toBe('waiting')
 })
 
-const stuckBy = (terminated: object) => {
+const withFirst = (container: object) => {
   const status = {
     phase: 'Pending',
     conditions: [{ type: 'PodScheduled', status: 'True' }],
-    initContainerStatuses: [
-      { name: 'bothy-program', state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } }, lastState: { terminated } },
-    ],
+    initContainerStatuses: [{ name: 'bothy-program', ...container }],
   }
   return progressOf({ apiVersion: 'v1', kind: 'Pod' as const, metadata: { name: NAME, namespace: 'workspaces' }, status }, [])
 }
+const stuckBy = (terminated: object) =>
+  withFirst({ state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } }, lastState: { terminated } })
 
 test('a container that crashes again and again is told of by its last words', () => {
   expect(stuckBy({ reason: 'Error', exitCode: 1, message: 'bothy: tar is needed\n' })).toMatchObject({
     message: 'container bothy-program: ended with 1: bothy: tar is needed',
   })
   expect(stuckBy({ reason: 'OOMKilled', exitCode: 137 })).toMatchObject({ message: 'container bothy-program: OOMKilled' })
+})
+
+test('a container that ended, and was tried before, is told of before the kubelet says that it backs off', () => {
+  const terminated = { reason: 'Error', exitCode: 1, message: 'bothy: no glibc' }
+  expect(withFirst({ restartCount: 0, state: { terminated } }).is).toBe('waiting')
+  expect(withFirst({ restartCount: 1, state: { terminated }, lastState: { terminated: { exitCode: 7 } } })).toMatchObject({
+    reason: 'CrashLoopBackOff',
+    message: 'container bothy-program: ended with 1: bothy: no glibc',
+  })
+  expect(withFirst({ restartCount: 1, state: { terminated: { reason: 'Completed', exitCode: 0 } } }).is).toBe('waiting')
 })
 
 const firstContainer = (programImage: string | null) => {
