@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import type { NormalisedTemplate } from '../crds/files.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './kernel/clock.ts'
 import { Misconfigured, Stalled } from './kernel/errors.ts'
 import { jsonLog } from './kernel/log.ts'
-import type { Template, Tools, Work } from './provision/job.ts'
+import type { Tools, Work } from './provision/job.ts'
 import { createJournal } from './provision/journal.ts'
 import { offlineTools } from './provision/provisioner.ts'
 import { learnAll } from './provision/run-import.ts'
@@ -67,7 +68,7 @@ function problemsOf(error: unknown): string[] {
   throw error
 }
 
-type Reading<Answer> = (tools: Tools, work: Work, template: Template) => Promise<Answer>
+type Reading<Answer> = (tools: Tools, work: Work, template: NormalisedTemplate) => Promise<Answer>
 
 async function reading<Answer>(config: Config, folder: string, variables: BuildInput['variables'], read: Reading<Answer>): Promise<Answer> {
   const real = await realpath(resolve(folder)).catch(() => {
@@ -106,7 +107,7 @@ async function reading<Answer>(config: Config, folder: string, variables: BuildI
 
 const NOBODY = { name: 'default', id: '00000000-0000-0000-0000-000000000000', fullName: 'default', email: 'default@example.com' }
 
-function workOn(template: Template, variables: BuildInput['variables'], stop: AbortSignal, log: Tools['log']): Work {
+function workOn(template: NormalisedTemplate, variables: BuildInput['variables'], stop: AbortSignal, log: Tools['log']): Work {
   const subject = { uid: randomUUID(), namespace: 'default', name: 'template' }
   const now = systemClock.now()
   const job: Job = {

@@ -1,11 +1,12 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fromIso } from '../../controller/kernel/clock.ts'
+import type { KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
+import { fromIso, type Clock } from '../../controller/kernel/clock.ts'
 import { isRefused, Transient } from '../../controller/kernel/errors.ts'
 import { sha256 } from '../../controller/kernel/names.ts'
+import type { Environment } from '../environment.ts'
 import { EXIT, Failure } from '../failure.ts'
 import { field, textOf } from '../json.ts'
-import type { Asking } from './controller.ts'
 import { failureOfRefused, unreachable } from './objects-client.ts'
 import type { Account } from './who.ts'
 
@@ -18,6 +19,13 @@ const AUDIENCE = 'bothy'
 const LIFE_SECONDS = 3600
 /** A token is not begun with that ends while it travels. */
 const LEAST_LEFT_MS = 60_000
+
+/** Whom to ask, and where what was answered is kept. */
+interface Asking {
+  readonly connection: KubernetesConnection
+  readonly environment: Environment
+  readonly clock: Clock
+}
 
 interface Token {
   readonly token: string
@@ -51,7 +59,7 @@ async function requestToken({ connection }: Asking, account: Account): Promise<T
   }
 }
 
-function notMade(connection: Asking['connection'], { namespace, name }: Account, error: unknown): unknown {
+function notMade(connection: KubernetesConnection, { namespace, name }: Account, error: unknown): unknown {
   const where = `context ${connection.context}`
   if (isRefused(error, 'Forbidden'))
     return new Failure(

@@ -1,7 +1,7 @@
 import { filesQuery, type FilesQuery } from '../connect/files-query.ts'
 import type { Call, ResourceHandler, Target } from './ports.ts'
 import { existing } from './resources.ts'
-import { refuseStopped } from './upgrade.ts'
+import { refuseStopped } from './stopped.ts'
 
 /**
  * `…/workspaces/NAME/files?op=…&path=…[&root=/][&agent=…]`: GET stat, list, read, watch, pack; PUT write, unpack;

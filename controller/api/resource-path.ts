@@ -20,6 +20,8 @@ export function targetOf(path: string): Target | null {
   return { kind, namespace: namespace ?? null, name: name ?? null, subresource: subresource ?? null }
 }
 
+export const notServed = (path: string): Refused => new Refused('NotFound', `the server could not find the requested resource ${path}`)
+
 function decodedSegment(segment: string): string {
   try {
     const decoded = decodeURIComponent(segment)

@@ -11,7 +11,7 @@ import { createProgramRoute, isProgramPath } from './programs.ts'
 import { OPENAPI } from './openapi.ts'
 import { preview } from './preview.ts'
 import { REVIEW_ROUTES } from './reviews.ts'
-import { targetOf } from './resource-path.ts'
+import { notServed, targetOf } from './resource-path.ts'
 import { create, get, listOrWatch, notFound, patch, patchStatus, put, putStatus, remove, removeMany } from './resources.ts'
 import { isOfThePage } from './page.ts'
 import { beginSession, endSession, makeTicket, openApp, SESSION_PATH } from './session.ts'
@@ -128,8 +128,6 @@ function chosen<H>(methods: Readonly<Record<string, H>>, method: string): H {
     throw new Refused('MethodNotAllowed', `the server does not allow ${method} here; it allows ${Object.keys(methods).join(', ')}`)
   return handler
 }
-
-export const notServed = (path: string): Refused => new Refused('NotFound', `the server could not find the requested resource ${path}`)
 
 /** The metrics' label for a path: from a closed set, never an object's name. */
 export function routeOf(path: string): string {

@@ -1,7 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { isJsonObject, own } from '../../crds/schema/types.ts'
-import type { Resource } from '../cluster/port.ts'
 import { isBridged } from '../connect/bridged-services.ts'
 import { Refused, Transient } from '../kernel/errors.ts'
 import { newUid } from '../kernel/names.ts'
@@ -10,9 +8,9 @@ import { failure, refusedBy } from './answer.ts'
 import { callerOf, NOBODY, refuseStrangers, refuseWithoutRight } from './guard.ts'
 import type { Pass, Passes } from '../store/passes.ts'
 import type { ApiPorts, Caller, DoorPorts } from './ports.ts'
-import { targetOf } from './resource-path.ts'
-import { notServed } from './routes.ts'
+import { notServed, targetOf } from './resource-path.ts'
 import { type Staying } from './staying.ts'
+import { refuseStopped } from './stopped.ts'
 import { notReady } from './system.ts'
 import { wishOf } from './wish.ts'
 
@@ -94,14 +92,6 @@ function cutWithSession(passes: Passes, pass: Pass, socket: Duplex): void {
     'close',
     passes.onEnded(() => passes.hasEnded({ ...pass, id: pass.by }) && socket.destroy()),
   )
-}
-
-/** Nobody answers there, so nobody is waited for. */
-export function refuseStopped({ metadata, status }: Resource): void {
-  const power = isJsonObject(status) ? own(status, 'power') : null
-  if (!isJsonObject(power) || own(power, 'effective') !== 'Stopped') return
-  const how = own(power, 'reason') === 'NotBuilt' ? 'was not built yet' : 'is stopped'
-  throw new Refused('Conflict', `Workspace ${metadata.name} ${how}.`, { name: metadata.name, group: 'bothy.dev', kind: 'workspaces' })
 }
 
 const PHRASES: Readonly<Record<number, string>> = {

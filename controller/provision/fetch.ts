@@ -1,5 +1,6 @@
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, posix } from 'node:path'
+import type { NormalisedTemplate } from '../../crds/files.ts'
 import { within, type Clock } from '../kernel/clock.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { SourceRules } from '../kernel/source-rules.ts'
@@ -8,11 +9,11 @@ import { fetchingConfig } from './cli-config.ts'
 import { environmentOf } from './environment.ts'
 import { fetchProblem } from './fetch-problem.ts'
 import { makeFolder, ownFile, TREE_FILES } from './folder.ts'
-import type { Template } from './job.ts'
 import { makingFolder } from './making.ts'
 import { needsOf } from './needs.ts'
 import { MODULES, settleFiles, writeManifest, type Manifest, type ModuleSeen } from './prepared-files.ts'
-import { TREE, type Sandbox, type Shown } from './sandbox.ts'
+import { TREE, type Sandbox } from './sandbox.ts'
+import type { Shown } from './world.ts'
 import { isAtHand, kindOfModule, refuseModule, refuseProvider } from './sources.ts'
 import type { Read } from './template-blocks.ts'
 import { startTerraform, type Terraform } from './terraform.ts'
@@ -31,7 +32,7 @@ export interface Fetching {
 export interface Wanted {
   /** Of the version. */
   readonly digest: string
-  readonly template: Template
+  readonly template: NormalisedTemplate
   readonly read: Read
   /** What is in the state needs its provider too, even when the template no longer names it. */
   readonly state: Buffer | null

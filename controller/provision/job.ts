@@ -1,5 +1,5 @@
 import type { Identity, Machines } from '../../provider/port.ts'
-import { normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
+import { normaliseTemplate, type NormalisedTemplate } from '../../crds/files.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -16,7 +16,8 @@ import type { Journal } from './journal.ts'
 import type { AgentFound } from './manifest.ts'
 import { placesIn } from './places.ts'
 import type { StopReason, TerraformTools } from './run-terraform.ts'
-import type { Shared, Shelf } from './shelf.ts'
+import type { Shared } from './prepared-files.ts'
+import type { Shelf } from './shelf.ts'
 import { readTemplate, secretVariables, type Read } from './template-blocks.ts'
 
 /** For whom the machines of one build are made; the token of an agent never appears in a plan or in argv. */
@@ -67,16 +68,11 @@ export const stopReasonOf = (stop: AbortSignal): StopReason | null => {
 
 export const workspaceKeyOf = (job: Job): Key => keyOf('Workspace', job.subject.namespace, job.subject.name)
 
-export interface Template {
-  readonly digest: string
-  readonly files: readonly TemplateFile[]
-}
-
 /** What a workspace is destroyed with when its template is no longer kept: the state says what there is. */
-const NO_TEMPLATE: Template = normaliseTemplate(new Map([['main.tf', '']]))
+const NO_TEMPLATE: NormalisedTemplate = normaliseTemplate(new Map([['main.tf', '']]))
 
 /** The template's files as they were imported. */
-export async function templateOf({ db }: Tools, job: Job): Promise<Template> {
+export async function templateOf({ db }: Tools, job: Job): Promise<NormalisedTemplate> {
   const [files, synthesised] = await Promise.all([filesOf(db, job.digest), synthesisedOf(db, job.digest)])
   if (synthesised) return synthesised
   if (files) return { digest: job.digest, files }
@@ -90,7 +86,7 @@ export interface Fetched {
   readonly shared: Shared | null
 }
 
-export async function fetchShared(tools: Tools, work: Work, template: Template, state: Buffer | null): Promise<Fetched> {
+export async function fetchShared(tools: Tools, work: Work, template: NormalisedTemplate, state: Buffer | null): Promise<Fetched> {
   const read = readTemplate(template.files)
   const say = (text: string): void => {
     work.progressed()
@@ -122,7 +118,7 @@ async function progressing(clock: Clock, work: Work, over: AbortSignal): Promise
 export async function prepareFolder(
   tools: Tools,
   work: Work,
-  template: Template,
+  template: NormalisedTemplate,
   state: Buffer | null,
   before?: Fetched,
 ): Promise<WorkFolder> {

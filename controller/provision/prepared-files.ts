@@ -28,6 +28,14 @@ export interface ModuleSeen {
   readonly Dir: string
 }
 
+/** A folder of it that was found sound, as it is now. */
+export interface Shared {
+  readonly folder: string
+  readonly manifest: Manifest
+  /** Only what other people's providers do needs the network. */
+  readonly network: boolean
+}
+
 /** Stands for the folder of fetched modules, which lies elsewhere for each build. */
 export const MODULES = '@modules'
 export const MANIFEST = 'manifest.json'

@@ -1,3 +1,4 @@
+import type { NormalisedTemplate } from '../../crds/files.ts'
 import type { AgentSeen, Host, Machines } from '../../provider/port.ts'
 import { messageOf, Stalled } from '../kernel/errors.ts'
 import { sha256 } from '../kernel/names.ts'
@@ -21,7 +22,6 @@ import {
   resultOf,
   shownOutputs,
   stopReasonOf,
-  type Template,
   templateOf,
   type Tools,
   type Work,
@@ -80,7 +80,7 @@ const saidIn =
 interface Apply {
   readonly input: BuildInput
   readonly transition: Transition
-  readonly template: Template
+  readonly template: NormalisedTemplate
   readonly before: Buffer | null
   readonly known: State | null
   /** Machines that may be there although no state knows them. Those join that have ended by themselves: terraform forgets them. */

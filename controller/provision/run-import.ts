@@ -1,6 +1,7 @@
+import type { NormalisedTemplate } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { Reason } from '../kernel/reasons.ts'
-import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Template, type Tools, type Work } from './job.ts'
+import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Tools, type Work } from './job.ts'
 import type { Heard } from './listen.ts'
 import { nothingLearnt, parametersOf, planned, presetsOf, refuseSecretDefaults } from './read-plan.ts'
 import { agentNameProblem } from './state.ts'
@@ -19,7 +20,7 @@ export async function runImport(tools: Tools, work: Work): Promise<Ending> {
 }
 
 /** What an import does once the files are terraform's. */
-export async function learnAll(tools: Tools, work: Work, template: Template): Promise<Ending> {
+export async function learnAll(tools: Tools, work: Work, template: NormalisedTemplate): Promise<Ending> {
   const { journal, stop } = work
   const read = readTemplate(template.files)
   const folder = await prepareFolder(tools, work, template, null)

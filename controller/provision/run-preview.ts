@@ -1,7 +1,8 @@
+import type { NormalisedTemplate } from '../../crds/files.ts'
 import { parameterProblem, type ParameterProblem } from '../../crds/parameters.ts'
 import { Stalled } from '../kernel/errors.ts'
 import type { PreviewAnswer, TemplateParameter } from '../store/records.ts'
-import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Template, type Tools, type Work } from './job.ts'
+import { prepareFolder, resultOf, stopReasonOf, templateOf, type Ending, type Tools, type Work } from './job.ts'
 import { nothingLearnt, parametersOf, planned, presetsOf, refuseSecretDefaults, type Learnt } from './read-plan.ts'
 import { readTemplate } from './template-blocks.ts'
 import { askedAddresses } from './template-facts.ts'
@@ -30,7 +31,7 @@ const TARGETS_MAX = 200
 export async function evaluate(
   tools: Tools,
   work: Work,
-  template: Template,
+  template: NormalisedTemplate,
   { values, preset, previous = {} }: Asked,
 ): Promise<PreviewAnswer> {
   const startedAtMs = tools.clock.elapsedMs()

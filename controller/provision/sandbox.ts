@@ -4,7 +4,7 @@ import { sha256 } from '../kernel/names.ts'
 import { BUILD_LIMITS, inMebibytes, type BuildLimits } from './build-limits.ts'
 import { controlGroups, type ControlGroups, type GroupLimits } from './control-groups.ts'
 import { findProgram, type Launch, type Terraform } from './terraform.ts'
-import { PROGRAM_FOLDERS, worldOf, type World } from './world.ts'
+import { PROGRAM_FOLDERS, worldOf, type Shown, type World } from './world.ts'
 
 /** Where a build's folder lies for terraform: always the same place in a sandbox, so that no path differs from build to build. */
 export interface Place {
@@ -26,11 +26,6 @@ export interface Wanted {
   readonly shown?: readonly Shown[]
   /** Left out: none at all. */
   readonly network?: Network
-}
-
-export interface Shown {
-  readonly outside: string
-  readonly inside: string
 }
 
 /** `providers`: what a provider needs to talk to the world. `modules`: git besides, which fetches modules. */

@@ -12,7 +12,7 @@ import { fetchInto, stopped, type Fetching, type Making, type Wanted } from './f
 import { TREE_FILES } from './folder.ts'
 import { takeLock } from './making.ts'
 import { isNothing, needsOf } from './needs.ts'
-import { closeFolders, removePrepared, type Manifest } from './prepared-files.ts'
+import { closeFolders, removePrepared, type Shared } from './prepared-files.ts'
 import { isAtHand, refuseModule, refuseProvider } from './sources.ts'
 import { providersInState } from './state-providers.ts'
 import { removeAbandoned, sweepPrepared } from './sweep-prepared.ts'
@@ -27,14 +27,6 @@ export interface Shelf {
   sharedFor(wanted: Wanted): Promise<Shared | null>
   /** Removes what belongs to no kept version, and what dead makers left. */
   sweep(): Promise<void>
-}
-
-/** What was fetched for a version, as it is now. */
-export interface Shared {
-  readonly folder: string
-  readonly manifest: Manifest
-  /** Only what other people's providers do needs the network. */
-  readonly network: boolean
 }
 
 export interface ShelfOptions extends Fetching {

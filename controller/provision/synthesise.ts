@@ -1,12 +1,13 @@
 import { lstat, mkdir, readdir, chown } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { contentOf, FILES_BYTES_MAX, normaliseTemplate, type TemplateFile } from '../../crds/files.ts'
+import { contentOf, FILES_BYTES_MAX, normaliseTemplate, type TemplateFile, type NormalisedTemplate } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
 import { inMebibytes, tooMuchIn, watchLimits } from './build-limits.ts'
 import { ownFile } from './folder.ts'
-import { prepareFolder, stopReasonOf, type Template, type Tools, type Work } from './job.ts'
-import { librariesOf, TREE, type Sandbox, type Shown } from './sandbox.ts'
+import { prepareFolder, stopReasonOf, type Tools, type Work } from './job.ts'
+import { librariesOf, TREE, type Sandbox } from './sandbox.ts'
+import type { Shown } from './world.ts'
 import { SYNTHESISED } from './places.ts'
 import { startTerraform } from './terraform.ts'
 
@@ -28,12 +29,12 @@ export const isProgram = (files: readonly TemplateFile[]): boolean =>
   files.some(({ path }) => path === MAIN || path === MANIFEST) && !files.some(({ path }) => /^[^/]+\.(tf|tofu)(\.json)?$/.test(path))
 
 /** The template as terraform reads it; whoever keeps it sees to it that it is the same for every workspace of this version. */
-export async function asTerraform(tools: Tools, work: Work, template: Template): Promise<Template> {
+export async function asTerraform(tools: Tools, work: Work, template: NormalisedTemplate): Promise<NormalisedTemplate> {
   if (!isProgram(template.files)) return template
   return synthesised(tools, work, template)
 }
 
-async function synthesised(tools: Tools, work: Work, template: Template): Promise<Template> {
+async function synthesised(tools: Tools, work: Work, template: NormalisedTemplate): Promise<NormalisedTemplate> {
   const { journal } = work
   const main = mainOf(template.files)
   journal.stage('Parsing')

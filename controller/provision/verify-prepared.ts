@@ -1,7 +1,6 @@
 import { basename } from 'node:path'
 import type { Log } from '../kernel/log.ts'
-import { damageIn, readManifest, signatureOf } from './prepared-files.ts'
-import type { Shared } from './shelf.ts'
+import { damageIn, readManifest, signatureOf, type Shared } from './prepared-files.ts'
 
 /**
  * Whether what lies in a folder is what was fetched, by the checksum of every file; afterwards, for as long as no file is touched,

@@ -1,6 +1,11 @@
 import { realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Shown } from './sandbox.ts'
+
+/** Something of this machine, and where a build sees it. */
+export interface Shown {
+  readonly outside: string
+  readonly inside: string
+}
 
 /** What a build that needs the network is shown of this machine, to find and to trust whom it talks to. */
 export interface World {

@@ -1,4 +1,4 @@
-import type { CelFunction } from './cel-functions.ts'
+import type { CelFunction } from './cel-function.ts'
 import { Fault } from './cel-values.ts'
 
 /** Lists in rules: what Kubernetes adds to them, and lists as sets. */

@@ -1,4 +1,4 @@
-import type { CelFunction } from './cel-functions.ts'
+import type { CelFunction } from './cel-function.ts'
 import { Fault } from './cel-values.ts'
 
 /** Amounts as Kubernetes writes them, such as `500m`, `1.5Gi` or `1e3`: exact to a billionth, rounded away from zero. */

@@ -1,5 +1,5 @@
 import { reading } from './cel-budget.ts'
-import type { CelFunction } from './cel-functions.ts'
+import type { CelFunction } from './cel-function.ts'
 import { Fault } from './cel-values.ts'
 import { pattern } from './regex.ts'
 

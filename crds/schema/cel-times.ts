@@ -1,4 +1,4 @@
-import type { CelEngine, CelFunction } from './cel-functions.ts'
+import type { CelEngine, CelFunction } from './cel-function.ts'
 import { Fault } from './cel-values.ts'
 
 /** Spans of time and whole numbers made of texts, as Go reads them. */

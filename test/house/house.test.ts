@@ -11,6 +11,7 @@ test('the house keeps its rules', () => {
 test('every check fails on a planted violation, and only there', () => {
   const found = inspect(join(root, 'test/house/fixture')).map(({ check, where, what }) => `${check}: ${where} ${what}`)
   expect(found.toSorted()).toEqual([
+    'circles: controller/kernel/names.ts and controller/store/pool.ts',
     "clock: controller/reconcile/engine.ts:1 export const wait = () => setTimeout(() => {}, Number(process.env['WAIT']))",
     'clock: controller/reconcile/thing/decide.ts:2 export const list = () => readFileSync(String(Date.now()))',
     'doors: agent/other.ts:1 -> node:child_process',

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { circlesIn } from './circles.ts'
 
 /**
  * The rules of the house, as data, and one function that reads a tree and says what breaks them. The table of imports is
@@ -43,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/own-certificate.ts': ['controller/kernel', 'controller/state.ts'],
   'controller/kubeconfig.ts': [],
   'controller/provisioner.ts': ['controller'],
-  'controller/offline.ts': ['controller'],
+  'controller/offline.ts': ['controller', 'crds'],
   // The hands of pods: what machines ask for, said to an API server.
   'controller/pods.ts': ['controller/kernel', 'controller/machines', 'controller/cluster/kubernetes-connection.ts', 'provider'],
   'controller/follow.ts': ['controller/kernel', 'controller/cluster', 'crds'],
@@ -131,7 +132,7 @@ const CLOCK = /\bDate\.now\(|new Date\(\)|(?<!\.)\bsetTimeout\(|(?<!\.)\bsetInte
 const LINES_MAX = 300
 
 export interface Finding {
-  readonly check: 'imports' | 'doors' | 'environment' | 'purity' | 'clock' | 'size' | 'reasons'
+  readonly check: 'imports' | 'circles' | 'doors' | 'environment' | 'purity' | 'clock' | 'size' | 'reasons'
   readonly where: string
   readonly what: string
 }
@@ -149,6 +150,8 @@ interface Edge {
   readonly ours: boolean
   /** Erased before the program runs. */
   readonly typeOnly: boolean
+  /** Loaded when it is needed: a table of what there is may name what reads the table. */
+  readonly late: boolean
 }
 
 export function inspect(root: string): Finding[] {
@@ -157,6 +160,7 @@ export function inspect(root: string): Finding[] {
   const pure = pureFiles(sources, edges)
   return [
     ...edges.flatMap(wrongImport),
+    ...circlesIn(edges.filter(({ ours, late }) => ours && !late)).map(circle),
     ...edges.flatMap(wrongDoor),
     ...edges.filter(({ from }) => pure.has(from)).flatMap(impureImport),
     ...sources.filter(({ file }) => pure.has(file)).flatMap((source) => linesThat(source, IMPURE, 'purity')),
@@ -206,7 +210,7 @@ function edgesOf(source: Source, root: string): Edge[] {
     const ours = name.startsWith('.')
     const to = ours ? relative(root, resolve(root, dirname(source.file), name)) : name
     const line = text.slice(0, match.index + match[0].length).split('\n').length
-    return { from: source.file, line, to, ours, typeOnly: /^\s*(import|export) type\b/.test(match[0]) }
+    return { from: source.file, line, to, ours, typeOnly: /^\s*(import|export) type\b/.test(match[0]), late: match[2] !== undefined }
   })
 }
 
@@ -216,6 +220,8 @@ function wrongImport({ from, line, to, ours }: Edge): Finding[] {
   const allowed = zone !== undefined && (under(to, zone) || (MAY_IMPORT[zone] ?? []).some((place) => under(to, place)))
   return allowed ? [] : [{ check: 'imports', where: `${from}:${line}`, what: `-> ${to}` }]
 }
+
+const circle = ([where = '', ...others]: readonly string[]): Finding => ({ check: 'circles', where, what: `and ${others.join(', ')}` })
 
 const packageOf = (name: string): string => (name.startsWith('@') ? name.split('/').slice(0, 2).join('/') : (name.split('/')[0] ?? name))
 

@@ -1,6 +1,7 @@
 import type { Instant } from '../../kernel/clock.ts'
 import { isInFlight, mayBeRunning, newestSettled, nothingIsLeft } from './builds.ts'
 import { startInputs } from './inputs.ts'
+import type { Opinion } from './opinion.ts'
 import { isOutOfTries } from './pace.ts'
 import { dueStart } from './schedule/autostart.ts'
 import { dormantFrom, isWokenUp } from './schedule/dormancy.ts'
@@ -9,7 +10,6 @@ import { policyNow } from './schedule/policy.ts'
 import { deadlines, patientUntil } from './schedule/stops.ts'
 import { isHeld } from './schedule/use.ts'
 import type { Seen } from './seen.ts'
-import type { Opinion } from './wants.ts'
 
 /** The rules that look at the clock. Their place among the others is in wants.ts. */
 

@@ -1,6 +1,5 @@
 import type { Instant } from '../../kernel/clock.ts'
 import { never } from '../../kernel/errors.ts'
-import type { Reason } from '../../kernel/reasons.ts'
 import { sentenceOf, type Explanation } from '../verdict.ts'
 import { mayBeRunning, newestSettled, paceOf, standingStart } from './builds.ts'
 import {
@@ -16,37 +15,16 @@ import {
 import { driftOf, driftSays, isToBeCorrected } from './drift.ts'
 import { inputsChanged, startInputs } from './inputs.ts'
 import { machineOf } from './machine.ts'
+import type { Opinion, Rule } from './opinion.ts'
 import { isOutOfTries, startPace } from './pace.ts'
-import { askedFor, openPowerRequest, type PowerRequest } from './requests.ts'
+import { askedFor, openPowerRequest } from './requests.ts'
 import { deadlines } from './schedule/stops.ts'
 import type { Seen } from './seen.ts'
-
-export type Wanted = 'running' | 'stopped' | 'destroyed' | 'gone' | 'as it is'
-
-/** What one rule says. */
-export interface Opinion {
-  readonly wants: Wanted
-  readonly reason: Reason
-  /** Why, as a sentence for people. */
-  readonly message: string
-  /** A start that is under way is cancelled for it. */
-  readonly cancelsStart?: boolean
-  /** The person's request behind it: nobody's permission is needed and no provisioner is waited for. */
-  readonly request?: PowerRequest
-  /** How long stop scripts may take at most. */
-  readonly scriptsMs?: number
-  /** It becomes dormant with this. */
-  readonly fallsAsleep?: boolean
-  /** A first try, whatever failed before. */
-  readonly anew?: boolean
-}
 
 export interface Want extends Opinion {
   readonly rule: string
   readonly until: Instant | null
 }
-
-export type Rule = (seen: Seen, now: Instant) => Opinion | null
 
 const SCRIPTS_SUSPENDED_MS = 10_000
 
