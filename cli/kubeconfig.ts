@@ -53,11 +53,13 @@ async function mergeInto(session: Session, named: string, own: string): Promise<
     const before = existsSync(file) ? readFileSync(file, 'utf8') : ''
     const after = merged(file, () => mergedKubeconfig(before, readFileSync(own, 'utf8')))
     if (after === before) return
+    const mode = existsSync(file) ? statSync(file).mode & 0o777 : 0o600
     if (before !== '') {
-      writeWhole(`${file}.before-bothy`, before, 0o600)
-      if (!session.terminal.quiet) session.terminal.err(`what it was before is in ${file}.before-bothy`)
+      const kept = freeName(`${file}.before-bothy`)
+      writeWhole(kept, before, mode)
+      if (!session.terminal.quiet) session.terminal.err(`what it was before is in ${kept}`)
     }
-    writeWhole(file, after, existsSync(file) ? statSync(file).mode & 0o777 : 0o600)
+    writeWhole(file, after, mode)
   } finally {
     unlock()
   }
@@ -88,6 +90,14 @@ function locked(file: string): () => void {
     })
   }
   return () => rmSync(lock, { force: true })
+}
+
+/** Nothing that was kept is written over: the first is what somebody had before there was any Bothy. The lock makes it ours. */
+function freeName(name: string): string {
+  for (let number = 1; ; number += 1) {
+    const numbered = number === 1 ? name : `${name}.${number}`
+    if (!existsSync(numbered)) return numbered
+  }
 }
 
 /** Readers see the old text or the new one, also after a crash. */
