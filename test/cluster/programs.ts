@@ -16,7 +16,7 @@ import { Transient } from '../../controller/kernel/errors.ts'
 export interface ClusterPrograms {
   /** kube-apiserver with its etcd. */
   readonly apiserver: string
-  /** Controller manager, scheduler, kubelet and proxy, by their names as first argument. */
+  /** Controller manager, scheduler, kubelet, proxy, and a DNS of Services, by their names as first argument. */
   readonly node: string
 }
 
@@ -59,7 +59,7 @@ export async function clusterPrograms(): Promise<Programs> {
 }
 
 /** Whoever builds may take minutes, and then there is nothing left to build. */
-async function alone<T>(file: string, work: () => Promise<T>): Promise<T> {
+export async function alone<T>(file: string, work: () => Promise<T>): Promise<T> {
   const deadline = systemClock.elapsedMs() + BUILD_LIMIT_MS
   for (;;) {
     let started = false

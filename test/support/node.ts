@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { constants, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -53,12 +53,18 @@ export interface Image extends ImageOptions {
   readonly layer: Buffer
 }
 
+interface Images {
+  readonly images?: readonly Image[]
+  /** Files as `docker save` writes them. */
+  readonly archives?: readonly string[]
+}
+
 /** Ended after the file's tests, as each cluster of one's own; also when whoever runs it is killed. */
-export async function theNode({ images = [] }: { readonly images?: readonly Image[] } = {}): Promise<TestNode> {
+export async function theNode(held: Images = {}): Promise<TestNode> {
   const addresses = freeAddresses()
   const base = mkdtempSync(join(tmpdir(), 'bothy-node-'))
   const folder = join(base, 'node')
-  const node = await startNode(folder, addresses, images).catch((error: unknown) => {
+  const node = await startNode(folder, addresses, held).catch((error: unknown) => {
     rmSync(base, { recursive: true, force: true })
     throw error
   })
@@ -105,9 +111,9 @@ function freeAddresses(): Addresses {
   return { host: `198.19.0.${at + 1}`, node: `198.19.0.${at + 2}`, pods: `198.18.${at}.0/24` }
 }
 
-async function startNode(folder: string, { host, node, pods }: Addresses, images: readonly Image[]) {
+async function startNode(folder: string, { host, node, pods }: Addresses, held: Images) {
   const id = randomSuffix(6)
-  prepare(folder, id, pods, images)
+  prepare(folder, id, pods, held)
   const script = join(import.meta.dirname, '../cluster/node/node.sh')
   const programs = dirname(builtPrograms().node)
   const child = spawn('sh', [script, folder, id, host, node, pods, programs], { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -128,7 +134,7 @@ async function startNode(folder: string, { host, node, pods }: Addresses, images
   }
 }
 
-function prepare(folder: string, id: string, pods: string, images: readonly Image[]): void {
+function prepare(folder: string, id: string, pods: string, { images = [], archives = [] }: Images): void {
   for (const name of ['images', 'cni', 'keys', 'log']) mkdirSync(join(folder, name), { recursive: true })
   writeFileSync(join(folder, 'containerd.toml'), containerdConfig())
   writeFileSync(join(folder, 'cni', '10-bothy.conflist'), networkConfig(pods))
@@ -137,6 +143,8 @@ function prepare(folder: string, id: string, pods: string, images: readonly Imag
   const pause: Image = { name: PAUSE, layer: rootfs(folder, { glibc: false }), command: ['/bin/sleep', '2147483647'] }
   for (const [at, { name, layer, ...options }] of [pause, ...images].entries())
     writeImage(join(folder, 'images', `${at}.tar`), name, layer, options)
+  for (const [at, archive] of archives.entries())
+    copyFileSync(archive, join(folder, 'images', `archive-${at}.tar`), constants.COPYFILE_FICLONE)
 }
 
 function giveKeys(state: string, folder: string): void {

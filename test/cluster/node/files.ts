@@ -51,7 +51,6 @@ export const kubeletConfig = (id: string): string =>
     cgroupRoot: `/bothy-node-${id}`,
     failCgroupV1: false,
     failSwapOn: false,
-    // Nothing answers there; without one each pod gets a warning.
     clusterDNS: ['10.96.0.10'],
     clusterDomain: 'cluster.local',
     resolvConf: '/run/node/resolv.conf',

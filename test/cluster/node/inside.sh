@@ -8,6 +8,8 @@ folder=$1 id=$2 host=$3 node=$4 pods=$5 programs=$6 outer=$7
 ip link set lo up
 ip link add eth0 type veth peer name "bothy-$id" netns "/proc/$outer/ns/net"
 ip addr add "$node/30" dev eth0
+# The cluster's DNS, for every pod of this node, as the agent for names that real nodes have.
+ip addr add 10.96.0.10/32 dev lo
 ip link set eth0 up
 out() { nsenter "--net=/proc/$outer/ns/net" "$@"; }
 out ip addr add "$host/30" dev "bothy-$id"
@@ -60,6 +62,7 @@ run manager kube-controller-manager --kubeconfig=keys/admin.kubeconfig --leader-
 run scheduler kube-scheduler --kubeconfig=keys/scheduler.kubeconfig --leader-elect=false --secure-port=0 --kube-api-qps=500 --kube-api-burst=1000
 run proxy kube-proxy --kubeconfig=keys/proxy.kubeconfig --proxy-mode=iptables --conntrack-max-per-core=0 \
   --hostname-override=node-1 --metrics-bind-address= --healthz-bind-address=
+run names names --kubeconfig=keys/admin.kubeconfig --listen=10.96.0.10:53
 run kubelet kubelet --kubeconfig=keys/kubelet.kubeconfig --config=/run/node/kubelet.yaml --hostname-override=node-1 \
   --node-ip="$node" --root-dir=/run/node/kubelet --cert-dir=/run/node/kubelet-pki
 # The provisioner of volumes makes folders for root alone, and the kubelet leaves their owner as it is.

@@ -154,6 +154,10 @@ func endWithInput(state string) {
 func listen(s settings) (net.Listener, error) {
 	file := filepath.Join(s.state, "port")
 	port := "0"
+	if s.node != "" {
+		// The address is nobody else's, and policies of networks name this port.
+		port = "6443"
+	}
 	if kept, err := os.ReadFile(file); err == nil {
 		port = strings.TrimSpace(string(kept))
 	}

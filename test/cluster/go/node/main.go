@@ -21,6 +21,7 @@ var components = map[string]func() *cobra.Command{
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
 	"kube-proxy":              proxy.NewProxyCommand,
+	"names":                   newNamesCommand,
 }
 
 func main() {
@@ -34,7 +35,7 @@ func main() {
 		}()
 	}
 	if len(arguments) == 0 || components[arguments[0]] == nil {
-		fmt.Fprintln(os.Stderr, "name one of kube-controller-manager, kube-scheduler, kubelet, kube-proxy")
+		fmt.Fprintln(os.Stderr, "name one of kube-controller-manager, kube-scheduler, kubelet, kube-proxy, names")
 		os.Exit(2)
 	}
 	command := components[arguments[0]]()
