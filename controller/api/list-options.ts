@@ -1,5 +1,6 @@
 import { Refused, type Cause } from '../kernel/errors.ts'
 import type { ListOptions, WatchOptions } from '../cluster/port.ts'
+import { refuseAhead } from '../cluster/refusals.ts'
 import type { Target } from './ports.ts'
 import { selectorFor } from './shown.ts'
 import { forbiddenOption, refuseOptions } from './write-options.ts'
@@ -58,11 +59,7 @@ export function refuseUnknownVersion(query: URLSearchParams, newest: string): vo
       'BadRequest',
       `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
     )
-  if (BigInt(text) <= BigInt(newest)) return
-  throw new Refused('Timeout', `Timeout: Too large resource version: ${text}, current: ${newest}`, {
-    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version', field: '' }],
-    retryAfterSeconds: 1,
-  })
+  refuseAhead(text, newest)
 }
 
 const MATCH = 'resourceVersionMatch'

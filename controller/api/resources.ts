@@ -34,7 +34,12 @@ export const listOrWatch =
     await answerPage(call, target.kind, page)
   }
 
-export const get: ResourceHandler = async (call, target) => answerObject(call, target.kind, 200, await existing(call, target))
+export const get: ResourceHandler = async (call, target) => {
+  const { query, ports } = call
+  // Only who names a version asks for the newest.
+  if (query.get('resourceVersion')) refuseUnknownVersion(query, (await ports.cluster.list(target.kind.kind, { limit: 1 })).resourceVersion)
+  answerObject(call, target.kind, 200, await existing(call, target))
+}
 
 export async function existing({ ports }: Call, target: Target): Promise<Resource> {
   const { kind, name, namespace } = target

@@ -1,5 +1,5 @@
 import { Refused, type Cause } from '../kernel/errors.ts'
-import type { WriteOptions, Writer } from '../cluster/port.ts'
+import type { DeleteOptions, Propagation, WriteOptions, Writer } from '../cluster/port.ts'
 import { goQuoted } from '../../crds/schema/go-text.ts'
 import { isJsonObject, type JsonObject } from '../../crds/schema/types.ts'
 import type { Call } from './ports.ts'
@@ -66,19 +66,14 @@ export const writerOf = ({ caller, request, query }: Call): Writer => ({
   user: caller.user,
 })
 
-export interface DeleteOptions {
-  readonly dryRun: boolean
-  readonly uid?: string
-  readonly resourceVersion?: string
-}
-
-const POLICIES: ReadonlySet<unknown> = new Set(['Background', 'Foreground', 'Orphan'])
+const POLICIES: readonly Propagation[] = ['Background', 'Foreground', 'Orphan']
 
 /** From the query, or from a body: the body counts where there is one. */
 export function deleteOptionsOf(query: URLSearchParams, body: unknown): DeleteOptions {
   const options = body === null || body === undefined ? null : decoded(body)
   const trials = options ? listIn(options, 'dryRun') : query.getAll('dryRun')
   const policy = options ? options['propagationPolicy'] : (query.get('propagationPolicy') ?? undefined)
+  const known = POLICIES.find((each) => each === policy)
   const orphans = options?.['orphanDependents']
   const both = orphans !== undefined && orphans !== null && policy !== undefined && policy !== null
   refuseOptions('DeleteOptions', [
@@ -92,21 +87,12 @@ export function deleteOptionsOf(query: URLSearchParams, body: unknown): DeleteOp
           },
         ]
       : []),
-    ...(policy === undefined || policy === null || POLICIES.has(policy)
+    ...(policy === undefined || policy === null || known
       ? []
       : [unsupported('propagationPolicy', policy, '"Foreground", "Background", "Orphan", "nil"')]),
   ])
-  refuseOtherOrder(orphans === true ? 'Orphan' : policy)
-  return { dryRun: trials.length > 0, ...preconditionsIn(options) }
-}
-
-/** Dependents go when their owners are gone; nothing here deletes them before, or takes an owner from them. */
-function refuseOtherOrder(policy: unknown): void {
-  if (policy !== 'Foreground' && policy !== 'Orphan') return
-  throw new Refused(
-    'BadRequest',
-    `propagationPolicy "${policy}" is not available without a cluster: dependents always go in the background`,
-  )
+  const propagation = typeof orphans === 'boolean' ? (orphans ? 'Orphan' : 'Background') : known
+  return { dryRun: trials.length > 0, ...(propagation ? { propagation } : {}), ...preconditionsIn(options) }
 }
 
 const SHAPES: Readonly<Record<string, readonly [type: string, is: (value: unknown) => boolean]>> = {

@@ -64,13 +64,17 @@ export function nextMeta(old: Resource, given: Metadata, specChanged: boolean): 
   return { ...kept, generation: kept.generation + (specChanged ? 1 : 0), ...writtenMeta(given) }
 }
 
-/** Marked, not yet gone: its finalizers hold it. The API server moves the generation here too. */
-export const endingMeta = (kind: Kind, old: ObjectMeta, deletionTimestamp: string): ObjectMeta => ({
-  ...old,
-  generation: old.generation + 1,
-  ...(kind.kind === 'Namespace' ? {} : { deletionGracePeriodSeconds: 0 }),
-  deletionTimestamp,
-})
+/** Marked, not yet gone: its finalizers hold it. The API server moves the generation when it is marked. */
+export function endingMeta(kind: Kind, old: ObjectMeta, deletionTimestamp: string, finalizers: readonly string[]): ObjectMeta {
+  const { finalizers: _finalizers, ...kept } = old
+  return {
+    ...kept,
+    generation: old.generation + (old.deletionTimestamp === undefined ? 1 : 0),
+    ...(kind.kind === 'Namespace' ? {} : { deletionGracePeriodSeconds: 0 }),
+    ...(finalizers.length > 0 ? { finalizers } : {}),
+    deletionTimestamp,
+  }
+}
 
 /** Namespaces can be selected by their names, as by any label. */
 export const withNameLabel = (kind: Kind, metadata: ObjectMeta): ObjectMeta =>

@@ -8,7 +8,7 @@ import { refuseForeignChange, refuseSecondDeclarer, withMarksOf, withoutOrphaned
 import type { KubernetesAnswer, KubernetesConnection } from './kubernetes-connection.ts'
 import { objectFrom, pathOf, type Where } from './kubernetes-objects.ts'
 import { mergePatch } from './merge-patch.ts'
-import type { Cluster, Draft, Resource, WriteOptions, Writer } from './port.ts'
+import type { Cluster, DeleteOptions, Draft, Resource, WriteOptions, Writer } from './port.ts'
 import { conflict, MODIFIED } from './refusals.ts'
 
 /**
@@ -213,7 +213,7 @@ async function remove(
   kind: Kind,
   where: Where,
   writer: Writer,
-  { uid, resourceVersion, dryRun }: Parameters<Cluster['delete']>[4] & object,
+  { uid, resourceVersion, dryRun, propagation = 'Background' }: DeleteOptions,
 ): Promise<Resource> {
   const old = await ports.get(kind, where)
   if (old) refuseSecondDeclarer(kind, old, writer)
@@ -221,7 +221,7 @@ async function remove(
   const body = {
     apiVersion: 'v1',
     kind: 'DeleteOptions',
-    propagationPolicy: 'Background',
+    propagationPolicy: propagation,
     preconditions,
     ...(dryRun ? { dryRun: ['All'] } : {}),
   }

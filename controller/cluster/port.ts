@@ -96,6 +96,15 @@ export interface Preconditions {
   readonly resourceVersion?: string
 }
 
+/** What becomes of the objects it owns: they go after it, they go before it, they stay. */
+export type Propagation = 'Background' | 'Foreground' | 'Orphan'
+
+export interface DeleteOptions extends Preconditions {
+  readonly dryRun?: boolean
+  /** Left out: what its finalizers say, and after it where they say nothing. */
+  readonly propagation?: Propagation
+}
+
 export interface Cluster {
   get(kind: string, namespace: string, name: string): Promise<Resource | null>
   list(kind: string, options?: ListOptions): Promise<Page>
@@ -112,13 +121,7 @@ export interface Cluster {
   /** The same of status alone; spec and metadata in the patch are ignored, `metadata.resourceVersion` is a precondition. */
   patchStatus(kind: string, namespace: string, name: string, patch: unknown, writer: Writer, options?: WriteOptions): Promise<Resource>
   /** Answers the object as it is after: with a deletionTimestamp while finalizers hold it. */
-  delete(
-    kind: string,
-    namespace: string,
-    name: string,
-    writer: Writer,
-    preconditions?: Preconditions & { readonly dryRun?: boolean },
-  ): Promise<Resource>
+  delete(kind: string, namespace: string, name: string, writer: Writer, options?: DeleteOptions): Promise<Resource>
   /** One kind, in order of versions, until `signal` aborts. */
   watch(kind: string, options: WatchOptions, signal: AbortSignal): AsyncIterable<Change>
   emit(happening: Happening): Promise<void>

@@ -30,6 +30,15 @@ export const MODIFIED = 'the object has been modified; please apply your changes
 
 export const expired = (from: string, oldest: number): Refused => new Refused('Expired', `too old resource version: ${from} (${oldest})`)
 
+/** Whoever wants to see a state that is at least so new, where the newest is older. */
+export function refuseAhead(wanted: string, newest: string): void {
+  if (BigInt(wanted) <= BigInt(newest)) return
+  throw new Refused('Timeout', `Timeout: Too large resource version: ${wanted}, current: ${newest}`, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version', field: '' }],
+    retryAfterSeconds: 1,
+  })
+}
+
 export const versionNeeded = (kind: Kind, name: string): Refused => {
   const [field, message] = ['metadata.resourceVersion', 'Invalid value: 0: must be specified for an update']
   return new Refused('Invalid', `${qualified(kind)} "${name}" is invalid: ${field}: ${message}`, {

@@ -22,6 +22,7 @@ import { patched } from './patched.ts'
 import type { Cluster, Draft, Resource, WriteOptions, Writer } from './port.ts'
 import { conflict, MODIFIED } from './refusals.ts'
 import { remove } from './remove.ts'
+import { SYSTEM, sweep } from './sweep.ts'
 import { createVault } from './secrets.ts'
 import { decode } from './stored.ts'
 import { watchKind } from './watch.ts'
@@ -45,11 +46,10 @@ interface Ports {
 }
 
 const EVENT = kindNamed('Event')
-const SYSTEM: Writer = { manager: 'bothy-standalone', user: 'system' }
 
 export async function openStandalone({ db, clock, log, metrics = createMetrics(), sealer }: Ports): Promise<Standalone> {
   const feed = createFeed({ db, clock, log, metrics })
-  const garbage = createGarbage({ db, clock, log, remove: (place, uid) => remove(ports, kindNamed(place.kind), place, SYSTEM, { uid }) })
+  const garbage = createGarbage({ clock, log, sweep: (signal) => sweep(ports, signal) })
   const ports: WritePorts = { db, clock, vault: createVault(sealer ?? null), looseEnds: () => garbage.look() }
   await ensureNamespace(ports, 'default')
   return {

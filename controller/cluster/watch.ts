@@ -4,6 +4,7 @@ import { Refused } from '../kernel/errors.ts'
 import type { Feed } from './feed.ts'
 import type { Change, ListOptions, Page, WatchOptions } from './port.ts'
 import type { FeedChange } from './ring.ts'
+import { refuseAhead } from './refusals.ts'
 import { selectionOf, type Selection } from './selection.ts'
 import { namespaceOf } from './stored.ts'
 
@@ -46,6 +47,7 @@ async function* follow(
   if (position === null) {
     const present = await list(kind, options)
     const { resourceVersion } = present
+    if (options.initialEvents && options.from) refuseAhead(options.from, resourceVersion)
     if (options.initialEvents !== false) for (const object of present.items) yield { type: 'ADDED', object }
     if (options.initialEvents && options.bookmarks) yield { type: 'BOOKMARK', kind: kind.kind, resourceVersion, endsInitialEvents: true }
     position = Number(resourceVersion)

@@ -199,33 +199,6 @@ export async function newestVersion(db: Db): Promise<number> {
   return Number(row?.version ?? 0)
 }
 
-/** Objects none of whose owners exists any more. */
-export function orphanedObjects(db: Db, limit: number): Promise<(Place & { readonly uid: string })[]> {
-  return db.query(
-    `select kind, namespace, name, uid from objects dependent where owners <> '{}' and not deleting
-      and not exists (select from objects owner where owner.uid = any (dependent.owners) and owner.namespace in ('', dependent.namespace))
-      order by version limit $1`,
-    [limit],
-  )
-}
-
-/** What still has to be deleted in namespaces that end. */
-export function objectsInEndingNamespaces(db: Db, limit: number): Promise<(Place & { readonly uid: string })[]> {
-  return db.query(
-    `select o.kind, o.namespace, o.name, o.uid from objects n join objects o on o.namespace = n.name
-      where n.kind = 'Namespace' and n.deleting and not o.deleting order by o.version limit $1`,
-    [limit],
-  )
-}
-
-/** Namespaces that end and hold nothing any more. */
-export async function emptyEndingNamespaces(db: Db): Promise<string[]> {
-  const rows = await db.query<{ name: string }>(
-    `select name from objects n where kind = 'Namespace' and deleting and not exists (select from objects o where o.namespace = n.name)`,
-  )
-  return rows.map(({ name }) => name)
-}
-
 const placed = ({ kind, namespace, name }: Place): readonly unknown[] => [kind, namespace, name]
 
 const contained = ({ uid, body, owners, deleting, applied, sealed }: ObjectContent): readonly unknown[] => [

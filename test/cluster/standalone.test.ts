@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { createCache } from '../../controller/cluster/cache.ts'
-import type { Change, Cluster, Writer } from '../../controller/cluster/port.ts'
+import type { Change, Cluster, Resource, Writer } from '../../controller/cluster/port.ts'
 import { openStandalone, type Standalone } from '../../controller/cluster/standalone.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { isRefused, Transient } from '../../controller/kernel/errors.ts'
@@ -217,4 +217,20 @@ describe('nothing to do', async () => {
     await reopened.close()
     expect(await written()).toEqual(before)
   })
+})
+
+test('objects that own each other do not wait for each other', async () => {
+  const { db } = await withDatabase()
+  const { cluster, close } = await open(db)
+  onTestFinished(close)
+  const made = (name: string) => cluster.create(workspaceOf({ name, namespace: 'default' }), ada)
+  const own = (name: string, { metadata: { name: owner, uid } }: Resource) => {
+    const ownerReferences = [{ apiVersion: 'bothy.dev/v1alpha1', kind: 'Workspace', name: owner, uid, blockOwnerDeletion: true }]
+    return cluster.patch('Workspace', 'default', name, { metadata: { ownerReferences } }, ada)
+  }
+  const [a, b] = [await made('a'), await made('b')]
+  await own('a', b)
+  await own('b', a)
+  await cluster.delete('Workspace', 'default', 'a', ada, { propagation: 'Foreground' })
+  await until('both to go', async () => (await cluster.list('Workspace')).items.length === 0)
 })

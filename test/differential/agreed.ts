@@ -95,9 +95,9 @@ export const AGREED: readonly Agreed[] = [
     is: (each) => each.ours.code === 405 && [400, 404, 405, 409].includes(each.real.code),
   },
   {
-    why: 'a version that was never given is 400 or 409, not a failure of the server; a read answers the present state, whatever version it names',
+    why: 'a version that was never given is 400 or 409, not a failure of the server',
     is: (each) =>
-      (['500 400', '500 409', '500 200'].includes(codes(each)) && messageOf(each.real).includes('strconv.ParseUint')) ||
+      (['500 400', '500 409'].includes(codes(each)) && messageOf(each.real).includes('strconv.ParseUint')) ||
       (onlyIn(each, 'body.reason') && each.real.code === 500 && each.step === 'with a version'),
   },
   {

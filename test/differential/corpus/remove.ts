@@ -21,7 +21,15 @@ import {
 const at = (name: string) => `${WORKSPACES}/${name}`
 const HOLD = ['example.com/hold']
 const STRANGER = '00000000-0000-4000-8000-000000000001'
+const FROM = { keep: { from: 'metadata.resourceVersion' } }
+const changed = (name: string) => ({
+  query: { watch: 'true', resourceVersion: '{from}', fieldSelector: `metadata.name=${name}` },
+  events: 1,
+})
+const FOREGROUND = { propagationPolicy: 'Foreground' }
+const ORPHANS = { propagationPolicy: 'Orphan' }
 const reference = (more: object = {}) => ({ apiVersion: 'bothy.dev/v1alpha1', kind: 'Workspace', name: 'a', uid: '{uid}', ...more })
+const BLOCKING = reference({ blockOwnerDeletion: true })
 
 export const REMOVE: readonly Scenario[] = [
   {
@@ -159,6 +167,130 @@ export const REMOVE: readonly Scenario[] = [
       create('references that are a text', REQUESTS, request({ name: 'v', ownerReferences: 'a' })),
       merge('another owner', `${REQUESTS}/r`, { metadata: { ownerReferences: [reference(), reference({ name: 'b', uid: STRANGER })] } }),
       merge('no owner', `${REQUESTS}/r`, { metadata: { ownerReferences: null } }),
+    ],
+  },
+  {
+    name: 'what becomes of dependents',
+    steps: [
+      create('an owner of nothing', WORKSPACES, workspace('a')),
+      remove('in the foreground as a trial', at('a'), { ...FOREGROUND, dryRun: ['All'] }),
+      remove('in the foreground', at('a'), FOREGROUND),
+      get('goes', at('a'), { until: 404 }),
+      create('another owner of nothing', WORKSPACES, workspace('a')),
+      remove('leaving what it owns, as a trial', at('a'), { ...ORPHANS, dryRun: ['All'] }),
+      remove('leaving what it owns', at('a'), ORPHANS),
+      get('goes too', at('a'), { until: 404 }),
+      create('one that says itself to leave what it owns', WORKSPACES, workspace({ name: 'a', finalizers: ['orphan'] })),
+      remove('without a word', at('a')),
+      get('goes all the same', at('a'), { until: 404 }),
+      create('one that says itself to wait', WORKSPACES, workspace({ name: 'a', finalizers: ['foregroundDeletion'] })),
+      remove('with another word', at('a'), { propagationPolicy: 'Background' }),
+      get('goes at once', at('a')),
+      create('one to leave by the old word', WORKSPACES, workspace('a')),
+      remove('by the old word', at('a'), { orphanDependents: true }),
+      get('goes by the old word', at('a'), { until: 404 }),
+      create('one to go by the old word', WORKSPACES, workspace('a')),
+      remove('by the old word that says no', at('a'), { orphanDependents: false }),
+      create('a config map', CONFIGMAPS, configMap('c')),
+      remove('a config map in the foreground', `${CONFIGMAPS}/c`, FOREGROUND),
+      get('the config map goes', `${CONFIGMAPS}/c`, { until: 404 }),
+    ],
+  },
+  {
+    name: 'dependents go first',
+    steps: [
+      create('an owner', WORKSPACES, workspace('a'), IDENTITY),
+      create('a dependent that is held', REQUESTS, request({ name: 'r', ownerReferences: [BLOCKING], finalizers: HOLD }), FROM),
+      create('one that nobody waits for', REQUESTS, request({ name: 's', ownerReferences: [reference()] })),
+      remove('in the foreground', at('a'), FOREGROUND),
+      get('who is not waited for goes', `${REQUESTS}/s`, { until: 404 }),
+      get('the dependent is marked', REQUESTS, changed('r')),
+      get('the owner waits', at('a')),
+      remove('again without a word', at('a')),
+      merge('the dependent is let go', `${REQUESTS}/r`, { metadata: { finalizers: null } }),
+      get('the owner goes', at('a'), { until: 404 }),
+      create('an owner that will not wait', WORKSPACES, workspace('b'), IDENTITY),
+      create(
+        'another that is held',
+        REQUESTS,
+        request({ name: 't', ownerReferences: [{ ...BLOCKING, name: 'b' }], finalizers: HOLD }),
+        FROM,
+      ),
+      remove('b in the foreground', at('b'), FOREGROUND),
+      get('what b owns is marked', REQUESTS, changed('t')),
+      remove('b in the background after all', at('b'), { propagationPolicy: 'Background' }),
+      get('b does not wait', at('b')),
+      merge('what is left of b', `${REQUESTS}/t`, { metadata: { finalizers: null } }),
+      get('nothing is left of b', `${REQUESTS}/t`, { until: 404 }),
+      create('an owner that is held itself', WORKSPACES, workspace({ name: 'c', finalizers: HOLD }), IDENTITY),
+      create('its dependent', REQUESTS, request({ name: 'u', ownerReferences: [{ ...BLOCKING, name: 'c' }] })),
+      remove('c in the background', at('c'), { propagationPolicy: 'Background' }),
+      get('its dependent stays while c does', `${REQUESTS}/u`),
+      remove('c in the foreground after all', at('c'), FOREGROUND, FROM),
+      get('its dependent goes before c', `${REQUESTS}/u`, { until: 404 }),
+      get('c waits for nobody any more', WORKSPACES, changed('c')),
+      merge('c is let go', at('c'), { metadata: { finalizers: HOLD.slice(1) } }),
+      get('c goes', at('c'), { until: 404 }),
+    ],
+  },
+  {
+    name: 'dependents of dependents go first',
+    steps: [
+      create('an owner', WORKSPACES, workspace('a'), IDENTITY),
+      create('a dependent', REQUESTS, request({ name: 'r', ownerReferences: [BLOCKING] }), { keep: { child: 'metadata.uid' } }),
+      create(
+        'a dependent of it',
+        CONFIGMAPS,
+        configMap({
+          name: 'c',
+          ownerReferences: [{ ...BLOCKING, kind: 'WorkspaceRequest', name: 'r', uid: '{child}' }],
+          finalizers: HOLD,
+        }),
+        FROM,
+      ),
+      remove('in the foreground', at('a'), FOREGROUND),
+      get('the last is marked', CONFIGMAPS, changed('c')),
+      get('the one between waits too', `${REQUESTS}/r`),
+      merge('the last is let go', `${CONFIGMAPS}/c`, { metadata: { finalizers: null } }),
+      get('the one between goes', `${REQUESTS}/r`, { until: 404 }),
+      get('the first goes', at('a'), { until: 404 }),
+    ],
+  },
+  {
+    name: 'dependents stay',
+    steps: [
+      create('an owner', WORKSPACES, workspace('a'), IDENTITY),
+      create('a dependent', REQUESTS, request({ name: 'r', ownerReferences: [BLOCKING] })),
+      create('a second owner', WORKSPACES, workspace('b'), { keep: { other: 'metadata.uid' } }),
+      create(
+        'a dependent of both',
+        REQUESTS,
+        request({ name: 's', ownerReferences: [BLOCKING, { ...BLOCKING, name: 'b', uid: '{other}' }] }),
+      ),
+      remove('leaving what it owns', at('a'), ORPHANS),
+      get('the owner goes', at('a'), { until: 404 }),
+      get('its dependent has no owner', `${REQUESTS}/r`),
+      get('the other has one owner', `${REQUESTS}/s`),
+      create('a third owner', WORKSPACES, workspace('c'), IDENTITY),
+      create(
+        'a dependent of two',
+        REQUESTS,
+        request({
+          name: 't',
+          ownerReferences: [
+            { ...BLOCKING, name: 'c' },
+            { ...BLOCKING, name: 'b', uid: '{other}' },
+          ],
+        }),
+      ),
+      remove('one of two in the foreground', at('c'), FOREGROUND),
+      get('it waits for nobody', at('c'), { until: 404 }),
+      get('who has another owner stays', `${REQUESTS}/t`),
+      create('a held owner', WORKSPACES, workspace({ name: 'd', finalizers: HOLD }), IDENTITY),
+      create('its dependent', REQUESTS, request({ name: 'u', ownerReferences: [{ ...BLOCKING, name: 'd' }] })),
+      remove('the held owner in the foreground as a trial', at('d'), { ...FOREGROUND, dryRun: ['All'] }),
+      remove('the held owner, leaving what it owns', at('d'), ORPHANS),
+      remove('a collection, leaving what it owns', WORKSPACES, ORPHANS, { query: { fieldSelector: 'metadata.name=b' } }),
     ],
   },
 ]

@@ -13,6 +13,8 @@ const watched = (
 ): Step => get(does, path, { events, query: { watch: 'true', ...query }, ...more })
 
 const FROM = { keep: { from: 'metadata.resourceVersion' } }
+/** Nobody writes so much. */
+const AHEAD = '99999999999'
 const SHORT = { timeoutSeconds: '1' }
 
 export const WATCH: readonly Scenario[] = [
@@ -94,6 +96,21 @@ export const WATCH: readonly Scenario[] = [
         resourceVersionMatch: 'NotOlderThan',
         resourceVersion: '0',
       }),
+      watched('the beginning of a version that is not there yet', 2, {
+        sendInitialEvents: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersionMatch: 'NotOlderThan',
+        resourceVersion: AHEAD,
+      }),
+      watched('no beginning, from a version that is not there yet', 2, {
+        sendInitialEvents: 'false',
+        allowWatchBookmarks: 'true',
+        resourceVersionMatch: 'NotOlderThan',
+        resourceVersion: AHEAD,
+        ...SHORT,
+      }),
+      watched('from a version that is not there yet', 2, { resourceVersion: AHEAD, ...SHORT }),
+      get('one object of a version that is not there yet', at('a'), { query: { resourceVersion: AHEAD } }),
       watched('the beginning without a match', 2, { sendInitialEvents: 'true', allowWatchBookmarks: 'true' }),
       watched('the beginning without bookmarks', 2, { sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan', ...SHORT }),
       watched('no beginning', 2, {
