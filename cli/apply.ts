@@ -48,7 +48,7 @@ async function applyOne(
     // Without a control plane, every other document would fail the same way.
     if (!(error instanceof Failure) || error.code === EXIT.unreachable || error.reason === 'Unauthorized') throw error
     const where = ref ? shownPlace(given.place) : (error.text.where ?? shownPlace(given.place))
-    return { ref, failure: error, where, causes: placedCauses(error, given) }
+    return { ref, failure: error, where, causes: placedCauses(error.causes, given) }
   }
 }
 

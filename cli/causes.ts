@@ -3,32 +3,38 @@ import type { FailureCause } from './failure.ts'
 import { field, isRecord, listOf, textOf } from './json.ts'
 import { nearest, neighboursOf } from './nearest.ts'
 
+export interface ToldCause extends FailureCause {
+  /** The server's own words. */
+  readonly said: string
+}
+
 /** What a server found wrong with an object, field by field, in words that say what to write instead. */
-export function causesOf(answer: unknown): readonly FailureCause[] {
+export function causesOf(answer: unknown): readonly ToldCause[] {
   const told = listOf(field(answer, 'details', 'causes')).flatMap(causeOf)
   // That rules were not looked at because of the other causes is nothing to mend.
   const causes = told.filter(({ field: path }) => path !== '<nil>' || told.length === 1)
   return firstOfEach([...causes, ...unknownFields(textOf(field(answer, 'message')) ?? '')])
 }
 
-function causeOf(value: unknown): FailureCause[] {
+function causeOf(value: unknown): ToldCause[] {
   if (!isRecord(value)) return []
   const text = (name: string) => textOf(value[name]) ?? ''
   // Conflicts are told with a path that begins with a dot.
-  return [{ reason: text('reason'), message: plainly(text('message')), field: text('field').replace(/^\./, '') }]
+  const said = text('message')
+  return [{ reason: text('reason'), message: plainly(said), said, field: text('field').replace(/^\./, '') }]
 }
 
 /** A value of the wrong shape breaks every rule about it: the first is the one to mend. */
-const firstOfEach = (causes: readonly FailureCause[]): FailureCause[] =>
+const firstOfEach = (causes: readonly ToldCause[]): ToldCause[] =>
   causes.filter(({ field: path }, i) => causes.findIndex((other) => other.field === path) === i)
 
 /** Strict servers name them in the sentence alone. */
-function unknownFields(message: string): FailureCause[] {
+function unknownFields(message: string): ToldCause[] {
   const schema = kindOf(/^(\w+) in version /.exec(message)?.[1] ?? '')?.schema ?? null
-  return [...message.matchAll(/(?:unknown|duplicate) field "([^"]+)"/g)].flatMap(([, path = '']) => {
+  return [...message.matchAll(/(?:unknown|duplicate) field "([^"]+)"/g)].flatMap(([said, path = '']) => {
     const meant = nearest(path.split('.').at(-1) ?? '', schema ? neighboursOf(schema, path) : [])
     const message = `there is no such field${meant === null ? '' : `; did you mean ${meant}?`}`
-    return [{ reason: 'FieldValueInvalid', message, field: path }]
+    return [{ reason: 'FieldValueInvalid', message, said, field: path }]
   })
 }
 

@@ -23,7 +23,7 @@ export const run: Run = async (session, _args, options) => {
       for (const line of lines) session.terminal.out(coloured(session.terminal.style, line))
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== EXIT.refused) throw error
-      const [cause] = placedCauses(error, given)
+      const [cause] = placedCauses(error.causes, given)
       throw new Failure(
         error.code,
         { ...error.text, where: shownPlace(cause?.place ?? given.place) },

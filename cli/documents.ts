@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join, relative } from 'node:path'
-import type { Position, SourceDocument } from '../crds/documents.ts'
+import { basename, join, relative } from 'node:path'
+import type { Documents, Position, SourceDocument } from '../crds/documents.ts'
+import { besideFile, outsideTemplates, templateFolderOf } from '../crds/template-folders.ts'
 import { messageOf } from '../controller/kernel/errors.ts'
 import { EXIT, Failure, usage, type FailureCause } from './failure.ts'
 import { field, textOf, type JsonRecord } from './json.ts'
@@ -30,15 +31,30 @@ export async function readGiven(paths: readonly string[]): Promise<Readings> {
   if (paths.length === 0) throw usage('nothing to read is named', 'name a file, a folder or - with -f')
   // What reads YAML is most of what would be loaded: only whoever has files waits for it.
   const { DOCUMENT_BYTES_MAX, readDocuments } = await import('../crds/documents.ts')
-  const texts: { file: string; text: string }[] = []
-  for (const path of paths)
-    texts.push(...(path === '-' ? [{ file: 'stdin', text: await readStdin(DOCUMENT_BYTES_MAX) }] : await readPath(path)))
-  const read = texts.map(({ file, text }) => ({ file, found: readDocuments(text, file) }))
+  const read: ReadFile[] = []
+  for (const path of paths) {
+    const texts = path === '-' ? [{ file: 'stdin', path, text: await readStdin(DOCUMENT_BYTES_MAX) }] : await readPath(path)
+    const files = texts.map(({ file, path: within, text }) => ({ file, path: within, found: readDocuments(text, file) }))
+    read.push(...outsideTemplates(files, templateFoldersIn))
+  }
   return {
     documents: read.flatMap(({ file, found }) => found.documents.map((document) => givenOf(file, document))),
     problems: read.flatMap(({ found }) => found.problems),
   }
 }
+
+interface Named {
+  readonly file: string
+  /** The same, from where the folder that was named begins. */
+  readonly path: string
+}
+
+interface ReadFile extends Named {
+  readonly found: Documents
+}
+
+const templateFoldersIn = ({ path, found }: ReadFile): readonly string[] =>
+  found.documents.flatMap(({ object }) => templateFolderOf(object) ?? []).map((folder) => besideFile(path, folder))
 
 const givenOf = (file: string, document: SourceDocument): Given => ({
   place: { file, line: document.line, column: document.column },
@@ -46,9 +62,9 @@ const givenOf = (file: string, document: SourceDocument): Given => ({
   positionOf: (path) => document.positionOf(path),
 })
 
-async function readPath(path: string): Promise<{ file: string; text: string }[]> {
+async function readPath(path: string): Promise<(Named & { readonly text: string })[]> {
   try {
-    if (!(await stat(path)).isDirectory()) return [{ file: path, text: await readFile(path, 'utf8') }]
+    if (!(await stat(path)).isDirectory()) return [{ file: path, path: basename(path), text: await readFile(path, 'utf8') }]
     const files = (await readdir(path, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile() && /\.ya?ml$/i.test(entry.name))
       .map((entry) => join(entry.parentPath, entry.name))
@@ -57,7 +73,7 @@ async function readPath(path: string): Promise<{ file: string; text: string }[]>
     if (files.length === 0)
       throw new Failure(EXIT.notFound, { what: `${path} has no YAML files`, fix: 'name a folder with .yaml or .yml files' })
     if (files.length > FILES_MAX) throw usage(`${path} has more than ${FILES_MAX} YAML files`, 'name a folder further down')
-    return await Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })))
+    return await Promise.all(files.map(async (file) => ({ file, path: relative(path, file), text: await readFile(file, 'utf8') })))
   } catch (error) {
     if (error instanceof Failure) throw error
     throw new Failure(EXIT.notFound, {
@@ -88,17 +104,17 @@ async function readStdin(bytesMax: number): Promise<string> {
 export const shownPlace = ({ file, line, column }: Place): string => `${file}:${line}:${column}`
 
 /** The object a document means; a `Failure` at its place where it does not say. */
-export function refOfDocument({ place, object, positionOf }: Given, namespace: string): Ref {
-  const missing = (path: string) =>
-    new Failure(EXIT.refused, { what: `${path} is missing`, where: shownPlace({ file: place.file, ...positionOf(path) }) })
+export function refOfDocument(given: Given, namespace: string): Ref {
+  const { object } = given
+  const missing = (path: string) => new Failure(EXIT.refused, { what: `${path} is missing`, where: shownPlace(placeIn(given, path)) })
   const kind = textOf(object['kind'])
   if (!kind) throw missing('kind')
   if (!textOf(object['apiVersion'])) throw missing('apiVersion')
   const name = textOf(field(object, 'metadata', 'name'))
   if (!name) throw missing('metadata.name')
-  const known = knownKind(kind, { file: place.file, ...positionOf('kind') })
+  const known = knownKind(kind, placeIn(given, 'kind'))
   if (object['apiVersion'] !== known.apiVersion) {
-    const where = shownPlace({ file: place.file, ...positionOf('apiVersion') })
+    const where = shownPlace(placeIn(given, 'apiVersion'))
     throw new Failure(EXIT.refused, { what: `${kind} is of apiVersion ${known.apiVersion}, not ${textOf(object['apiVersion'])}`, where })
   }
   return { kind: known, namespace: textOf(field(object, 'metadata', 'namespace')) ?? namespace, name }
@@ -118,5 +134,7 @@ export interface PlacedCause extends FailureCause {
 }
 
 /** Where in the file each thing is that the server found wrong. */
-export const placedCauses = (failure: Failure, { place, positionOf }: Given): readonly PlacedCause[] =>
-  failure.causes.map((cause) => ({ ...cause, place: { file: place.file, ...positionOf(cause.field) } }))
+export const placedCauses = (causes: readonly FailureCause[], given: Given): readonly PlacedCause[] =>
+  causes.map((cause) => ({ ...cause, place: placeIn(given, cause.field) }))
+
+export const placeIn = ({ place, positionOf }: Given, path: string): Place => ({ file: place.file, ...positionOf(path) })

@@ -45,8 +45,9 @@ export function readDocuments(text: string, file: string): Documents {
   for (const document of parsed) {
     const read = readOne(document, lines)
     problems.push(...read.wrong.map(({ message, position }) => at(message, position)))
-    if (read.document) documents.push(read.document)
+    documents.push(...read.documents)
   }
+  if (documents.length > DOCUMENTS_MAX) return { documents: [], problems: [at(`has more than ${DOCUMENTS_MAX} documents`)] }
   return { documents, problems: problems.slice(0, PROBLEMS_MAX) }
 }
 
@@ -67,11 +68,13 @@ function parsedDocuments(text: string, lineCounter: LineCounter): readonly Docum
 }
 
 interface Read {
-  readonly document: SourceDocument | null
+  /** Several where it is a list of objects. */
+  readonly documents: readonly SourceDocument[]
   readonly wrong: readonly Found[]
 }
 
-const bad = (message: string, position: Position): Read => ({ document: null, wrong: [{ message, position }] })
+const NOTHING: Read = { documents: [], wrong: [] }
+const bad = (message: string, position: Position): Read => ({ documents: [], wrong: [{ message, position }] })
 
 /** Neither a document nor a problem where there is nothing: a file may end with `---`. */
 function readOne(document: Document.Parsed, lines: LineCounter): Read {
@@ -79,19 +82,33 @@ function readOne(document: Document.Parsed, lines: LineCounter): Read {
   // An unknown tag is a warning to the parser; to us it is a value that would silently be another one.
   const wrong = [...document.errors, ...document.warnings]
   if (wrong.length > 0) {
-    return { document: null, wrong: wrong.map((error) => ({ message: sentence(error), position: position(error.pos[0]) })) }
+    return { documents: [], wrong: wrong.map((error) => ({ message: sentence(error), position: position(error.pos[0]) })) }
   }
   const root = document.contents
-  if (root === null || (isScalar(root) && root.value === null)) return { document: null, wrong: [] }
-  const start = position(root.range[0])
+  if (root === null || (isScalar(root) && root.value === null)) return NOTHING
   const misplaced = nodeProblems(root)
   if (misplaced.length > 0)
-    return { document: null, wrong: misplaced.map(({ message, offset }) => ({ message, position: position(offset) })) }
+    return { documents: [], wrong: misplaced.map(({ message, offset }) => ({ message, position: position(offset) })) }
   const value = plain(document)
-  if (typeof value === 'string') return bad(value, start)
-  const { object } = value
+  const positionOf = (path: string) => position(offsetOf(root, path))
+  return typeof value === 'string' ? bad(value, positionOf('')) : objectsIn(value.object, '', positionOf)
+}
+
+/** The object at this path, or the objects of a list such as `kubectl get -o yaml` writes: each is a document of its own. */
+function objectsIn(object: unknown, path: string, positionOf: (path: string) => Position): Read {
+  const start = positionOf(path)
   if (!isObject(object)) return bad('a document must be an object with apiVersion, kind and metadata', start)
-  return { document: { object, ...start, positionOf: (path) => position(offsetOf(root, path)) }, wrong: [] }
+  const { kind, apiVersion, items } = object
+  if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) {
+    const within = (field: string) => positionOf([path, field].filter(Boolean).join('.'))
+    return { documents: [{ object, ...start, positionOf: within }], wrong: [] }
+  }
+  // Items of a list of one kind need not repeat what it says of all of them.
+  const implied = kind === 'List' ? {} : { apiVersion, kind: kind.slice(0, -'List'.length) }
+  const read = items.map((item: unknown, i) =>
+    objectsIn(isObject(item) ? { ...implied, ...item } : item, `${path}${path && '.'}items[${i}]`, positionOf),
+  )
+  return { documents: read.flatMap(({ documents }) => documents), wrong: read.flatMap(({ wrong }) => wrong) }
 }
 
 function plain(document: Document.Parsed): { readonly object: unknown } | string {

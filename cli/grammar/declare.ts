@@ -14,6 +14,21 @@ export const DECLARE: readonly CommandSpec[] = [
     load: () => import('../apply.ts'),
   },
   {
+    name: 'validate',
+    arguments: '[path...]',
+    group: 'Declare what should be:',
+    summary: 'judge files as an API server would, without any',
+    more: 'It needs no control plane and no cluster: for a hook before a commit, and for CI.\nFolders are read with all that is in them, - is what is piped in. Every finding\nhas its file, line and column, and the words of apply; -o json has those of an\nAPI server too. Kinds of others are counted and not judged. It ends with 1 if\nanything is wrong. A hint is not: a name that no document here declares, while\nothers of its kind are here, or an object that is declared twice.',
+    options: [
+      FILES,
+      NAMESPACE,
+      { flags: '--closed', help: 'these documents are all there are: hints about their names are wrong, too' },
+      output(['text', 'json', 'github'], 'how to answer; github writes annotations of a workflow', 'text'),
+    ],
+    examples: ['validate workspace.yaml', 'validate ./team --closed', 'validate -o github .', 'validate - < rendered.yaml'],
+    load: () => import('../validate.ts'),
+  },
+  {
     name: 'create',
     arguments: '<name>',
     group: 'Declare what should be:',

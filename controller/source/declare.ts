@@ -1,11 +1,11 @@
-import { posix } from 'node:path'
 import { readDocuments, type Position, type SourceDocument } from '../../crds/documents.ts'
 import { kindOf } from '../../crds/kinds.ts'
+import { besideFile, outsideTemplates, templateFolderOf } from '../../crds/template-folders.ts'
 import type { Draft } from '../cluster/port.ts'
 import { keyOf, sha256, type Key } from '../kernel/names.ts'
 import { atStart, type Problem } from './problem.ts'
 import type { Scan, ScannedFile } from './scan.ts'
-import { DECLARABLE_KINDS, isObject, templateFolderOf, type Stored } from './stored.ts'
+import { DECLARABLE_KINDS, isObject, type Stored } from './stored.ts'
 
 /** What the files of a folder declare: pure, from their text and from what the folder declared before. */
 
@@ -43,7 +43,7 @@ const DEFAULT_NAMESPACE = 'default'
 export function declarationsOf(scan: Scan, stored: readonly Stored[]): Declarations {
   const unreadable = scan.problems.map((problem): ReadFile => ({ path: problem.path, declared: [], held: problem, problems: [] }))
   const all = [...scan.files.map((file) => readOne(file, stored)), ...unreadable]
-  const files = outsideTemplates(all, stored)
+  const files = outsideTemplates(all, (file) => templateFoldersOf(file, stored))
   const held = files.flatMap((file): [string, Problem][] => (file.held ? [[file.path, file.held]] : []))
   return {
     declared: files.flatMap((file) => (file.held ? [] : file.declared)),
@@ -103,7 +103,7 @@ function declare(document: SourceDocument, path: string): Declared | Problem {
     column: document.column,
     revision: `sha256:${sha256(JSON.stringify(object))}`,
     draft,
-    templateFolder: folder === null ? null : fromRoot(path, folder),
+    templateFolder: folder === null ? null : besideFile(path, folder),
     positionOf: (field) => positionIn(document, field),
   }
 }
@@ -118,27 +118,11 @@ const notDeclarable = (kind: string): string =>
     ? 'a WorkspaceRequest is asked once and cannot be declared by a file: use bothy start, stop or restart'
     : `${kind} cannot be declared by a folder; it takes ${DECLARABLE_KINDS.join(', ')}`
 
-const fromRoot = (path: string, folder: string): string => posix.normalize(posix.join(posix.dirname(path), folder)).replace(/\/$/, '')
-
-const depth = (path: string): number => path.split('/').length
-
-/** A template's files are its own, also where they end in .yaml. Folders named by files nearer to the top go first. */
-function outsideTemplates(files: readonly ReadFile[], stored: readonly Stored[]): readonly ReadFile[] {
-  const taken: string[] = []
-  const inTemplate = (path: string) => taken.some((folder) => contains(folder, path))
-  for (const file of files.toSorted((a, b) => depth(a.path) - depth(b.path) || (a.path < b.path ? -1 : 1))) {
-    if (!inTemplate(file.path)) taken.push(...templateFoldersOf(file, stored).filter((folder) => !contains(folder, file.path)))
-  }
-  return files.filter((file) => !inTemplate(file.path))
-}
-
-export const contains = (folder: string, path: string): boolean => folder === '.' || path === folder || path.startsWith(`${folder}/`)
-
 /** Of a file that cannot be believed, what it declared before counts on. */
 function templateFoldersOf(file: ReadFile, stored: readonly Stored[]): readonly string[] {
   if (!file.held) return file.declared.flatMap(({ templateFolder }) => templateFolder ?? [])
   return stored
     .filter(({ declaredBy }) => declaredBy.path === file.path)
     .flatMap(({ object }) => templateFolderOf(object) ?? [])
-    .map((folder) => fromRoot(file.path, folder))
+    .map((folder) => besideFile(file.path, folder))
 }

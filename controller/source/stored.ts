@@ -1,5 +1,5 @@
 import { KINDS } from '../../crds/kinds.ts'
-import type { Cluster, Draft, Resource } from '../cluster/port.ts'
+import type { Cluster, Resource } from '../cluster/port.ts'
 import { keyOf, type Key } from '../kernel/names.ts'
 
 /** What a folder has declared before, read back from the objects themselves: the folder keeps no memory of its own. */
@@ -80,14 +80,5 @@ async function readKind(cluster: Cluster, kind: string): Promise<readonly Stored
   return found
 }
 
-/** The folder a Template's spec names, as it is written; null for any other object. */
-export function templateFolderOf(draft: Draft | Resource): string | null {
-  if (draft.kind !== 'Template') return null
-  const folder = at(at(at(draft.spec, 'source'), 'folder'), 'path')
-  return at(at(draft.spec, 'source'), 'type') === 'Folder' && typeof folder === 'string' ? folder : null
-}
-
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const at = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined)

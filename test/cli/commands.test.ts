@@ -75,6 +75,8 @@ test('apply of a folder goes through all of it; what is wrong is told with file,
   ])
 })
 
+const isOfKnownKind = (line: string): boolean => line.startsWith('stdin:') && !/there is no kind|of apiVersion|: hint: /.test(line)
+
 test(`${INVALID.length} invalid objects are each refused at the right field, and nothing is stored`, async () => {
   const ns = await newNamespace()
   const documents = INVALID.map(({ yaml }, i) => yaml.replace('NAME', `invalid-${i}`))
@@ -91,6 +93,9 @@ test(`${INVALID.length} invalid objects are each refused at the right field, and
     return mine.some((line) => at.test(line)) ? 'refused at its field' : { expected: String(at), told: mine }
   })
   expect(findings).toEqual(INVALID.map(() => 'refused at its field'))
+  // What is found without a control plane is told in the very same lines, but for kinds that there are not.
+  const offline = (await plane.bothy(['validate', '-n', ns, '-'], documents.join('---\n'))).stdout.split('\n')
+  expect(offline.filter(isOfKnownKind)).toEqual(told.filter(isOfKnownKind))
   expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
   expect((await cluster.list('Workspace', { namespace: ns })).items).toEqual([])
   expect((await cluster.list('Template', { namespace: ns })).items).toEqual([])

@@ -30,6 +30,28 @@ test('every document of a file is read, an empty one at the end is none', () => 
   ])
 })
 
+test('a list of objects is as many documents, each at its own place', () => {
+  const text =
+    'apiVersion: v1\nkind: List\nitems:\n- kind: Owner\n  spec: {user: ada}\n- 7\n- kind: WorkspaceList\n  apiVersion: a/b\n  items:\n  - metadata: {name: dev}\n'
+  const { documents, problems } = readDocuments(text, 'list.yaml')
+  expect(documents.map(({ object, line, column }) => [object, line, column])).toEqual([
+    [{ kind: 'Owner', spec: { user: 'ada' } }, 4, 3],
+    [{ apiVersion: 'a/b', kind: 'Workspace', metadata: { name: 'dev' } }, 10, 5],
+  ])
+  expect(documents.map(({ positionOf }) => [positionOf('spec.user'), positionOf('metadata.name')])).toEqual([
+    [
+      { line: 5, column: 10 },
+      { line: 4, column: 3 },
+    ],
+    [
+      { line: 10, column: 5 },
+      { line: 10, column: 16 },
+    ],
+  ])
+  expect(problems).toEqual([{ file: 'list.yaml', line: 6, column: 3, message: expect.stringContaining('must be an object') }])
+  expect(readDocuments('kind: List\napiVersion: v1\nitems: []\n', 'none.yaml')).toEqual({ documents: [], problems: [] })
+})
+
 test.each([
   ['', 2, 1],
   ['metadata.name', 5, 3],
