@@ -54,7 +54,7 @@ function refusalOf(rules: SourceRules, address: string): Stalled | null {
 const namedIn = (text: string, { source }: Need): boolean => text.includes(source) || text.includes(shortProvider(source))
 
 interface Said {
-  /** `file:line` */
+  /** `file:line:1`: terraform says no column here, and whoever reads places needs one. */
   readonly at: string | null
   readonly text: string
 }
@@ -76,6 +76,6 @@ function errorsIn(stderr: string): Said[] {
         .split(/\n\s*\n/)
         .map((paragraph) => paragraph.replace(/\s+/g, ' ').trim())
         .filter((paragraph) => paragraph !== '' && !/^(To see which modules|terraform providers$)/.test(paragraph))
-      return { at: file === undefined ? null : `${file}:${line}`, text: words.join(': ') }
+      return { at: file === undefined ? null : `${file}:${line}:1`, text: words.join(': ') }
     })
 }

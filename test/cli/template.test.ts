@@ -31,12 +31,18 @@ test('validate says every mistake with file, line and column, and needs no contr
     ],
     [{ 'main.tf': 'terraform {\n  cloud {}\n}\n' }, [/^main\.tf:2:3: a cloud block/]],
     [{ 'main.tf': 'module "x" {\n  source = "../x"\n}\n' }, [/^main\.tf:2:\d*:? ?.*outside/]],
+    [{ 'main.tf': OURS, 'more.tf': OURS.replaceAll('coder', 'null') }, [/^more\.tf:2:1: Duplicate required providers/]],
     [{ 'main.ts': 'const a = 1\nnothing()\n' }, [/^main\.ts:2:1: ReferenceError: nothing is not defined/]],
   ]
   for (const [files, says] of cases) {
-    const { code, stdout, stderr } = await home.run(['template', 'validate', folder(files)])
+    const path = folder(files)
+    const { code, stdout, stderr } = await home.run(['template', 'validate', path])
     expect([code, stderr]).toEqual([1, ''])
-    const lines = stdout.trimEnd().split('\n')
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.replace(`${path}/`, ''))
+    expect(stdout.startsWith(`${path}/`)).toBe(true)
     expect(lines).toEqual(says.map((each) => expect.stringMatching(each)))
   }
   const fine = await home.run([
