@@ -21,7 +21,8 @@ import type { MachinesFor } from './provision/job.ts'
 import { createProvisioner, type Provisioner } from './provision/provisioner.ts'
 import { closeInOrder } from './shutdown.ts'
 import { listenToSignals } from './signals.ts'
-import { openDb } from './store/pool.ts'
+import { isAhead } from './store/migrate.ts'
+import { openDb, type Db } from './store/pool.ts'
 import { openKey } from './store/sealed.ts'
 
 const AGENT = fileURLToPath(new URL('../agent/main.ts', import.meta.url))
@@ -34,6 +35,7 @@ export async function runProvisioner(config: Config): Promise<number> {
   const cluster = await connectPods(config)
   const db = openDb(config.databaseUrl, { log, clock: systemClock, max: config.provisioner.capacity + 4 })
   try {
+    await untilMigrated(db, log)
     const sealer = await openKey({ file: join(config.stateDir, 'key'), env: config.key ?? undefined, db })
     const provisioner = createProvisioner({
       db,
@@ -57,6 +59,16 @@ export async function runProvisioner(config: Config): Promise<number> {
   } finally {
     cluster?.close()
     await closeInOrder([{ name: 'database', limitMs: 1000, close: () => db.close() }], systemClock, log)
+  }
+}
+
+const SCHEMA_LOOK_MS = 500
+
+/** The control plane moves the schema on, and may start at the same time, or be upgraded after us. */
+async function untilMigrated(db: Db, log: Log): Promise<void> {
+  for (let isTold = false; await isAhead(db); isTold = true) {
+    if (!isTold) log.info('waits for a control plane to move the schema of the database on')
+    await systemClock.sleep(SCHEMA_LOOK_MS)
   }
 }
 

@@ -41,11 +41,20 @@ export async function migrate(db: Db, log: Log): Promise<{ readonly from: number
 }
 
 /** Whether the database has moved on since this program was made: a newer one runs beside it. */
-export async function isBehind(db: Db): Promise<boolean> {
-  known ??= readMigrations(FOLDER).then((migrations) => migrations.at(-1)?.version ?? 0)
-  const [row] = await db.query<{ version: number | null }>('select max(version) as version from schema_migrations')
-  return (row?.version ?? 0) > (await known)
+export const isBehind = async (db: Db): Promise<boolean> => (await schemaOf(db)) > (await newest())
+
+/** Whether the database lacks what this program asks of it: a control plane has yet to move it on. */
+export async function isAhead(db: Db): Promise<boolean> {
+  const [table] = await db.query<{ made: boolean }>(`select to_regclass('schema_migrations') is not null as made`)
+  return !table?.made || (await schemaOf(db)) < (await newest())
 }
+
+async function schemaOf(db: Db): Promise<number> {
+  const [row] = await db.query<{ version: number | null }>('select max(version) as version from schema_migrations')
+  return row?.version ?? 0
+}
+
+const newest = (): Promise<number> => (known ??= readMigrations(FOLDER).then((migrations) => migrations.at(-1)?.version ?? 0))
 
 let known: Promise<number> | null = null
 
