@@ -9,6 +9,7 @@ import { agentMade, agentsOf } from '../../controller/store/agents.ts'
 import type { Db } from '../../controller/store/pool.ts'
 import { queueBuild } from '../../controller/store/queue-jobs.ts'
 import type { AgentManifest, AgentRow, AgentScript } from '../../controller/store/records.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
 
@@ -117,6 +118,7 @@ export function startAgent(
       BOTHY_AGENT_ID: made.id,
       BOTHY_AGENT_TOKEN_FILE: tokenFile,
       BOTHY_URL: url,
+      ...COMPILED,
       ...env,
     },
   })

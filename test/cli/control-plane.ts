@@ -9,6 +9,7 @@ import { systemClock, toIso } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
 import type { Db } from '../../controller/store/pool.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { root, type Ran } from '../support/bothy.ts'
 import { withDatabase } from '../support/postgres.ts'
 
@@ -62,7 +63,7 @@ export async function withControlPlane(): Promise<ControlPlane> {
     await api.close()
     await standalone.close()
   })
-  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', BOTHY_URL: url, BOTHY_TOKEN: TOKEN }
+  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', BOTHY_URL: url, BOTHY_TOKEN: TOKEN, ...COMPILED }
   const started = (args: readonly string[]) => spawn(process.execPath, [join(root, 'cli', 'main.ts'), ...args], { env })
   return {
     cluster,

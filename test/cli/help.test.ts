@@ -6,6 +6,7 @@ import { readEnvironment } from '../../cli/environment.ts'
 import { Failure } from '../../cli/failure.ts'
 import { COMMANDS } from '../../cli/grammar.ts'
 import { runProgram } from '../../cli/program.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { root } from '../support/bothy.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -15,7 +16,7 @@ function bothy(args: readonly string[], env: Readonly<Record<string, string>> = 
   const state = env['BOTHY_STATE'] ?? temporaryFolder()
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'cli', 'main.ts'), ...args], {
     encoding: 'utf8',
-    env: { PATH: process.env['PATH'] ?? '', HOME: state, BOTHY_STATE: join(state, 'none'), COLUMNS: '80', ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: state, BOTHY_STATE: join(state, 'none'), COLUMNS: '80', ...COMPILED, ...env },
   })
   return { code: status, stdout, stderr }
 }
@@ -130,7 +131,7 @@ test('an error is three lines on stderr and no stack', () => {
 })
 
 // Nine programs, each of which a busy machine starts in seconds.
-test('nothing to talk to exits 5 and says how to start it, also as JSON', { timeout: 120_000 }, async () => {
+test('nothing to talk to exits 5 and says how to start it, also as JSON', async () => {
   for (const args of [
     'get workspaces',
     'wait workspace/dev',

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { COMPILED } from '../support/compiled.ts'
 import { root, temporaryHome } from '../support/bothy.ts'
 import { until } from '../support/until.ts'
 
@@ -51,7 +52,7 @@ interface Shown {
   }
 }
 
-test('apps, metadata, schedules and the log of an agent, as its template has them', { timeout: 90_000 }, async () => {
+test('apps, metadata, schedules and the log of an agent, as its template has them', async () => {
   const home = temporaryHome()
   const file = join(home.folder, 'hello/main.tf')
   writeFileSync(file, readFileSync(file, 'utf8').replace('  startup_script =', `${METADATA}\n  startup_script =`) + MORE)
@@ -88,7 +89,7 @@ test('apps, metadata, schedules and the log of an agent, as its template has the
   })
   expect(item).toHaveProperty('resource', expect.stringMatching(/^bothy_process\./))
 
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home.folder, BOTHY_STATE: home.state, NO_COLOR: '1' }
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home.folder, BOTHY_STATE: home.state, NO_COLOR: '1', ...COMPILED }
   const follow = spawn(
     process.execPath,
     [join(root, 'cli/main.ts'), 'logs', 'dev', '-f', '--agent', 'main', '--source', 'tick', '-o', 'json'],

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { COMPILED } from '../support/compiled.ts'
 import { root, temporaryHome, type Home } from '../support/bothy.ts'
 import { becomes, declare, reasonsOf, running, scheduleIn, seen } from './sleepers.ts'
 
@@ -46,7 +47,7 @@ function startProvisioner(home: Home): { end(): Promise<unknown> } {
       .map((pair) => [pair.split('=')[0], pair.slice(pair.indexOf('=') + 1)]),
   )
   const child = spawn(process.execPath, [join(root, 'cli', 'main.ts'), 'provisioner'], {
-    env: { ...inherited, BOTHY_LABELS: 'size=large' },
+    env: { ...inherited, BOTHY_LABELS: 'size=large', ...COMPILED },
     stdio: 'ignore',
   })
   const ended = new Promise((resolve) => child.on('exit', resolve))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { FRAME, frameReader, jsonFrame, offsetAndData, offsetFrame, type TerminalStart } from '../../agent/protocol.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { killQuietly, root, temporaryHome, type Home } from '../support/bothy.ts'
 import { isSoak } from '../support/soak.ts'
 import { until } from '../support/until.ts'
@@ -95,7 +96,7 @@ test(`killed ${KILLS} times under a terminal and an exec: both go on, and no byt
   seen.type('mine=kept\n')
 
   const command = `i=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); echo "line $i of the exec"; sleep 0.004; done; exit 7`
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home.folder, BOTHY_STATE: home.state, NO_COLOR: '1' }
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home.folder, BOTHY_STATE: home.state, NO_COLOR: '1', ...COMPILED }
   const exec = spawn(process.execPath, [join(root, 'cli/main.ts'), 'exec', 'dev', '--', 'sh', '-c', command], { env })
   onTestFinished(() => void exec.kill('SIGKILL'))
   let output = ''
@@ -108,10 +109,10 @@ test(`killed ${KILLS} times under a terminal and an exec: both go on, and no byt
     killQuietly(up.pid)
     await until('it to be gone', () => up.exited() !== null || !alive(up.pid))
     up = await home.up()
-    await until('the exec to go on', () => output.length > before, { limitMs: 30_000 })
-    await until('the terminal to be there again', () => seen.pids.length > kill, { limitMs: 30_000 })
+    await until('the exec to go on', () => output.length > before)
+    await until('the terminal to be there again', () => seen.pids.length > kill)
     seen.type(`echo $mine-after-$((${kill}))\n`)
-    await until('what it remembers', () => seen.text().includes(`kept-after-${kill}`), { limitMs: 30_000 })
+    await until('what it remembers', () => seen.text().includes(`kept-after-${kill}`))
   }
   expect(await code).toBe(7)
   expect(output).toBe(Array.from({ length: LINES }, (_, i) => `line ${i + 1} of the exec\n`).join(''))

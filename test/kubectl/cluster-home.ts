@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openWorld, type Plane } from '../controller/world.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { root, type Ran } from '../support/bothy.ts'
 import { endsWithFile, ownCluster, type OwnCluster } from '../support/cluster.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -11,6 +12,7 @@ import { withDatabase } from '../support/postgres.ts'
 export interface ClusterHome {
   readonly cluster: OwnCluster
   readonly plane: Plane
+  readonly databaseUrl: string
   /** As an administrator. */
   apply(...objects: readonly object[]): Promise<void>
   must(...args: readonly string[]): Promise<string>
@@ -26,15 +28,22 @@ export interface Person {
   bothy(args: readonly string[], more?: { readonly input?: string; readonly env?: Readonly<Record<string, string>> }): Promise<Ran>
   kubectl(args: readonly string[], input?: string): Promise<Ran>
   /** Goes on until it is ended. */
-  begin(args: readonly string[]): { output(): string; readonly done: Promise<number> }
+  begin(args: readonly string[]): { output(): string; end(): void; readonly done: Promise<number> }
 }
 
 const PROGRAM = join(root, 'cli', 'main.ts')
 
-export async function openClusterHome(): Promise<ClusterHome> {
-  const cluster = await ownCluster()
+export interface HomeOptions {
+  /** Absent: an API server without a node. */
+  readonly cluster?: OwnCluster
+  /** Of the control plane. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export async function openClusterHome({ cluster: given, env: ofPlane = {} }: HomeOptions = {}): Promise<ClusterHome> {
+  const cluster = given ?? (await ownCluster())
   const { url } = await withDatabase()
-  const plane = await openWorld(cluster, url).controller('one', '--with-provisioner')
+  const plane = await openWorld(cluster, url, ofPlane).controller('one', '--with-provisioner')
   const base = mkdtempSync(join(tmpdir(), 'bothy-people-'))
   endsWithFile(async () => rmSync(base, { recursive: true, force: true }))
   // As npm puts them there.
@@ -57,7 +66,7 @@ export async function openClusterHome(): Promise<ClusterHome> {
     mkdirSync(join(home, '.kube'), { recursive: true })
     writeFileSync(file, kubeconfig)
     chmodSync(file, 0o600)
-    const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: home, NO_COLOR: '1', LANG: 'C.UTF-8' }
+    const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: home, NO_COLOR: '1', LANG: 'C.UTF-8', ...COMPILED }
     const started = (program: string, args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
       spawn(program, args, { env: { ...env, ...more }, cwd: home })
     return {
@@ -68,7 +77,11 @@ export async function openClusterHome(): Promise<ClusterHome> {
         const child = started(process.execPath, [PROGRAM, ...args])
         let output = ''
         for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-        return { output: () => output, done: new Promise((resolve) => child.on('close', (code) => resolve(code ?? 128))) }
+        return {
+          output: () => output,
+          end: () => void child.kill('SIGINT'),
+          done: new Promise((resolve) => child.on('close', (code) => resolve(code ?? 128))),
+        }
       },
     }
   }
@@ -76,6 +89,7 @@ export async function openClusterHome(): Promise<ClusterHome> {
   return {
     cluster,
     plane,
+    databaseUrl: url,
     apply,
     must,
     async person(account, namespace) {

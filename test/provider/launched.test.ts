@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { installProvider, platformOf, terraformConfig } from '../../provider/install.ts'
 import { localhostCertificate } from '../../provider/wire/localhost-certificate.ts'
+import { COMPILED } from '../support/compiled.ts'
 import { root } from '../support/bothy.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
@@ -37,6 +38,7 @@ const ENVIRONMENT = {
   TMPDIR: scratch,
   TF_CLI_CONFIG_FILE: join(home, 'terraformrc'),
   CHECKPOINT_DISABLE: '1',
+  ...COMPILED,
 }
 
 async function folderWith(text: string): Promise<string> {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
+import { COMPILED } from '../support/compiled.ts'
 import { temporaryHome, type Home, type Ran, type Up } from '../support/bothy.ts'
 
 /** A workspace that runs, and an ssh configuration that knows it. */
@@ -50,6 +51,7 @@ export const environmentOf = (home: Home): Record<string, string> => ({
   BOTHY_STATE: home.state,
   NO_COLOR: '1',
   LANG: 'C.UTF-8',
+  ...COMPILED,
 })
 
 export async function becomesRunning(home: Home, name = 'dev'): Promise<void> {

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } fro
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { COMPILED } from './compiled.ts'
 import { until } from './until.ts'
 
 /** The program as a user has it: processes, a state folder, a folder of YAML, and what they print. */
@@ -48,6 +49,7 @@ export function temporaryHome(more: Readonly<Record<string, string>> = {}): Home
     NO_COLOR: '1',
     LANG: 'C.UTF-8',
     BOTHY_USER: 'ada',
+    ...COMPILED,
     ...more,
   }
   const running = new Set<Promise<unknown>>()
