@@ -72,19 +72,18 @@ describe.skipIf(noCluster !== null)('replicas', async () => {
     },
   )
 
-  test('one that is told to end lets the next begin at once, and reconciles nothing any more', { timeout: 60_000 }, async () => {
+  test('one that is told to end lets the next begin at once, and reconciles nothing any more', async () => {
     const [one, two] = await Promise.all([world.controller('one'), world.controller('two')])
     const first = await leads(null)
     const [leader, other] = first === 'one' ? [one, two] : [two, one]
-    const endedMs = systemClock.elapsedMs()
     expect(await leader.end('SIGTERM')).toBe(0)
+    // It was given back: otherwise it would be held for three more seconds.
+    expect(await holder()).not.toBe(first)
     await leads(first)
-    // Without waiting for the end of the lease it would have taken three seconds.
-    expect(systemClock.elapsedMs() - endedMs).toBeLessThan(3000)
     expect(await other.end()).toBe(0)
   })
 
-  test('a program older than the schema goes on answering, and neither reconciles nor starts again', { timeout: 60_000 }, async () => {
+  test('a program older than the schema goes on answering, and neither reconciles nor starts again', async () => {
     const old = await world.controller('old')
     await leads(null)
     await db.query(`insert into schema_migrations (version, name, digest) values (9001, 'of_a_newer_program', 'x')`)
