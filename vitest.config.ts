@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Two cores are enough for four: most of a test is waiting for what it has started.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     projects: [
       { test: { name: 'house', include: ['test/house/**/*.test.ts'] } },
       {
@@ -11,8 +14,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/house/**'],
           globalSetup: ['test/support/global-setup.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // What hangs is ended. How fast something is, is no matter of these: a machine that does much else takes its time.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -24,7 +24,7 @@ const ARCHIVE = `/bin/bothy-agent-${HERE.os}-${HERE.arch}.tar.gz`
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 describe('the program as a folder', () => {
-  test('the same sources give the same digest and the same archive, wherever they are built', { timeout: 60_000 }, async () => {
+  test('the same sources give the same digest and the same archive, wherever they are built', async () => {
     const [one, two] = await Promise.all(
       [temporaryFolder(), temporaryFolder()].map(async (stateDir) => agentProgram({ stateDir, clock: systemClock, ...HERE })),
     )
@@ -141,7 +141,7 @@ describe('the program for those who fetch it', () => {
     expect(post.status).toBe(405)
   })
 
-  test('is packed beside the control plane, which answers meanwhile', { timeout: 60_000 }, async () => {
+  test('is packed beside the control plane, which answers meanwhile', async () => {
     const fresh = await openAgentsApi({ stateDir: temporaryFolder(), db })
     let packed = false
     const asked = Promise.all(
@@ -181,26 +181,22 @@ describe('the program for those who fetch it', () => {
     )
   })
 
-  test(
-    'another platform: its Node is fetched as the lock file pins it, packed, and served from then on',
-    { timeout: 120_000 },
-    async (context) => {
-      const { stderr, status } = spawnSync(process.execPath, [BUILD_COMMAND, `linux-${OTHER}`, '--state', stateDir], { encoding: 'utf8' })
-      if (status !== 0 && /reach its registry/.test(stderr) && !process.env['CI'])
-        return context.skip(`npm cannot reach its registry: ${stderr}`)
-      expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
-      await opened()
-      const answer = await fetch(`${api.url}/bin/bothy-agent-linux-${OTHER}.tar.gz`)
-      const folder = temporaryFolder()
-      writeFileSync(join(folder, 'archive'), new Uint8Array(await answer.arrayBuffer()))
-      execFileSync('tar', ['-xzf', 'archive'], { cwd: folder })
-      // An ELF file names its machine at byte 18: 0xb7 is AArch64, 0x3e is x86-64.
-      const machine = OTHER === 'arm64' ? 0xb7 : 0x3e
-      for (const name of ['node', 'pty.node']) {
-        const head = readFileSync(join(folder, name)).subarray(0, 20)
-        expect({ name, magic: head.toString('latin1', 0, 4), machine: head.readUInt16LE(18) }).toEqual({ name, magic: '\x7fELF', machine })
-      }
-      expect(readdirSync(folder)).not.toContain('sshcrypto.node')
-    },
-  )
+  test('another platform: its Node is fetched as the lock file pins it, packed, and served from then on', async (context) => {
+    const { stderr, status } = spawnSync(process.execPath, [BUILD_COMMAND, `linux-${OTHER}`, '--state', stateDir], { encoding: 'utf8' })
+    if (status !== 0 && /reach its registry/.test(stderr) && !process.env['CI'])
+      return context.skip(`npm cannot reach its registry: ${stderr}`)
+    expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
+    await opened()
+    const answer = await fetch(`${api.url}/bin/bothy-agent-linux-${OTHER}.tar.gz`)
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, 'archive'), new Uint8Array(await answer.arrayBuffer()))
+    execFileSync('tar', ['-xzf', 'archive'], { cwd: folder })
+    // An ELF file names its machine at byte 18: 0xb7 is AArch64, 0x3e is x86-64.
+    const machine = OTHER === 'arm64' ? 0xb7 : 0x3e
+    for (const name of ['node', 'pty.node']) {
+      const head = readFileSync(join(folder, name)).subarray(0, 20)
+      expect({ name, magic: head.toString('latin1', 0, 4), machine: head.readUInt16LE(18) }).toEqual({ name, magic: '\x7fELF', machine })
+    }
+    expect(readdirSync(folder)).not.toContain('sshcrypto.node')
+  })
 })

@@ -10,7 +10,6 @@ const PICTURES = process.env['BOTHY_PICTURES'] === '1'
 
 test.skipIf(whyNoBrowser)(
   'the page lists workspaces and apps, opens them, and has a terminal that a restart of the control plane does not end',
-  { timeout: 90_000 },
   async () => {
     const { home, up, again } = await upWithApps()
     const launched = await browser()

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { kubeconfigText } from '../../controller/kubeconfig.ts'
 import { temporaryHome } from '../support/bothy.ts'
 
-test('every text that a merge replaces is kept, with its mode, and none is written over', { timeout: 60_000 }, async () => {
+test('every text that a merge replaces is kept, with its mode, and none is written over', async () => {
   const home = temporaryHome()
   const folder = join(dirname(home.state), '.kube')
   const theirs = join(folder, 'config')

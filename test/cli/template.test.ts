@@ -17,7 +17,7 @@ function folder(files: Readonly<Record<string, string>>): string {
   return path
 }
 
-test('validate says every mistake with file, line and column, and needs no control plane', { timeout: 90_000 }, async () => {
+test('validate says every mistake with file, line and column, and needs no control plane', async () => {
   const home = temporaryHome()
   const cases: readonly [files: Readonly<Record<string, string>>, says: readonly RegExp[]][] = [
     [
@@ -59,7 +59,7 @@ test('validate says every mistake with file, line and column, and needs no contr
   expect((await home.run(['template', 'preview', folder({ 'main.tf': OURS }), '--param', 'size'])).code).toBe(2)
 })
 
-test('preview of a folder is what a form would show, and ends with 1 where an answer is wrong', { timeout: 60_000 }, async () => {
+test('preview of a folder is what a form would show, and ends with 1 where an answer is wrong', async () => {
   const home = temporaryHome()
   const asks = folder({
     'main.tf': `${OURS}data "coder_parameter" "kind" {\n  name    = "kind"\n  default = "small"\n}\ndata "coder_parameter" "disk" {\n  count   = data.coder_parameter.kind.value == "large" ? 1 : 0\n  name    = "disk"\n  type    = "number"\n  default = 10\n  validation {\n    min = 1\n    max = 20\n  }\n}\n`,
@@ -75,7 +75,7 @@ test('preview of a folder is what a form would show, and ends with 1 where an an
   expect([broken.code, broken.stderr]).toEqual([1, expect.stringContaining('main.tf:7:10')])
 })
 
-test('preview and versions of a template of a control plane', { timeout: 60_000 }, async () => {
+test('preview and versions of a template of a control plane', async () => {
   const home = temporaryHome()
   await home.up()
   expect((await home.run(['wait', 'template/hello', '--for', 'condition=Ready'])).code).toBe(0)

@@ -6,7 +6,7 @@ import { until } from '../support/until.ts'
 
 /** Tokens and the kubeconfig as people have them: commands against a `bothy up`. */
 
-test('a token is made, used, listed and revoked, and a kubeconfig merged on request alone', { timeout: 120_000 }, async () => {
+test('a token is made, used, listed and revoked, and a kubeconfig merged on request alone', async () => {
   const home = temporaryHome()
   const up = await home.up()
   await until('the folder to be read', () => up.output().includes('objects in'))

@@ -57,12 +57,12 @@ describe.skipIf(noOwnCluster !== null)('a control plane that may not read everyt
     return file
   }
 
-  test('one whose credentials are not taken ends, and says so', { timeout: 60_000 }, async () => {
+  test('one whose credentials are not taken ends, and says so', async () => {
     const world = openWorld({ ...cluster, kubeconfig: kubeconfigWith('of-nobody') } as OwnCluster, url)
     await expect(world.controller('nobody')).rejects.toThrow(/does not take the credentials of context [^]*log in again/)
   })
 
-  test('it neither leads nor is ready until it has read what there is', { timeout: 120_000 }, async () => {
+  test('it neither leads nor is ready until it has read what there is', async () => {
     const namespace = await cluster.namespace('blind')
     const { bare, fromConfigMap, workspace } = objects(namespace)
     await apply(bare, configMap(namespace, 'files', BARE_TEXT), fromConfigMap('files'), workspace('dev'))

@@ -178,7 +178,7 @@ describe.skipIf(noCluster !== null)('the functions of rules', async () => {
     return server!.ask('POST', path, { dryRun: 'All' }, text)
   }
 
-  test('the definition is taken', { timeout: 60_000 }, async () => {
+  test('the definition is taken', async () => {
     const { code, body } = await server!.ask(
       'POST',
       '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',

@@ -29,7 +29,7 @@ async function established(server: RealServer, kind: Kind): Promise<unknown> {
 describe.skipIf(noCluster !== null)('a real API server', async () => {
   const server = noCluster === null ? await realServer((await ownCluster({ crds: false })).kubeconfig) : null
 
-  test.for(OURS)('takes the definition of $kind, and has nothing to say against it', { timeout: 30_000 }, async (kind) => {
+  test.for(OURS)('takes the definition of $kind, and has nothing to say against it', async (kind) => {
     const { code, body, warnings } = await server!.ask(
       'POST',
       CRDS,
@@ -42,7 +42,7 @@ describe.skipIf(noCluster !== null)('a real API server', async () => {
     expect(conditions).not.toHaveProperty('NonStructuralSchema')
   })
 
-  test.for(OURS)('serves $kind by every name that ours has', { timeout: 30_000 }, async (kind) => {
+  test.for(OURS)('serves $kind by every name that ours has', async (kind) => {
     await established(server!, kind)
     const found = await until(`${kind.plural} in discovery`, async () => {
       const { body } = await server!.ask('GET', `/apis/${GROUP}/${VERSION}`, {})

@@ -51,7 +51,7 @@ test.for(KINDS.filter(({ group }) => group === GROUP))('a $kind that nobody look
   expect(kstatusOf({ metadata: { generation: 1 }, status: status as object })).toBe('InProgress')
 })
 
-test('a workspace is read as it is meant, reason by reason', { timeout: 60_000 }, () => {
+test('a workspace is read as it is meant, reason by reason', () => {
   const read = new Map<string, Set<string>>()
   for (const first of fc.sample(anyWorld, { numRuns: 1500, seed: 7 })) {
     let now = first

@@ -25,7 +25,7 @@ describe.skipIf(missing !== null)(`a container that somebody changed${missing ? 
   })
   afterAll(() => daemon.close())
 
-  test('is told of, and put right when the template says Correct', { timeout: 120_000 }, async () => {
+  test('is told of, and put right when the template says Correct', async () => {
     const home = dockerHome(daemon, 'bothy-test')
     drift(home, 'Report')
     await home.up()

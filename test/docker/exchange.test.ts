@@ -25,7 +25,7 @@ describe.skipIf(missing !== null)(`a workspace whose container goes${missing ? `
     return (await Promise.all(kinds.map((kind) => ofWorkspace(daemon.docker, kind, uid)))).map(({ length }) => length)
   }
 
-  test('its home and its agent outlive what becomes of it', { timeout: 120_000 }, async () => {
+  test('its home and its agent outlive what becomes of it', async () => {
     const home = dockerHome(daemon, 'bothy-test')
     const up = await home.up()
     const { metadata } = await home.running(1)

@@ -23,7 +23,7 @@ describe.skipIf(missing !== null)(`a workspace that has to wait for its containe
     return (await Promise.all(kinds.map((kind) => ofWorkspace(daemon.docker, kind, uid)))).map(({ length }) => length)
   }
 
-  test('it waits for a daemon that is down, and says what a registry says', { timeout: 90_000 }, async () => {
+  test('it waits for a daemon that is down, and says what a registry says', async () => {
     const home = dockerHome(daemon, 'bothy-ada')
     await daemon.stop()
     await home.up()

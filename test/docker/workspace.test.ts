@@ -24,7 +24,7 @@ describe.skipIf(missing !== null)(`a workspace in a container${missing ? ` (skip
     return (await Promise.all(kinds.map((kind) => ofWorkspace(daemon.docker, kind, uid)))).map(({ length }) => length)
   }
 
-  test('it lives as its files say', { timeout: 120_000 }, async () => {
+  test('it lives as its files say', async () => {
     const home = dockerHome(daemon, 'bothy-test')
     await home.up()
     const { metadata } = await home.running(1)

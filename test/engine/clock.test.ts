@@ -82,7 +82,7 @@ test('a deadline is computed when the start succeeds, warned of, and stops it', 
   await bench.finish(await bench.claim())
   await bench.becomes('Workspace', 'dev', 'Ready', 'True Stopped')
   expect(await eventsOf()).toEqual(['Imported', 'Started', 'StopsSoon', 'Stopped'])
-}, 20_000)
+})
 
 test('an extension and a hold are answered at once, and status tells them', async () => {
   await running({ ttl: '1h' })

@@ -48,7 +48,7 @@ test('two hundred times: a heartbeat and a look race, and there is exactly one s
     await looksAt(NOW)
     expect(await built()).toBe(1)
   }
-}, 60_000)
+})
 
 test('a heartbeat never goes back', async () => {
   await heartbeatProvisioner(db, ROW)
@@ -87,7 +87,7 @@ test('two controllers look at the same workspaces, and each is built once', asyn
     `select deadline_build as build, deadline_at as deadline, finished_at as finished from lives join jobs on subject_uid = workspace_uid and number = deadline_build`,
   )
   expect(lives.map(({ build: number, deadline, finished }) => [number, deadline - finished])).toEqual(names.map(() => [1, HOUR]))
-}, 30_000)
+})
 
 test('without any provisioner at their autostart no build is queued, and its return starts each exactly once', async () => {
   const clock = steppedClock(await databaseNow(db))
@@ -131,7 +131,7 @@ test('without any provisioner at their autostart no build is queued, and its ret
   await until('each to be started', async () => (await starts()).length >= names.length)
   await until('both controllers to be quiet', async () => benches.every(({ engine }) => engine.depth() === 0))
   expect(await starts()).toEqual(names)
-}, 30_000)
+})
 
 test('what was changed since it was read is not written over', async () => {
   const now = await databaseNow(db)

@@ -40,7 +40,7 @@ function change(home: Home, file: string, from: string, to: string): void {
   writeFileSync(path, text.replace(from, to))
 }
 
-test('a change waits for a person, who agrees to exactly what was shown', { timeout: 120_000 }, async () => {
+test('a change waits for a person, who agrees to exactly what was shown', async () => {
   const home = temporaryHome()
   change(home, 'template.yaml', 'spec:\n', 'spec:\n  approval: Plan\n')
   await home.up()
@@ -85,7 +85,7 @@ test('a change waits for a person, who agrees to exactly what was shown', { time
   expect(stdout).toMatch(/\nbothy_process\.dev\[0\] +create +\d+/)
 })
 
-test('where only what outlives a stop counts, nobody is asked about the rest', { timeout: 120_000 }, async () => {
+test('where only what outlives a stop counts, nobody is asked about the rest', async () => {
   const home = temporaryHome()
   change(home, 'template.yaml', 'spec:\n', 'spec:\n  approval: PlanIfDestroys\n')
   const disk = 'resource "terraform_data" "disk" {\n  triggers_replace = length(data.coder_parameter.greeting.value) > 20\n}\n\n'

@@ -27,7 +27,7 @@ const typed = readFileSync(join(EXAMPLE, 'README.md'), 'utf8')
   .filter((line) => line.startsWith('npx bothy exec '))
   .map((line) => /-- sh -c '(.*)'$/.exec(line)?.[1] ?? '')
 
-test('a template written for Coder runs with its coder_* blocks as they are', { timeout: 120_000 }, async () => {
+test('a template written for Coder runs with its coder_* blocks as they are', async () => {
   const home = temporaryHome()
   rmSync(home.folder, { recursive: true })
   cpSync(EXAMPLE, home.folder, { recursive: true })
@@ -63,7 +63,7 @@ test('a template written for Coder runs with its coder_* blocks as they are', { 
   expect(await inside(home, 'cat ~/kept')).toEqual('kept')
 })
 
-test('a value that its rules refuse is refused with the words of the template', { timeout: 60_000 }, async () => {
+test('a value that its rules refuse is refused with the words of the template', async () => {
   const home = temporaryHome()
   rmSync(home.folder, { recursive: true })
   cpSync(EXAMPLE, home.folder, { recursive: true })

@@ -24,7 +24,7 @@ test('sizes for people', () => {
   expect([0, 512, 2048, 150_000_000, 3 * 1024 ** 4].map(sizeText)).toEqual(['0 B', '512 B', '2.0 KiB', '143 MiB', '3.0 TiB'])
 })
 
-test('files and folders go in and out as they are, and what cannot be done is said', { timeout: 90_000 }, async () => {
+test('files and folders go in and out as they are, and what cannot be done is said', async () => {
   const home = temporaryHome()
   await home.up()
   await until('a usable workspace', async () => (await home.run(['exec', 'dev', '--', 'true'])).code === 0, {

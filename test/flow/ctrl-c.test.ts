@@ -33,7 +33,7 @@ const own = (home: Home) => home.processes().filter(({ command }) => !/terraform
 
 async function upInTheMiddleOfABuild(home: Home): Promise<Up> {
   const up = await home.up()
-  await until('the slow command to run', () => home.processes().some(({ command }) => command.includes('sleep 3')), { limitMs: 20_000 })
+  await until('the slow command to run', () => home.processes().some(({ command }) => command.includes('sleep 3')))
   return up
 }
 
@@ -49,7 +49,7 @@ const newestBuild = async (home: Home) => {
   return status.build
 }
 
-test('Ctrl-C during a build says so and finishes it', { timeout: 60_000 }, async () => {
+test('Ctrl-C during a build says so and finishes it', async () => {
   const home = slowHome()
   const up = await upInTheMiddleOfABuild(home)
   expect(await up.end('SIGINT')).toBe(0)
@@ -59,19 +59,19 @@ test('Ctrl-C during a build says so and finishes it', { timeout: 60_000 }, async
   expect(await newestBuild(home)).toMatchObject({ number: 1, phase: 'Succeeded' })
 })
 
-test('a second Ctrl-C cancels the build, and its state is kept', { timeout: 60_000 }, async () => {
+test('a second Ctrl-C cancels the build, and its state is kept', async () => {
   const home = slowHome()
   const up = await upInTheMiddleOfABuild(home)
   process.kill(up.pid, 'SIGINT')
   await until('the first to be understood', () => /finishing a build/.test(up.output()))
   await anotherWish(up)
-  await until('the end', () => up.exited() !== null, { limitMs: 20_000 })
+  await until('the end', () => up.exited() !== null)
   expect(up.exited()).toBe(0)
   expect(up.output()).toMatch(/canceling/)
   expect(home.processes()).toEqual([])
 })
 
-test('a third Ctrl-C goes at once, and leaves nothing of its own', { timeout: 60_000 }, async () => {
+test('a third Ctrl-C goes at once, and leaves nothing of its own', async () => {
   const home = slowHome()
   const up = await upInTheMiddleOfABuild(home)
   // One that hears nothing for a while, so that the second wish does not end it all.
@@ -81,10 +81,10 @@ test('a third Ctrl-C goes at once, and leaves nothing of its own', { timeout: 60
   await until('the first to be understood', () => /finishing a build/.test(up.output()))
   await anotherWish(up)
   await anotherWish(up)
-  await until('the end', () => up.exited() !== null, { limitMs: 10_000 })
+  await until('the end', () => up.exited() !== null)
   expect(up.exited()).toBe(130)
   process.kill(provisioner?.pid ?? 0, 'SIGCONT')
-  await until('nothing of its own', () => own(home).length === 0, { limitMs: 10_000 })
+  await until('nothing of its own', () => own(home).length === 0)
   // What was interrupted is told apart at the next start, and tried again.
   const again = await home.up()
   await until('a build that succeeds', async () => (await newestBuild(home)).phase === 'Succeeded', { limitMs: 40_000, everyMs: 250 })

@@ -60,7 +60,7 @@ test('killed at rest: agent, supervisor, provisioner, Postgres, control plane', 
 
   killQuietly(up.pid)
   await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, {
-    limitMs: 20_000,
+    limitMs: 30_000,
   })
   up = await home.up()
   expect(await usable(home)).toBe(first + 1)
@@ -75,19 +75,19 @@ for (const [name, pattern] of [
   ['Postgres', POSTGRES],
   ['the control plane', null],
 ] as const) {
-  test(`killed in the middle of a build: ${name}`, { timeout: 120_000 }, async () => {
+  test(`killed in the middle of a build: ${name}`, async () => {
     const home = temporaryHome()
     let up = await home.up()
     await usable(home)
     const file = join(home.folder, 'workspace.yaml')
     const greeting = `after the kill of ${name}`
     writeFileSync(file, readFileSync(file, 'utf8').replace(/greeting: .*\n/, `greeting: "${greeting}"\n`))
-    await until('terraform to run', () => matching(home, TERRAFORM).length > 0, { limitMs: 20_000, everyMs: 1 })
+    await until('terraform to run', () => matching(home, TERRAFORM).length > 0, { limitMs: 30_000, everyMs: 1 })
     if (pattern) killed(home, pattern)
     else {
       killQuietly(up.pid)
       await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, {
-        limitMs: 20_000,
+        limitMs: 30_000,
       })
       up = await home.up()
     }

@@ -13,7 +13,7 @@ const example = join(root, 'examples', '01-first-workspace')
 const commandsIn = (markdown: string): string[] =>
   [...markdown.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap((block) => (block[1] ?? '').trim().split('\n'))
 
-test("the first example's README does what it says, command by command, as it is written", { timeout: 120_000 }, async () => {
+test("the first example's README does what it says, command by command, as it is written", async () => {
   const home = mkdtempSync(join(tmpdir(), 'bothy-readme-'))
   mkdirSync(join(home, 'h'))
   onTestFinished(async () => {
@@ -34,7 +34,7 @@ test("the first example's README does what it says, command by command, as it is
   let output = ''
   running.stdout.on('data', (data: Buffer) => (output += data.toString()))
   running.stderr.on('data', (data: Buffer) => (output += data.toString()))
-  await until('bothy to be up', () => output.includes('enter it'), { limitMs: 30_000 })
+  await until('bothy to be up', () => output.includes('enter it'))
 
   const printed = new Map<string, string>()
   for (const command of rest) {

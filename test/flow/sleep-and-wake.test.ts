@@ -30,7 +30,7 @@ test(
     // Warned at once, since half an hour is longer than it has; then use moves what was said.
     const first = Date.parse(dev.status.build.finishedAt ?? '') + 60_000
     expect(Date.parse(dev.status.schedule?.['deadline'] ?? '')).toBe(first)
-    await until('a warning', async () => (await reasonsOf(home, 'dev')).includes('StopsSoon'), { limitMs: 10_000 })
+    await until('a warning', async () => (await reasonsOf(home, 'dev')).includes('StopsSoon'))
     const { changes } = await home.json<{ changes: { wants: string; reason: string }[] }>('simulate', 'workspace/dev', '--until', '+2d')
     expect(changes.map(({ wants, reason }) => `${wants} ${reason}`)).toEqual(['stopped Deadline'])
     await until('the deadline to be near', () => Date.now() > first - 25_000, { limitMs: 60_000 })
@@ -57,7 +57,7 @@ test(
     expect((await home.run(['why', 'workspace/dev'])).stdout).toMatch(/a demonstration/)
 
     const session = home.run(['exec', 'dev', '--', 'sh', '-c', 'echo in > $HOME/in.txt; sleep 1000'])
-    await until('the session to be in', () => existsSync(join(goodbye, '..', 'in.txt')), { limitMs: 10_000 })
+    await until('the session to be in', () => existsSync(join(goodbye, '..', 'in.txt')))
     writeFileSync(
       join(home.folder, 'owner.yaml'),
       'apiVersion: bothy.dev/v1alpha1\nkind: Owner\nmetadata: {name: ada}\nspec: {suspended: true}\n',

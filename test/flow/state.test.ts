@@ -29,7 +29,7 @@ test('of several that start at once over the lock of a dead one, one gets the fo
   await first.gone
   expect(holderOf(dir)).toBe(null)
   const several = Array.from({ length: 6 }, () => taker(dir))
-  await until('all of them', () => several.every(({ said }) => said() !== ''), { limitMs: 20_000 })
+  await until('all of them', () => several.every(({ said }) => said() !== ''))
   const texts = several.map(({ said }) => said().trim())
   expect(texts.filter((text) => text === 'has it').length).toBe(1)
   expect(texts.filter((text) => text !== 'has it').every((text) => /^another bothy is (up|starting) on /.test(text))).toBe(true)

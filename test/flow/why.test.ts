@@ -44,10 +44,10 @@ const whyWhen = (home: Home, name: string, isIt: (said: WhyJson) => boolean) =>
       if (isIt(said)) return said
       throw new Error(JSON.stringify(said))
     },
-    { limitMs: 20_000, everyMs: 100 },
+    { limitMs: 30_000, everyMs: 100 },
   )
 
-test('why names what holds a workspace, and until when', { timeout: 90_000 }, async () => {
+test('why names what holds a workspace, and until when', async () => {
   const home = temporaryHome()
   mkdirSync(join(home.folder, 'failing'))
   writeFileSync(join(home.folder, 'failing', 'main.tf'), FAILING)

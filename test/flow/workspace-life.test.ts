@@ -32,95 +32,91 @@ const agents = (home: Home) => home.processes().filter(({ command }) => /agent\/
 /** The control plane's own processes: everything of this home but the machines and the command lines that ask. */
 const own = (home: Home) => home.processes().filter(({ command }) => !/agent\/(main\.ts|supervise\.sh)/.test(command))
 
-test(
-  'a workspace is declared, built, entered, adopted after a restart, rebuilt after a reboot, changed and deleted',
-  { timeout: 120_000 },
-  async () => {
-    const home = temporaryHome()
-    const first = await home.up()
-    const built = await running(home)
-    expect(built.status.build).toMatchObject({ number: 1, transition: 'Start', reason: 'Created', phase: 'Succeeded' })
-    expect(await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $BOTHY_WORKSPACE_NAME'])).toEqual({
-      code: 0,
-      stdout: 'dev\n',
-      stderr: '',
-    })
-    expect((await home.run(['exec', 'dev', '--', 'sh', '-c', 'exit 7'])).code).toBe(7)
-    expect(await inside(home, 'env')).not.toMatch(/TOKEN=./)
+test('a workspace is declared, built, entered, adopted after a restart, rebuilt after a reboot, changed and deleted', async () => {
+  const home = temporaryHome()
+  const first = await home.up()
+  const built = await running(home)
+  expect(built.status.build).toMatchObject({ number: 1, transition: 'Start', reason: 'Created', phase: 'Succeeded' })
+  expect(await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $BOTHY_WORKSPACE_NAME'])).toEqual({
+    code: 0,
+    stdout: 'dev\n',
+    stderr: '',
+  })
+  expect((await home.run(['exec', 'dev', '--', 'sh', '-c', 'exit 7'])).code).toBe(7)
+  expect(await inside(home, 'env')).not.toMatch(/TOKEN=./)
 
-    const agentBefore = agents(home).map(({ pid }) => pid)
-    await inside(home, 'echo kept > $HOME/kept')
-    expect(await first.end()).toBe(0)
-    expect(first.output()).toMatch(/dev/)
-    expect(own(home)).toEqual([])
-    expect(agents(home).map(({ pid }) => pid)).toEqual(agentBefore)
+  const agentBefore = agents(home).map(({ pid }) => pid)
+  await inside(home, 'echo kept > $HOME/kept')
+  expect(await first.end()).toBe(0)
+  expect(first.output()).toMatch(/dev/)
+  expect(own(home)).toEqual([])
+  expect(agents(home).map(({ pid }) => pid)).toEqual(agentBefore)
 
-    const second = await home.up()
-    const adopted = await running(home)
-    expect(adopted.status.build.number).toBe(1)
-    expect(agents(home).map(({ pid }) => pid)).toEqual(agentBefore)
-    expect(await second.end()).toBe(0)
+  const second = await home.up()
+  const adopted = await running(home)
+  expect(adopted.status.build.number).toBe(1)
+  expect(agents(home).map(({ pid }) => pid)).toEqual(agentBefore)
+  expect(await second.end()).toBe(0)
 
-    for (const { pid } of home.processes()) killQuietly(pid)
-    await until('the machine to be gone, as after a reboot', () => home.processes().length === 0)
-    const third = await home.up()
-    const rebuilt = await until(
-      'a rebuilt machine',
-      async () => {
-        const seen = await workspace(home)
-        return seen.status.build.number === 2 && condition(seen, 'Running')?.status === 'True' ? seen : null
-      },
-      { limitMs: 30_000 },
-    )
-    expect(rebuilt.status.build).toMatchObject({ transition: 'Start', reason: 'MachineLost' })
-    expect(await inside(home, 'cat $HOME/kept')).toBe('kept')
-    expect(agents(home)).toHaveLength(1)
-
-    const file = join(home.folder, 'workspace.yaml')
-    const text = readFileSync(file, 'utf8')
-    expect(text).toMatch(/greeting: .*\n/)
-    writeFileSync(file, text.replace(/greeting: .*\n/, 'greeting: "changed by hand"\n'))
-    await until('the new value inside', async () => (await inside(home, 'echo $GREETING')) === 'changed by hand', {
-      limitMs: 30_000,
-      everyMs: 200,
-    })
-    const changed = await running(home)
-    expect(changed.status.build).toMatchObject({ number: 3, transition: 'Start', reason: 'Updated' })
-    expect(await inside(home, 'cat $HOME/kept')).toBe('kept')
-    expect(changed.metadata.generation).toBe(2)
-
-    writeFileSync(file, `${text}\n  oops: [unclosed\n`)
-    const broken = await until('the broken file to be named in the status', async () => {
+  for (const { pid } of home.processes()) killQuietly(pid)
+  await until('the machine to be gone, as after a reboot', () => home.processes().length === 0)
+  const third = await home.up()
+  const rebuilt = await until(
+    'a rebuilt machine',
+    async () => {
       const seen = await workspace(home)
-      return condition(seen, 'Declared')?.status === 'False' ? seen : null
-    })
-    expect(condition(broken, 'Declared')).toMatchObject({
-      reason: 'InvalidYaml',
-      message: expect.stringMatching(/workspace\.yaml:\d+:\d+/),
-    })
-    expect(condition(broken, 'Running')?.status).toBe('True')
-    expect(third.output()).toMatch(/workspace\.yaml:\d+:\d+/)
-    writeFileSync(file, text.replace(/greeting: .*\n/, 'greeting: "changed by hand"\n'))
-    const mended = await until('the message to go', async () => {
-      const seen = await workspace(home)
-      return condition(seen, 'Declared') ? null : seen
-    })
-    expect(mended.status.build.number).toBe(3)
+      return seen.status.build.number === 2 && condition(seen, 'Running')?.status === 'True' ? seen : null
+    },
+    { limitMs: 30_000 },
+  )
+  expect(rebuilt.status.build).toMatchObject({ transition: 'Start', reason: 'MachineLost' })
+  expect(await inside(home, 'cat $HOME/kept')).toBe('kept')
+  expect(agents(home)).toHaveLength(1)
 
-    rmSync(file)
-    await until('the workspace to be forgotten', async () => (await home.run(['get', 'workspace', 'dev'])).code === 3, {
-      limitMs: 30_000,
-      everyMs: 200,
-    })
-    expect(agents(home)).toEqual([])
-    expect(existsSync(join(home.state, 'workspaces', built.metadata.uid))).toBe(false)
-    expect(readdirSync(join(home.state, 'builds'))).toEqual([])
-    expect(await third.end()).toBe(0)
-    expect(home.processes()).toEqual([])
-  },
-)
+  const file = join(home.folder, 'workspace.yaml')
+  const text = readFileSync(file, 'utf8')
+  expect(text).toMatch(/greeting: .*\n/)
+  writeFileSync(file, text.replace(/greeting: .*\n/, 'greeting: "changed by hand"\n'))
+  await until('the new value inside', async () => (await inside(home, 'echo $GREETING')) === 'changed by hand', {
+    limitMs: 30_000,
+    everyMs: 200,
+  })
+  const changed = await running(home)
+  expect(changed.status.build).toMatchObject({ number: 3, transition: 'Start', reason: 'Updated' })
+  expect(await inside(home, 'cat $HOME/kept')).toBe('kept')
+  expect(changed.metadata.generation).toBe(2)
 
-test('start, stop and restart are requests that are answered, and a stop keeps the home', { timeout: 90_000 }, async () => {
+  writeFileSync(file, `${text}\n  oops: [unclosed\n`)
+  const broken = await until('the broken file to be named in the status', async () => {
+    const seen = await workspace(home)
+    return condition(seen, 'Declared')?.status === 'False' ? seen : null
+  })
+  expect(condition(broken, 'Declared')).toMatchObject({
+    reason: 'InvalidYaml',
+    message: expect.stringMatching(/workspace\.yaml:\d+:\d+/),
+  })
+  expect(condition(broken, 'Running')?.status).toBe('True')
+  expect(third.output()).toMatch(/workspace\.yaml:\d+:\d+/)
+  writeFileSync(file, text.replace(/greeting: .*\n/, 'greeting: "changed by hand"\n'))
+  const mended = await until('the message to go', async () => {
+    const seen = await workspace(home)
+    return condition(seen, 'Declared') ? null : seen
+  })
+  expect(mended.status.build.number).toBe(3)
+
+  rmSync(file)
+  await until('the workspace to be forgotten', async () => (await home.run(['get', 'workspace', 'dev'])).code === 3, {
+    limitMs: 30_000,
+    everyMs: 200,
+  })
+  expect(agents(home)).toEqual([])
+  expect(existsSync(join(home.state, 'workspaces', built.metadata.uid))).toBe(false)
+  expect(readdirSync(join(home.state, 'builds'))).toEqual([])
+  expect(await third.end()).toBe(0)
+  expect(home.processes()).toEqual([])
+})
+
+test('start, stop and restart are requests that are answered, and a stop keeps the home', async () => {
   const home = temporaryHome()
   const up = await home.up()
   await running(home)
@@ -154,7 +150,7 @@ test('start, stop and restart are requests that are answered, and a stop keeps t
   expect(resumed.status.build).toMatchObject({ transition: 'Start', reason: 'Resumed' })
 })
 
-test('down works when the control plane is not up', { timeout: 60_000 }, async () => {
+test('down works when the control plane is not up', async () => {
   const home = temporaryHome()
   const up = await home.up()
   await running(home)
@@ -165,7 +161,7 @@ test('down works when the control plane is not up', { timeout: 60_000 }, async (
   expect(home.processes()).toEqual([])
 })
 
-test('a second up on the same state folder is refused, naming the first', { timeout: 60_000 }, async () => {
+test('a second up on the same state folder is refused, naming the first', async () => {
   const home = temporaryHome()
   const up = await home.up()
   const second = await home.run(['up', home.folder, '--port', '0'])

@@ -32,7 +32,7 @@ describe.skipIf(skipped !== null)(`templates of the reference run unchanged${ski
   const open: Side[] = []
   afterAll(() => Promise.all(open.map((side) => side.close())))
 
-  test(`${NAMES.length} templates: started, stopped, started again and destroyed`, { timeout: 120_000 }, async () => {
+  test(`${NAMES.length} templates: started, stopped, started again and destroyed`, async () => {
     const sides = await sidesOf(found, NAMES)
     open.push(...sides)
     expect(NAMES.length).toBeGreaterThanOrEqual(30)

@@ -36,14 +36,14 @@ const ourName = (text: string): string =>
 
 const renamed = (state: Flat): Flat => new Map([...state].map(([path, value]) => [ourName(path), ourName(value)]))
 
-test('every template under our names makes what it makes under the reference’s', { timeout: 60_000 }, async () => {
+test('every template under our names makes what it makes under the reference’s', async () => {
   const theirs = renamed(await applied('ours', ''))
   const ours = await applied('ours', '', ourName)
   expect(theirs.size).toBeGreaterThan(1000)
   expect(differences(theirs, ours)).toEqual([])
 })
 
-test('every template makes the same with a provider that terraform has started', { timeout: 60_000 }, async () => {
+test('every template makes the same with a provider that terraform has started', async () => {
   const mirror = temporaryFolder()
   await installProvider(mirror, '0.1.0', platformOf(process.platform, process.arch))
   expect(differences(await applied('ours', ''), await applied('launched', mirror))).toEqual([])

@@ -18,13 +18,13 @@ describe.skipIf(skipped !== null)(`templates of the reference run unchanged${ski
     ['by hand, with next to nothing set', BY_HAND],
     ['in a task', TASK],
     ['before anybody owns it', PREBUILD],
-  ])('%s', { timeout: 120_000 }, async (_, variables) => {
+  ])('%s', async (_, variables) => {
     const sides = await sidesOf(found, NAMES)
     open.push(...sides)
     expect(await agree(sides, variables)).toBeGreaterThan(1000)
   })
 
-  test('built before anybody owned it, and claimed', { timeout: 120_000 }, async () => {
+  test('built before anybody owned it, and claimed', async () => {
     const sides = await sidesOf(found, ['agent-minimal', 'prebuild', 'workspace-owner', 'docker-style'])
     open.push(...sides)
     await agree(sides, PREBUILD)

@@ -33,7 +33,7 @@ test('a build whose provisioner was killed is Interrupted, keeps what terraform 
   const intent = await inTheMiddle(job)
   child.kill('SIGKILL')
   await world.provisioner({ limits: { leaseMs: 1500, lookMs: 200 } })
-  const ended = await world.ended(job, 20_000)
+  const ended = await world.ended(job)
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'Interrupted'])
   expect(isSame(intent.pid ?? 0, intent.pidStartedAt ?? '')).toBe(false)
   // The agent was in the state that terraform saved when its provider was gone.
@@ -84,9 +84,9 @@ test('one that died after it said where it would work, and before the folder was
      lease_until = clock_timestamp(), provisioner_id = 'dead', epoch = 1, intent = $2 where id = $1`,
     [job.id, JSON.stringify(intent)],
   )
-  // It waits for nobody: as long as for another machine it would take a minute.
-  await world.provisioner({ limits: { lookMs: 200 } })
-  const ended = await world.ended(job, 30_000)
+  // It waits for nobody, as it would for another machine.
+  await world.provisioner({ limits: { lookMs: 200, elsewhereMs: 600_000 } })
+  const ended = await world.ended(job)
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'Interrupted'])
 })
 

@@ -70,7 +70,7 @@ told("bin", open(my $b, ">>", "/bin/terraform") ? "written" : "$!");
 told("device", syscall(133, $sda, 0060666, 8 << 8) == 0 ? "made" : "$!");
 `,
   )
-  const job = await world.ended(await world.build(workspace(), digest), 30_000)
+  const job = await world.ended(await world.build(workspace(), digest))
   expect([job.phase, job.error]).toEqual(['Succeeded', null])
   const told = await toldIn(world, job)
   const saying = (what: string): string | undefined => told.find((line) => line.startsWith(`${what} `) || line === what)
@@ -98,7 +98,7 @@ test('what a program leaves running ends with its build', async () => {
     db,
     'if (!fork()) { close(STDOUT); close(STDERR); syscall(112); if (!fork()) { sleep(1) while 1 } exit } wait(); told("left");',
   )
-  const job = await world.ended(await world.build(workspace(), digest), 30_000)
+  const job = await world.ended(await world.build(workspace(), digest))
   expect([job.phase, job.error]).toEqual(['Succeeded', null])
   await until('nothing of it to run', () => !processesWith('/build/tree/p/script.pl'))
 })
@@ -111,9 +111,9 @@ test('a fork bomb fills its own room only', async () => {
     'my $n = 0; while ($n < 2000) { my $pid = fork(); last if !defined $pid; if (!$pid) { sleep(30); exit } $n++ } told("started", $n < 60 ? "few" : "many", "$!"); kill(9, -1);',
   )
   const dev = workspace()
-  const job = await world.ended(await world.build(dev, digest), 30_000)
+  const job = await world.ended(await world.build(dev, digest))
   expect((await toldIn(world, job))[0]).toMatch(/^started few .*unavailable/)
-  const next = await world.ended(await world.build(workspace('next'), await world.template({ 'main.tf': '' })), 30_000)
+  const next = await world.ended(await world.build(workspace('next'), await world.template({ 'main.tf': '' })))
   expect(next.phase).toBe('Succeeded')
 })
 
@@ -142,14 +142,14 @@ test('a program that fills the disk is ended', async () => {
     db,
     '$SIG{XFSZ} = "IGNORE"; open(my $f, ">", "/build/tree/big"); my $n = 0; while (syswrite($f, "x" x 1048576)) { $n++ } told("one file", $n);',
   )
-  const first = await world.ended(await world.build(workspace('one'), one), 30_000)
+  const first = await world.ended(await world.build(workspace('one'), one))
   expect([first.phase, await toldIn(world, first)]).toEqual(['Succeeded', ['one file 20']])
   const many = await perlTemplate(
     db,
     'for my $i (1..100000) { open(my $f, ">", "/build/home/f$i") or die; syswrite($f, "x" x 1048576); close($f); select(undef, undef, undef, 0.02) }',
   )
   const dev = workspace('many')
-  const second = await world.ended(await world.build(dev, many), 30_000)
+  const second = await world.ended(await world.build(dev, many))
   expect([second.phase, second.errorReason]).toEqual(['Failed', 'LimitExceeded'])
   expect(second.error).toContain('60 MiB into its folder')
   const sealed = await newestState(db, dev.uid)
@@ -171,7 +171,7 @@ test('a program that never ends has the time of a build, and can be canceled', a
   const world = await createWorld(db)
   const hurried = await world.provisioner({ isolation: 'required', limits: { buildMs: 1500, graceMs: 500 } })
   const digest = await perlTemplate(db, '$SIG{INT} = $SIG{TERM} = "IGNORE"; told("asleep"); sleep(1) while 1;')
-  const late = await world.ended(await world.build(workspace('late'), digest), 30_000)
+  const late = await world.ended(await world.build(workspace('late'), digest))
   expect([late.phase, late.errorReason]).toEqual(['Failed', 'BuildTimeout'])
   await hurried.close()
   const patient = await createWorld(db)
@@ -179,7 +179,7 @@ test('a program that never ends has the time of a build, and can be canceled', a
   const job = await patient.build(workspace('canceled'), digest)
   await until('it to sleep', async () => (await toldIn(patient, job)).length > 0)
   await requestCancel(db, job.id, 'ada')
-  expect((await patient.ended(job, 30_000)).phase).toBe('Canceled')
+  expect((await patient.ended(job)).phase).toBe('Canceled')
 })
 
 const processesWith = (text: string): boolean =>

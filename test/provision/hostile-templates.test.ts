@@ -8,8 +8,8 @@ import { createWorld, INPUT, workspace, type World } from './world.ts'
 const { db, url } = await withDatabase()
 
 const MEBIBYTE = 1024 ** 2
-const built = async (world: World, text: string, limitMs = 30_000): Promise<Job> =>
-  world.ended(await world.build(workspace(), await world.template({ 'main.tf': text })), limitMs)
+const built = async (world: World, text: string): Promise<Job> =>
+  world.ended(await world.build(workspace(), await world.template({ 'main.tf': text })))
 
 const remote = (backend: string, config: string) =>
   `data "terraform_remote_state" "x" {\n  backend = "${backend}"\n  config = { ${config} }\n}\noutput "x" { value = data.terraform_remote_state.x.outputs }\n`
@@ -94,10 +94,10 @@ test('an external program is refused before anything is fetched, where its provi
 test('outputs and a state that are huge are kept, and not shown; more than that is said', async () => {
   const world = await createWorld(db)
   await world.provisioner({ isolation: 'required' })
-  const job = await world.ended(await world.build(workspace(), await world.template(withState(1))), 30_000)
+  const job = await world.ended(await world.build(workspace(), await world.template(withState(1))))
   expect([job.phase, job.error, job.result?.resources]).toEqual(['Succeeded', null, 1])
   expect(JSON.stringify(job.result).length).toBeLessThan(MEBIBYTE)
-  const more = await world.ended(await world.build(workspace('more'), await world.template(withState(8))), 30_000)
+  const more = await world.ended(await world.build(workspace('more'), await world.template(withState(8))))
   expect([more.phase, more.errorReason]).toEqual(['Failed', 'OrphansPossible'])
   expect(more.error).toContain('larger than 64 MiB')
 })

@@ -41,7 +41,7 @@ binaryData:
 const see = (home: Home): Promise<Seen> => home.json<Seen>('get', 'template', 'mapped')
 const ready = ({ status }: Seen) => status?.conditions?.find(({ type }) => type === 'Ready')
 
-test('a template lives in a ConfigMap: missing, there, changed, gone and there again', { timeout: 90_000 }, async () => {
+test('a template lives in a ConfigMap: missing, there, changed, gone and there again', async () => {
   const home = temporaryHome()
   rmSync(join(home.folder, 'workspace.yaml'))
   writeFileSync(join(home.folder, 'mapped.yaml'), TEMPLATE)

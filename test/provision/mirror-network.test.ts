@@ -88,7 +88,7 @@ realTest('a provisioner that is killed while it fetches leaves nothing in the wa
   const job = await world.build(workspace(), digest)
   const prepared = join(world.stateDir, 'prepared')
   const making = () => (existsSync(prepared) ? readdirSync(prepared).filter((name) => name.startsWith('.making-')) : [])
-  await until('it to fetch', () => mirror.asked.some((each) => each.endsWith('.zip')), { limitMs: 15_000 })
+  await until('it to fetch', () => mirror.asked.some((each) => each.endsWith('.zip')))
   const left = join(prepared, making()[0] ?? '', 'process.json')
   const { pid } = JSON.parse(readFileSync(left, 'utf8'))
   const gone = new Promise((resolve) => dying.once('exit', resolve))
@@ -100,7 +100,7 @@ realTest('a provisioner that is killed while it fetches leaves nothing in the wa
   mirror.holdBack(false)
   const environment = { SSL_CERT_FILE: mirror.authority }
   await world.provisioner({ sources: from(mirror.url), environment, limits: { lookMs: 200, leaseMs: 1500 } })
-  const done = await world.ended(job, 30_000)
+  const done = await world.ended(job)
   expect([done.phase, done.error]).toEqual(['Succeeded', null])
   expect(readdirSync(prepared)).toHaveLength(1)
   await until('the terraform of the dead one to end', () => startOf(pid) === null)

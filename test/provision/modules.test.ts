@@ -56,7 +56,7 @@ for (const isolation of ['required', 'none'] as const) {
     const world = await createWorld(db)
     await world.provisioner({ isolation, sources: { providers: [], modules: [`${url}//*`], mirror: null, direct: false } })
     const digest = await world.template(template(url))
-    const imported = await world.ended(await world.importOf(digest), 30_000)
+    const imported = await world.ended(await world.importOf(digest))
     expect([imported.phase, imported.error]).toEqual(['Succeeded', null])
     const count = asked.length
     expect(count).toBeGreaterThan(0)
@@ -73,7 +73,7 @@ test('a repository that is too large is not fetched to its end', async () => {
     buildLimits: { fetchedFiles: 10 },
     sources: { providers: [], modules: [`${url}//*`], mirror: null, direct: false },
   })
-  const imported = await world.ended(await world.importOf(await world.template(template(url))), 30_000)
+  const imported = await world.ended(await world.importOf(await world.template(template(url))))
   expect([imported.phase, imported.errorReason]).toEqual(['Failed', 'LimitExceeded'])
   expect(imported.error).toContain('more than 10 files')
 })

@@ -5,7 +5,7 @@ import { root, temporaryHome } from '../support/bothy.ts'
 
 const example = join(root, 'examples', '02-template-in-typescript')
 
-test('the example in TypeScript becomes a workspace, command by command as its README says', { timeout: 90_000 }, async () => {
+test('the example in TypeScript becomes a workspace, command by command as its README says', async () => {
   const home = temporaryHome()
   rmSync(home.folder, { recursive: true })
   cpSync(example, home.folder, { recursive: true })

@@ -70,7 +70,7 @@ test(
     if (held.length > 0) await idle
     // It is awake, and works again: it takes what comes now.
     const late = await world.build(workspace('late'), digest)
-    expect((await world.ended(late, 20_000)).phase).toBe('Succeeded')
+    expect((await world.ended(late)).phase).toBe('Succeeded')
 
     const witnessed = await db.query<Witnessed>('select job_id, epoch, provisioner, what, lease_over from witnessed order by id')
     const of = (what: string) => witnessed.filter((row) => row.what === what && row.job_id !== late.id)

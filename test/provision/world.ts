@@ -147,7 +147,7 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
       if (!job) throw new Error('not queued')
       return job
     },
-    ended: (job, limitMs = 15_000) =>
+    ended: (job, limitMs = 60_000) =>
       until(
         `job ${job.id} to end`,
         async () => {

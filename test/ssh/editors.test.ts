@@ -38,7 +38,7 @@ needing(
   'curl',
   'python3',
   'tar',
-)("an editor's server is put there, started, outlives the session that did it, and is reached", { timeout: 60_000 }, async () => {
+)("an editor's server is put there, started, outlives the session that did it, and is reached", async () => {
   const { home, config, ssh, run } = await enteredWorkspace()
   const base = dirname(home.state)
   mkdirSync(join(base, 'server'))

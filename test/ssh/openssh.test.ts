@@ -36,7 +36,7 @@ needing(
   })
 })
 
-needing('ssh')('a terminal follows its window, passes Ctrl-C on, and ends as its shell ends', { timeout: 60_000 }, async () => {
+needing('ssh')('a terminal follows its window, passes Ctrl-C on, and ends as its shell ends', async () => {
   const { home, config } = await enteredWorkspace()
   const pty = await import('@lydell/node-pty')
   const terminal = pty.spawn('ssh', ['-F', config, 'dev.bothy'], { cols: 91, rows: 17, env: environmentOf(home), name: 'xterm-256color' })

@@ -29,7 +29,7 @@ function asked(to: { port: number } | { path: string }, text: string): Promise<s
   })
 }
 
-test('several ports and sockets, through a restart of the control plane, with what is refused said once', { timeout: 90_000 }, async () => {
+test('several ports and sockets, through a restart of the control plane, with what is refused said once', async () => {
   const home = temporaryHome()
   const up = await home.up()
   await becomesRunning(home)
