@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { killQuietly, processesMentioning, root } from '../support/bothy.ts'
 import type { OwnCluster } from '../support/cluster.ts'
+import { COMPILED } from '../support/compiled.ts'
 // Its hook is registered before ours, and so runs after it: who uses a database ends before it is dropped.
 import '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -67,6 +68,7 @@ export function openWorld(cluster: OwnCluster, databaseUrl: string): World {
       BOTHY_REPLICA: name,
       BOTHY_LOG: 'debug',
       NO_COLOR: '1',
+      ...COMPILED,
       ...more,
     }
     const child = spawn(process.execPath, [PROGRAM, ...args], { env, cwd: base })
