@@ -67,7 +67,7 @@ test('a workspace is declared, built, entered, adopted after a restart, rebuilt 
       const seen = await workspace(home)
       return seen.status.build.number === 2 && condition(seen, 'Running')?.status === 'True' ? seen : null
     },
-    { limitMs: 30_000 },
+    { limitMs: 60_000 },
   )
   expect(rebuilt.status.build).toMatchObject({ transition: 'Start', reason: 'MachineLost' })
   expect(await inside(home, 'cat $HOME/kept')).toBe('kept')
@@ -78,7 +78,7 @@ test('a workspace is declared, built, entered, adopted after a restart, rebuilt 
   expect(text).toMatch(/greeting: .*\n/)
   writeFileSync(file, text.replace(/greeting: .*\n/, 'greeting: "changed by hand"\n'))
   await until('the new value inside', async () => (await inside(home, 'echo $GREETING')) === 'changed by hand', {
-    limitMs: 30_000,
+    limitMs: 60_000,
     everyMs: 200,
   })
   const changed = await running(home)
@@ -106,7 +106,7 @@ test('a workspace is declared, built, entered, adopted after a restart, rebuilt 
 
   rmSync(file)
   await until('the workspace to be forgotten', async () => (await home.run(['get', 'workspace', 'dev'])).code === 3, {
-    limitMs: 30_000,
+    limitMs: 60_000,
     everyMs: 200,
   })
   expect(agents(home)).toEqual([])
