@@ -12,6 +12,8 @@ import { Refused } from '../kernel/errors.ts'
 export const OPERATIONS_MAX = 10_000
 /** As the API server has it. */
 const COPIED_BYTES_MAX = 3 * 1024 * 1024
+/** Whoever puts something into the middle of a list, or takes it out there, moves all that comes after it. */
+const SHIFTED_MAX = 20_000_000
 
 type Fields = Record<string, unknown>
 type Container = unknown[] | Fields
@@ -25,6 +27,7 @@ const cannot = (why: string): Refused => new Refused('Invalid', `the server reje
 interface Spent {
   values: number
   bytes: number
+  shifted: number
 }
 
 export function jsonPatch(document: JsonObject, operations: readonly unknown[]): unknown {
@@ -33,7 +36,7 @@ export function jsonPatch(document: JsonObject, operations: readonly unknown[]):
       'RequestEntityTooLarge',
       `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`,
     )
-  const spent = { values: 0, bytes: 0 }
+  const spent = { values: 0, bytes: 0, shifted: 0 }
   return operations.reduce<unknown>(
     (patched, operation) => {
       if (!isJsonObject(operation))
@@ -54,19 +57,24 @@ function applied(document: unknown, operation: JsonObject, spent: Spent): unknow
   const value = own(operation, 'value') ?? null
   switch (operation['op']) {
     case 'add':
-      return added(document, path, copied(value, path.length))
+      return added(document, path, copied(value, path.length), spent)
     case 'replace':
       if (path.length === 0) return whole(copied(value, 0))
       return changed(document, path, (at, key) => replace(at, key, copied(value, path.length)))
     case 'remove':
-      return changed(document, path, remove)
+      return changed(document, path, (at, key) => remove(at, key, spent))
     case 'move': {
       const from = pointer(operation, 'from')
       const moved = copied(found(document, from), path.length, spent)
-      return added(changed(document, from, remove), path, moved)
+      return added(
+        changed(document, from, (at, key) => remove(at, key, spent)),
+        path,
+        moved,
+        spent,
+      )
     }
     case 'copy':
-      return added(document, path, copied(found(document, pointer(operation, 'from')) ?? null, path.length, spent))
+      return added(document, path, copied(found(document, pointer(operation, 'from')) ?? null, path.length, spent), spent)
     case 'test':
       if (equal(found(document, path) ?? null, value)) return document
       throw cannot(`testing value ${shown(path)} failed`)
@@ -115,8 +123,8 @@ function whole(value: unknown): unknown {
   return value
 }
 
-const added = (document: unknown, path: readonly string[], value: unknown): unknown =>
-  path.length === 0 ? whole(value) : changed(document, path, (at, key) => insert(at, key, value))
+const added = (document: unknown, path: readonly string[], value: unknown, spent: Spent): unknown =>
+  path.length === 0 ? whole(value) : changed(document, path, (at, key) => insert(at, key, value, spent))
 
 /** Answers the document, of which the container at the end of the path is another now. */
 function changed(document: unknown, path: readonly string[], change: (at: Container, key: string) => void): unknown {
@@ -146,9 +154,16 @@ function indexIn(list: readonly unknown[], key: string, beyond = 0): number {
   return index
 }
 
-function insert(at: Container, key: string, value: unknown): void {
-  if (!Array.isArray(at)) put(at, key, value)
-  else at.splice(key === '-' ? at.length : indexIn(at, key, 1), 0, value)
+function insert(at: Container, key: string, value: unknown, spent: Spent): void {
+  if (!Array.isArray(at)) return put(at, key, value)
+  const index = key === '-' ? at.length : indexIn(at, key, 1)
+  shift(at, index, spent)
+  at.splice(index, 0, value)
+}
+
+function shift(list: readonly unknown[], from: number, spent: Spent): void {
+  spent.shifted += list.length - from
+  if (spent.shifted > SHIFTED_MAX) throw cannot(`the operations move items of lists more than ${SHIFTED_MAX} times`)
 }
 
 function replace(at: Container, key: string, value: unknown): void {
@@ -156,8 +171,12 @@ function replace(at: Container, key: string, value: unknown): void {
   else at[indexIn(at, key)] = value
 }
 
-function remove(at: Container, key: string): void {
-  if (Array.isArray(at)) return void at.splice(indexIn(at, key), 1)
+function remove(at: Container, key: string, spent: Spent): void {
+  if (Array.isArray(at)) {
+    const index = indexIn(at, key)
+    shift(at, index, spent)
+    return void at.splice(index, 1)
+  }
   if (!Object.hasOwn(at, key)) throw cannot(`Unable to remove nonexistent key: ${key}`)
   delete at[key]
 }

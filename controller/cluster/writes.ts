@@ -11,6 +11,7 @@ import { refuseForeignChange } from './declared.ts'
 import { bornMeta, isReleased, nextMeta, refuseNewFinalizers, specDiffers, warnOfOwnersTwice, withNameLabel } from './generation.ts'
 import { equal } from '../../crds/schema/equal.ts'
 import { deepFreeze } from './freeze.ts'
+import { isLarge, nextTurn, refuseTooManyValues } from './large.ts'
 import type { Draft, Resource, WriteOptions, Writer } from './port.ts'
 import { alreadyExists, conflict, forbidden, MODIFIED, notFound, refuseUnkeepable } from './refusals.ts'
 import type { Vault } from './secrets.ts'
@@ -67,7 +68,10 @@ async function createNamed(
   const place = { kind: kind.kind, namespace: homeOf(kind, draft), name }
   // A status that is written on its own is looked at, since it may have fields nobody knows, and then left out.
   const { status: _status, ...declared } = { status: undefined, ...draft }
+  const large = isLarge(draft)
+  if (large) await nextTurn()
   const { metadata, spec, status, ...born } = admitted(kind, kind.hasStatus ? draft : declared, null, options)
+  if (large) await nextTurn()
   warnOfOwnersTwice(metadata, options.warn)
   const birth = { name, namespace: place.namespace, uid: newUid(), creationTimestamp: toIso(ports.clock.now()) }
   const object = { ...resourceOf(kind, withNameLabel(kind, bornMeta(metadata, birth)), spec, status), ...dataOf(born) }
@@ -133,16 +137,20 @@ export async function rewrite(ports: WritePorts, kind: Kind, place: Place, chang
     if (!stored) throw notFound(kind, place.name)
     const kept = decode(stored.body, stored.version)
     const old = ports.vault.opened(kept, stored.sealed)
+    if (isLarge(old)) await nextTurn()
     // Whoever patches sees no more of it than whoever reads: a value must not be copied to where it can be read.
-    const proposal = change.propose(kept, stored.applied)
+    const { applied = stored.applied, pinned, ...proposal } = change.propose(kept, stored.applied)
+    refuseTooManyValues(proposal)
+    const large = isLarge(old) || isLarge(proposal)
+    if (large) await nextTurn()
     const next = change.subresource === 'status' ? nextStatus(kind, old, proposal, change) : nextObject(kind, old, proposal, change)
-    const applied = proposal.applied ?? stored.applied
+    if (large) await nextTurn()
     if (equal(old, next) && equal(stored.applied, applied) && isStoredWhole(stored.body, kept)) return kept
     const { object: visible, sealed } = ports.vault.parted(next)
     if (change.options.dryRun) return deepFreeze(visible)
     const written = await write(ports, kind, place, kept, visible, { applied, sealed })
     if (written) return written
-    if (proposal.pinned) throw conflict(kind, place.name, MODIFIED)
+    if (pinned) throw conflict(kind, place.name, MODIFIED)
   }
   throw conflict(kind, place.name, MODIFIED)
 }

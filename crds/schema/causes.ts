@@ -33,6 +33,18 @@ const PHRASES: Readonly<Record<IssueReason, string>> = {
 
 /** The API server knows no bound here; a message of more helps nobody. */
 const VALUE_SHOWN_MAX = 16384
+/** Nobody reads more, and a body of a few megabytes can hold very many mistakes. */
+export const ISSUES_MAX = 1000
+
+/** What is wrong with each of them, as far as anybody reads. */
+export function issuesOfEach<T>(all: Iterable<T>, of: (each: T) => readonly Issue[]): readonly Issue[] {
+  const issues: Issue[] = []
+  for (const each of all) {
+    issues.push(...of(each))
+    if (issues.length >= ISSUES_MAX) break
+  }
+  return issues
+}
 
 const withDetail = (text: string, detail: string): string => (detail ? `${text}: ${detail}` : text)
 
@@ -64,10 +76,10 @@ export const tooMany = (field: string, count: number, max: number): Issue =>
 export const notSupported = (field: string, value: unknown, offered: readonly unknown[]): Issue =>
   valued('FieldValueNotSupported')(field, value, `supported values: ${offered.map((one) => goQuoted(String(one))).join(', ')}`)
 
-function shown(value: unknown): string {
-  const text = goValue(value)
-  return text.length > VALUE_SHOWN_MAX ? `${text.slice(0, VALUE_SHOWN_MAX)}…` : text
-}
+/** Of a long text no more is written than is shown: to write all of it takes too long. */
+export const shown = (value: unknown): string => cut(goValue(typeof value === 'string' ? value.slice(0, VALUE_SHOWN_MAX) : value))
+
+export const cut = (text: string): string => (text.length > VALUE_SHOWN_MAX ? `${text.slice(0, VALUE_SHOWN_MAX)}…` : text)
 
 /** Rules are not asked about an object whose shape is wrong: they would fail for reasons that are not theirs. */
 const BLOCKING: ReadonlySet<IssueReason> = new Set<IssueReason>([
@@ -92,7 +104,7 @@ export function refusedInvalid(kind: Pick<Kind, 'kind' | 'group'>, name: string,
   const text = sentences.length === 1 ? sentences.join('') : `[${sentences.join(', ')}]`
   const causes: readonly Cause[] = issues.map(({ reason, body, field }) => ({ reason, message: body, field }))
   const what = kind.group ? `${kind.kind}.${kind.group}` : kind.kind
-  return new Refused('Invalid', `${what} ${goQuoted(name)} is invalid: ${text}`, {
+  return new Refused('Invalid', `${what} ${shown(name)} is invalid: ${text}`, {
     name,
     kind: kind.kind,
     ...(kind.group ? { group: kind.group } : {}),

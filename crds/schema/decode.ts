@@ -10,6 +10,9 @@ export interface Decoded {
   readonly unknown: readonly string[]
 }
 
+/** Nobody reads more, and each is written with the whole way to it. */
+const UNKNOWN_MAX = 1000
+
 /** Deeper than any schema of ours; what is deeper sits under a field that keeps what it does not know. */
 const DEPTH_MAX = 64
 
@@ -38,7 +41,7 @@ function decodeFields(schema: Schema | null, value: JsonObject, path: string, un
     const child = schema?.properties.get(name) ?? schema?.additionalProperties ?? null
     const field = own(value, name)
     if (!child && schema?.preserveUnknownFields) put(made, name.toWellFormed(), copied(field, depth))
-    else if (!child) unknown.push(joined(path, name))
+    else if (!child) tell(unknown, joined(path, name))
     else if (field !== null || child.nullable)
       put(made, name.toWellFormed(), decodeNode(child, field, joined(path, name), unknown, depth + 1))
     else if (child.default) put(made, name.toWellFormed(), decodeNode(child, child.default.value, joined(path, name), unknown, depth + 1))
@@ -48,6 +51,10 @@ function decodeFields(schema: Schema | null, value: JsonObject, path: string, un
     put(made, name, decodeNode(child, child.default.value, joined(path, name), unknown, depth + 1))
   }
   return made
+}
+
+function tell(unknown: string[], path: string): void {
+  if (unknown.length < UNKNOWN_MAX) unknown.push(path)
 }
 
 /** Values that no schema describes are copied all the same, so that a stored object shares nothing with its draft. */
@@ -61,4 +68,9 @@ function copied(value: unknown, depth: number): unknown {
   return made
 }
 
-export const joined = (path: string, name: string): string => (path ? `${path}.${name}` : name)
+/** A way is told once for everything that lies behind it: a name of megabytes would be told as often. */
+export const shortened = (name: string): string => (name.length > NAME_SHOWN_MAX ? `${name.slice(0, NAME_SHOWN_MAX)}…` : name)
+
+const NAME_SHOWN_MAX = 1024
+
+export const joined = (path: string, name: string): string => (path ? `${path}.${shortened(name)}` : shortened(name))

@@ -1,5 +1,5 @@
 import { duplicate, invalid, type Issue } from './causes.ts'
-import { joined } from './decode.ts'
+import { joined, shortened } from './decode.ts'
 import { goJson } from './go-text.ts'
 import { ITEMS_BEYOND } from './structural.ts'
 import { isJsonObject, own, put, type JsonObject, type Schema } from './types.ts'
@@ -23,7 +23,7 @@ function walk(schema: Schema, value: unknown, path: string, issues: Issue[]): vo
   for (const name of Object.keys(value)) {
     const field = schema.properties.get(name)
     const child = field ?? schema.additionalProperties
-    if (child) walk(child, own(value, name), field ? joined(path, name) : `${path}[${name}]`, issues)
+    if (child) walk(child, own(value, name), field ? joined(path, name) : `${path}[${shortened(name)}]`, issues)
   }
 }
 

@@ -1,4 +1,4 @@
-import { invalid, required, tooLong, type Issue } from './causes.ts'
+import { cut, invalid, issuesOfEach, required, tooLong, type Issue } from './causes.ts'
 import { isJsonObject, own, type JsonObject } from './types.ts'
 
 /** What every object must keep to, whatever its kind. Who may change what over time is the store's business. */
@@ -13,7 +13,7 @@ const VALUE_TEXT = `a valid label must be an empty string or consist of alphanum
 
 // Anchored tests of the expressions that the messages name, written so that no text makes them backtrack.
 const isLabel = (text: string): boolean => /^[a-z0-9-]+$/.test(text) && !text.startsWith('-') && !text.endsWith('-')
-const isSubdomain = (text: string): boolean => text.split('.').every(isLabel)
+const isSubdomain = (text: string): boolean => /^[a-z0-9.-]+$/.test(text) && !/^[.-]|[.-]$|[.][.-]|-[.]/.test(text)
 const isNamePart = (text: string): boolean => /^[A-Za-z0-9_.-]+$/.test(text) && /^[A-Za-z0-9]/.test(text) && /[A-Za-z0-9]$/.test(text)
 
 const bytes = (text: string): number => Buffer.byteLength(text)
@@ -84,7 +84,7 @@ function namespaceIssues(metadata: JsonObject): readonly Issue[] {
 }
 
 function labelIssues(metadata: JsonObject): readonly Issue[] {
-  return entriesOf(own(metadata, 'labels')).flatMap(([key, value]) =>
+  return issuesOfEach(entriesOf(own(metadata, 'labels')), ([key, value]) =>
     qualifiedProblems(key)
       .map((why) => invalid('metadata.labels', key, why))
       .concat(labelValueProblems(value).map((why) => invalid('metadata.labels', value, why))),
@@ -100,7 +100,7 @@ function annotationIssues(metadata: JsonObject): readonly Issue[] {
   const entries = entriesOf(own(metadata, 'annotations'))
   const size = entries.reduce((sum, [key, value]) => sum + bytes(key) + bytes(value), 0)
   return [
-    ...entries.flatMap(([key]) => qualifiedProblems(key.toLowerCase()).map((why) => invalid('metadata.annotations', key, why))),
+    ...issuesOfEach(entries, ([key]) => qualifiedProblems(key.toLowerCase()).map((why) => invalid('metadata.annotations', key, why))),
     ...(size > ANNOTATIONS_BYTES_MAX ? [tooLong('metadata.annotations', ANNOTATIONS_BYTES_MAX)] : []),
   ]
 }
@@ -114,11 +114,13 @@ function ownerIssues(metadata: JsonObject): readonly Issue[] {
   const controllers = given
     .filter((owner) => own(owner, 'controller') === true)
     .map((owner) => `${String(owner['kind'])}/${String(owner['name'])}`)
+  const seconds = controllers.slice(1, CONTROLLERS_TOLD_MAX)
+  const all = seconds.length > 0 ? written(given.map(inOrder)) : ''
   return [
-    ...given.flatMap(ownerReferenceIssues),
-    ...controllers.slice(1, CONTROLLERS_TOLD_MAX).flatMap((second) => {
+    ...issuesOfEach(given, ownerReferenceIssues),
+    ...seconds.map((second) => {
       const found = `references for ${String(controllers[0])} and ${second}`
-      return invalidOwners(given.map(inOrder), `Only one reference can have Controller set to true. Found "true" in ${found}`)
+      return invalidOwners(all, `Only one reference can have Controller set to true. Found "true" in ${found}`)
     }),
   ]
 }
@@ -127,24 +129,26 @@ function ownerReferenceIssues(owner: JsonObject): readonly Issue[] {
   const issue = (field: string, why: string): readonly Issue[] =>
     own(owner, field) === '' ? [invalid(`metadata.ownerReferences.${field}`, '', why)] : []
   const apiVersion = String(own(owner, 'apiVersion'))
-  const [, version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion]
-  const versioned = version !== '' && apiVersion.split('/').length <= 2
+  const [, version = '', more] = apiVersion.includes('/') ? apiVersion.split('/', 3) : ['', apiVersion]
+  const versioned = version !== '' && more === undefined
   const isEvent = apiVersion === 'v1' && own(owner, 'kind') === 'Event'
   return [
     ...(versioned ? [] : [invalid('metadata.ownerReferences.apiVersion', apiVersion, 'version must not be empty')]),
     ...issue('kind', 'must not be empty'),
     ...issue('name', 'must not be empty'),
     ...issue('uid', 'must not be empty'),
-    ...(isEvent ? [invalidOwners(inOrder(owner), '/v1, Kind=Event is disallowed from being an owner')] : []),
+    ...(isEvent ? [invalidOwners(written(inOrder(owner)), '/v1, Kind=Event is disallowed from being an owner')] : []),
   ]
 }
 
 /** A value that the API server holds in a type of its own is written in the order of that type. */
-const invalidOwners = (value: unknown, why: string): Issue => ({
+const invalidOwners = (value: string, why: string): Issue => ({
   reason: 'FieldValueInvalid',
   field: 'metadata.ownerReferences',
-  body: `Invalid value: ${JSON.stringify(value)}: ${why}`,
+  body: `Invalid value: ${value}: ${why}`,
 })
+
+const written = (value: unknown): string => cut(JSON.stringify(value))
 
 const inOrder = (owner: JsonObject): JsonObject =>
   Object.fromEntries(
@@ -157,14 +161,14 @@ function finalizerIssues(metadata: JsonObject): readonly Issue[] {
   const finalizers = textsOf(own(metadata, 'finalizers'))
   const contradict = finalizers.includes(ORPHAN) && finalizers.includes(FOREGROUND)
   return [
-    ...finalizers.flatMap((finalizer) => qualifiedProblems(finalizer).map((why) => invalid('metadata.finalizers', finalizer, why))),
+    ...issuesOfEach(finalizers, (finalizer) => qualifiedProblems(finalizer).map((why) => invalid('metadata.finalizers', finalizer, why))),
     ...(contradict ? [invalid('metadata.finalizers', finalizers, `finalizer ${ORPHAN} and ${FOREGROUND} cannot be both set`)] : []),
   ]
 }
 
 /** `name` or `prefix.example/name`. */
 export function qualifiedProblems(key: string): readonly string[] {
-  const [first = '', second, third] = key.split('/')
+  const [first = '', second, third] = key.split('/', 3)
   if (third !== undefined) {
     return [`a valid label key ${NAME_PART_TEXT} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
   }

@@ -1,4 +1,5 @@
 import { Refused } from '../../controller/kernel/errors.ts'
+import { shortened } from './decode.ts'
 
 /**
  * A body as it arrives: JSON, with the paths of fields that are given twice, of which the last one counts. Throws
@@ -43,6 +44,7 @@ function duplicatesOf(text: string): readonly string[] {
   const found = new Set<string>()
   let level: Level | undefined
   let values = 1
+  let opened = 0
   for (let at = 0; at < text.length; at += 1) {
     switch (text.charCodeAt(at)) {
       case QUOTE: {
@@ -55,7 +57,9 @@ function duplicatesOf(text: string): readonly string[] {
       case OPEN_LIST:
         level = { names: text.charCodeAt(at) === OPEN_OBJECT ? new Set() : null, at: '', index: 0 }
         levels.push(level)
+        opened += 1
         if (levels.length > JSON_DEPTH_MAX) throw new Refused('BadRequest', `the body is nested deeper than ${JSON_DEPTH_MAX} levels`)
+        if (opened > JSON_VALUES_MAX) throw tooManyValues('objects and lists')
         break
       case CLOSE_OBJECT:
       case CLOSE_LIST:
@@ -64,7 +68,7 @@ function duplicatesOf(text: string): readonly string[] {
         break
       case COMMA:
         values += 1
-        if (values > JSON_VALUES_MAX) throw new Refused('RequestEntityTooLarge', `the body has more than ${JSON_VALUES_MAX} values`)
+        if (values > JSON_VALUES_MAX) throw tooManyValues('values')
         if (level?.names === null) level.index += 1
         break
       default:
@@ -73,6 +77,8 @@ function duplicatesOf(text: string): readonly string[] {
   }
   return [...found]
 }
+
+const tooManyValues = (what: string): Refused => new Refused('RequestEntityTooLarge', `the body has more than ${JSON_VALUES_MAX} ${what}`)
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST] = [0x7b, 0x7d, 0x5b, 0x5d]
@@ -107,7 +113,7 @@ function nameAt(quoted: string, levels: readonly Level[], level: Level, found: S
 
 function pathOf(levels: readonly Level[]): string {
   let path = ''
-  for (const { names, at, index } of levels) path += names ? (path === '' ? at : `.${at}`) : `[${index}]`
+  for (const { names, at, index } of levels) path += names ? (path === '' ? shortened(at) : `.${shortened(at)}`) : `[${index}]`
   return path
 }
 

@@ -3,7 +3,7 @@ import { compile, type Compiled, type Variables } from './cel.ts'
 import { Budget, OutOfBudget, within } from './cel-budget.ts'
 import { celValue, Fault, type CelValue } from './cel-values.ts'
 import { fieldBefore, itemBefore, unchanged, type Before } from './correlate.ts'
-import { joined } from './decode.ts'
+import { joined, shortened } from './decode.ts'
 import { isJsonObject, own, type Rule, type Schema } from './types.ts'
 
 export interface RuleIssues {
@@ -69,7 +69,7 @@ function visit(at: Visit, found: Found): void {
   for (const name of Object.keys(value)) {
     const field = schema.properties.get(name)
     const child = field ?? schema.additionalProperties
-    const childPath = field ? joined(path, name) : `${path}[${name}]`
+    const childPath = field ? joined(path, name) : `${path}[${shortened(name)}]`
     if (child) visit({ schema: child, value: own(value, name), path: childPath, before: fieldBefore(before, name), unchanged: same }, found)
   }
 }

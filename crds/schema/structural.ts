@@ -1,9 +1,9 @@
-import { invalid, notSupported, required, tooLong, tooMany, typeInvalid, type Issue } from './causes.ts'
+import { invalid, ISSUES_MAX, notSupported, required, shown, tooLong, tooMany, typeInvalid, type Issue } from './causes.ts'
 import { fieldBefore, itemBefore, unchanged, type Before } from './correlate.ts'
 import { joined } from './decode.ts'
 import { equal } from './equal.ts'
 import { hasFormat, isCheckedFormat } from './formats.ts'
-import { goFloat, goQuoted } from './go-text.ts'
+import { goFloat } from './go-text.ts'
 import { pattern } from './regex.ts'
 import { isJsonObject, own, type JsonObject, type Schema, type SchemaType } from './types.ts'
 
@@ -24,9 +24,6 @@ export function structuralIssues(schema: Schema, value: unknown, before: Before 
 }
 
 const fieldOf = ({ prefix, path }: Place): string => (path === '' ? prefix : path.startsWith('[') ? prefix + path : joined(prefix, path))
-
-/** Nobody reads more, and a body of a few megabytes can hold millions of mistakes. */
-const ISSUES_MAX = 1000
 
 /** So many more items than a list may have are still looked at: it is refused as too long in any case. */
 export const ITEMS_BEYOND = 1000
@@ -98,7 +95,7 @@ function text(schema: Schema, value: string, place: Place, issues: Issue[]): voi
     issues.push(invalid(field, value, `${place.path} in body should match '${schema.pattern}'`))
   }
   if (schema.format !== null && !hasFormat(schema.format, value)) {
-    issues.push(typeInvalid(field, value, `${place.path} in body must be of type ${schema.format}: ${goQuoted(value)}`))
+    issues.push(typeInvalid(field, value, `${place.path} in body must be of type ${schema.format}: ${shown(value)}`))
   }
 }
 

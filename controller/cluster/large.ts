@@ -1,0 +1,31 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { JSON_VALUES_MAX } from '../../crds/schema/parse.ts'
+import { isJsonObject } from '../../crds/schema/types.ts'
+import { Refused } from '../kernel/errors.ts'
+
+/**
+ * Objects of very many values: each of them costs some time at every step of a write. None may have more than a body may, or
+ * many small patches made what nobody could send at once; and between two steps on a large one others are served.
+ */
+
+const LARGE = 1_000
+
+export function refuseTooManyValues(object: unknown): void {
+  if (valuesIn(object, JSON_VALUES_MAX) <= JSON_VALUES_MAX) return
+  throw new Refused('RequestEntityTooLarge', `the object would have more than ${JSON_VALUES_MAX} values`)
+}
+
+export const isLarge = (object: unknown): boolean => valuesIn(object, LARGE) > LARGE
+
+export { nextTurn }
+
+/** Objects and lists do not count themselves, as in a body; nobody counts much further than `most`. */
+function valuesIn(value: unknown, most: number): number {
+  if (!Array.isArray(value) && !isJsonObject(value)) return 1
+  let count = 0
+  for (const each of Array.isArray(value) ? value : Object.values(value)) {
+    count += valuesIn(each, most - count)
+    if (count > most) break
+  }
+  return count
+}
