@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { messageOf } from '../controller/kernel/errors.ts'
-import { nothingRuns, type Endpoint } from './endpoint.ts'
+import { nothingRuns, wayTo, type Endpoint } from './endpoint.ts'
 import type { Environment } from './environment.ts'
 import { EXIT, Failure } from './failure.ts'
 import { failureOfAnswer } from './refusal.ts'
@@ -82,6 +82,7 @@ export function whyNoConnection(error: unknown): string {
 }
 
 export function unreachable(environment: Environment, { url, from, isHere }: Endpoint, error: unknown): Failure {
+  if (error instanceof Failure) return error
   const where = `${url} (${from}): ${whyNoConnection(error)}`
   if (isHere) return nothingRuns(environment, where)
   return new Failure(EXIT.unreachable, {
@@ -93,13 +94,14 @@ export function unreachable(environment: Environment, { url, from, isHere }: End
   })
 }
 
-function send(target: URL, method: string, { token, ca }: Endpoint, call: Call): Promise<IncomingMessage> {
+function send(target: URL, method: string, endpoint: Endpoint, call: Call): Promise<IncomingMessage> {
+  const { token } = endpoint
   const body = call.body === undefined ? null : JSON.stringify(call.body)
   const request = target.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const sent = request(target, {
       method,
-      ...(ca === null ? {} : { ca }),
+      ...wayTo(endpoint),
       headers: {
         accept: 'application/json',
         'user-agent': 'bothy-cli',

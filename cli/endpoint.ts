@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Agent } from 'node:http'
 import { join } from 'node:path'
 import type { Environment } from './environment.ts'
 import { EXIT, Failure, usage } from './failure.ts'
@@ -11,9 +12,14 @@ export interface Endpoint {
   readonly from: string
   /** Whoever signed its certificate, besides those whom this machine trusts. */
   readonly ca: string | null
+  /** Makes the connections to it, where this machine cannot by itself: of node's http, or https, as `url` says. */
+  readonly through: Agent | null
   /** It is the standalone of this machine, which a person can start. */
   readonly isHere: boolean
 }
+
+/** What node's request needs to get there. */
+export const wayTo = ({ ca, through }: Endpoint) => ({ ...(ca === null ? {} : { ca }), ...(through === null ? {} : { agent: through }) })
 
 export interface Given {
   readonly url: string | null
@@ -31,7 +37,7 @@ export function namedEndpoint(environment: Environment, given: Pick<Given, 'url'
   ] as const) {
     if (url === null) continue
     if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw usage(`${from} ${url} is no url`, 'it begins with http:// or https://')
-    return { url: url.replace(/\/+$/, ''), token: given.token ?? environment.token, from, ca: null, isHere: false }
+    return { url: url.replace(/\/+$/, ''), token: given.token ?? environment.token, from, ca: null, through: null, isHere: false }
   }
   return null
 }
@@ -41,7 +47,7 @@ export function standaloneEndpoint(environment: Environment, given: Pick<Given, 
   const url = readQuietly(join(environment.stateDir, 'url'))
   if (url === null) return null
   const token = given.token ?? readQuietly(join(environment.stateDir, 'token'))
-  return { url: url.replace(/\/+$/, ''), token, from: `of ${environment.stateDir}`, ca: null, isHere: true }
+  return { url: url.replace(/\/+$/, ''), token, from: `of ${environment.stateDir}`, ca: null, through: null, isHere: true }
 }
 
 function readQuietly(file: string): string | null {

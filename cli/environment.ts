@@ -24,6 +24,8 @@ export interface Environment {
   readonly display: boolean
   /** Of BOTHY_SERVICE_ACCOUNT: as whom this program asks the controller of a cluster. */
   readonly serviceAccount: string | null
+  /** Of BOTHY_SYSTEM_NAMESPACE: where a cluster has its control plane. */
+  readonly systemNamespace: string
   readonly terraform: string | null
   /** Of BOTHY_PROVIDER_MIRROR: a folder or a url. */
   readonly providerMirror: string | null
@@ -58,6 +60,7 @@ export function readEnvironment(env: Variables = process.env): Environment {
     program,
     isPlugin: program.startsWith('kubectl '),
     serviceAccount: env['BOTHY_SERVICE_ACCOUNT'] || null,
+    systemNamespace: env['BOTHY_SYSTEM_NAMESPACE'] || 'bothy-system',
     kubeconfig: env['KUBECONFIG'] && !env['KUBECONFIG'].includes(delimiter) ? resolve(env['KUBECONFIG']) : null,
     kubeconfigs: kubeconfigs(env),
     hasKubeconfig: () => kubeconfigs(env).some((file) => existsSync(file)),

@@ -5,7 +5,7 @@ import { exponentialMs, jittered } from '../controller/kernel/backoff.ts'
 import type { Clock } from '../controller/kernel/clock.ts'
 import { keepSocketAlive } from '../controller/kernel/socket-pings.ts'
 import { whyNoConnection } from './client.ts'
-import type { Endpoint } from './endpoint.ts'
+import { wayTo, type Endpoint } from './endpoint.ts'
 import { createExecCall, type ExecCall } from './exec-call.ts'
 import { passOn, sizeOfTerminal, type ExecIo } from './exec-keyboard.ts'
 import { EXIT, Failure, usage } from './failure.ts'
@@ -131,28 +131,25 @@ async function keepFollowing(exec: Exec, call: ExecCall, over: AbortSignal, onSo
 }
 
 async function dialled({ endpoint, namespace, workspace, agent }: Exec): Promise<WebSocket> {
-  const { url, token, from, ca } = await endpoint()
+  const here = await endpoint()
+  const { url, token, from } = here
   const path = `/apis/bothy.dev/v1alpha1/namespaces/${encodeURIComponent(namespace)}/workspaces/${encodeURIComponent(workspace)}/exec`
   const target = new URL(url.replace(/^http/, 'ws') + path)
   if (agent !== null) target.searchParams.set('agent', agent)
   const socket = new WebSocket(target, {
     headers: token === null ? {} : { authorization: `Bearer ${token}` },
-    ...(ca === null ? {} : { ca }),
+    ...wayTo(here),
     perMessageDeflate: false,
     maxPayload: FRAME_BYTES_MAX * 2,
     handshakeTimeout: 15_000,
   })
   return new Promise((resolve, reject) => {
     socket.on('open', () => resolve(socket))
-    socket.on('error', (error) =>
-      reject(
-        new Failure(EXIT.unreachable, {
-          what: 'the control plane cannot be reached',
-          where: `${url} (${from}): ${whyNoConnection(error)}`,
-          fix: 'see that it runs',
-        }),
-      ),
-    )
+    socket.on('error', (error) => {
+      const where = `${url} (${from}): ${whyNoConnection(error)}`
+      const lost = new Failure(EXIT.unreachable, { what: 'the control plane cannot be reached', where, fix: 'see that it runs' })
+      reject(error instanceof Failure ? error : lost)
+    })
     socket.on('unexpected-response', (_request, answer) => {
       let text = ''
       answer.setEncoding('utf8').on('data', (part: string) => (text += part.slice(0, ANSWER_LENGTH_MAX - text.length)))

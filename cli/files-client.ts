@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { TRAILER_COMPLETE, type FileSeen } from '../agent/protocol.ts'
 import { messageOf } from '../controller/kernel/errors.ts'
 import type { Client } from './client.ts'
-import type { Endpoint } from './endpoint.ts'
+import { wayTo, type Endpoint } from './endpoint.ts'
 import { EXIT, Failure } from './failure.ts'
 import { pathOfRef, refOf } from './objects.ts'
 import { failureOfAnswer } from './refusal.ts'
@@ -72,12 +72,13 @@ const brokenOff = (path: string): Failure =>
     fix: 'try it again',
   })
 
-function send({ token, url, from, ca }: Endpoint, method: string, target: URL, body: Readable | null): Promise<IncomingMessage> {
+function send(endpoint: Endpoint, method: string, target: URL, body: Readable | null): Promise<IncomingMessage> {
+  const { token, url, from } = endpoint
   const request = target.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const sent = request(target, {
       method,
-      ...(ca === null ? {} : { ca }),
+      ...wayTo(endpoint),
       headers: { 'user-agent': 'bothy-cli', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
     })
     let sending: unknown = null
@@ -91,6 +92,7 @@ function send({ token, url, from, ca }: Endpoint, method: string, target: URL, b
       )
     })
     sent.on('error', (error) => {
+      if (error instanceof Failure) return reject(error)
       const lost = new Failure(EXIT.unreachable, {
         what: body ? 'the transfer broke off' : 'the control plane cannot be reached',
         where: `${url} (${from}): ${messageOf(error)}; nothing half done was kept`,

@@ -8,7 +8,7 @@ import { framedDuplex } from '../controller/kernel/framed-duplex.ts'
 import { halfClosingDuplex } from '../controller/kernel/half-closing-duplex.ts'
 import { keepSocketAlive } from '../controller/kernel/socket-pings.ts'
 import { whyNoConnection } from './client.ts'
-import type { Endpoint } from './endpoint.ts'
+import { wayTo, type Endpoint } from './endpoint.ts'
 import type { EnteredName } from './entered-name.ts'
 import { EXIT, Failure } from './failure.ts'
 import { failureOfAnswer } from './refusal.ts'
@@ -42,7 +42,6 @@ export async function rawConnection(
   }
 }
 
-const trusted = ({ ca }: Endpoint) => (ca === null ? {} : { ca })
 const headersOf = ({ token }: Endpoint): Record<string, string> => (token === null ? {} : { authorization: `Bearer ${token}` })
 
 function bareSocket(target: URL, endpoint: Endpoint): Promise<Duplex> {
@@ -51,7 +50,7 @@ function bareSocket(target: URL, endpoint: Endpoint): Promise<Duplex> {
     const asked = request(target, {
       headers: { ...headersOf(endpoint), connection: 'Upgrade', upgrade: FRAMED },
       agent: false,
-      ...trusted(endpoint),
+      ...wayTo(endpoint),
     })
     asked.setTimeout(CONNECT_LIMIT_MS, () => asked.destroy(new Error(`no answer within ${CONNECT_LIMIT_MS / 1000} s`)))
     asked.on('error', (error) => reject(unreachable(endpoint, error)))
@@ -83,7 +82,7 @@ function webSocket(target: URL, endpoint: Endpoint, clock: Clock): Promise<Duple
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   const socket = new WebSocket(url, {
     headers: headersOf(endpoint),
-    ...trusted(endpoint),
+    ...wayTo(endpoint),
     perMessageDeflate: false,
     handshakeTimeout: CONNECT_LIMIT_MS,
   })
@@ -99,12 +98,11 @@ function webSocket(target: URL, endpoint: Endpoint, clock: Clock): Promise<Duple
   })
 }
 
-const unreachable = ({ url, from }: Endpoint, error: unknown): Failure =>
-  new Failure(EXIT.unreachable, {
-    what: 'the control plane cannot be reached',
-    where: `${url} (${from}): ${whyNoConnection(error)}`,
-    fix: 'see that it runs',
-  })
+function unreachable({ url, from }: Endpoint, error: unknown): Failure {
+  if (error instanceof Failure) return error
+  const where = `${url} (${from}): ${whyNoConnection(error)}`
+  return new Failure(EXIT.unreachable, { what: 'the control plane cannot be reached', where, fix: 'see that it runs' })
+}
 
 /** A control plane says why in the words of a Kubernetes API server; whatever else answers does not know the upgrade. */
 function refusal(status: number, text: string, { url, from }: Endpoint, another: boolean): Error {

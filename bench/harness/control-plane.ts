@@ -77,6 +77,7 @@ const clientOf = (env: Variables, url: string): Client =>
     token: readFileSync(join(env['BOTHY_STATE'] ?? '', 'token'), 'utf8').trim(),
     from: 'the bench',
     ca: null,
+    through: null,
     isHere: true,
   }))
 

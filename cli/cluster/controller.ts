@@ -7,6 +7,8 @@ import type { Environment } from '../environment.ts'
 import { EXIT, Failure, usage } from '../failure.ts'
 import { field, textOf } from '../json.ts'
 import { failureOfRefused, unreachable } from './objects-client.ts'
+import { isOutOfReach } from './out-of-reach.ts'
+import { agentThrough, notInstalled, podsOf, type Through } from './through.ts'
 import { tokenFor } from './token.ts'
 import { accountNamed, type Account, type Somebody } from './who.ts'
 
@@ -21,7 +23,7 @@ export interface Asking {
 }
 
 /** The ConfigMap by which a control plane says where it is: everybody who is known to the cluster may read it. */
-const PUBLISHED = { namespace: 'bothy-system', name: 'bothy' } as const
+const PUBLISHED = 'bothy'
 
 /** Answers how to find it. Where it is, is asked once; a token is looked at each time, since it ends. */
 export function createController(asking: Asking): () => Promise<Endpoint> {
@@ -40,28 +42,32 @@ export function createController(asking: Asking): () => Promise<Endpoint> {
 }
 
 /** With a token, where the server of the context is no cluster's but a control plane that keeps objects itself. */
-type Place = Pick<Endpoint, 'url' | 'ca' | 'from' | 'token'>
+type Place = Omit<Endpoint, 'isHere'>
 
 async function placeOf(asking: Asking): Promise<Place> {
-  const { connection, given } = asking
-  if (given.url !== null) {
-    if (!/^https?:\/\//.test(given.url) || !URL.canParse(given.url))
-      throw usage(`--url ${given.url} is no url`, 'it begins with http:// or https://')
-    return { url: given.url.replace(/\/+$/, ''), ca: null, from: '--url', token: null }
-  }
-  const { namespace, name } = PUBLISHED
-  const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`
+  const { connection, given, clock, environment } = asking
+  if (given.url !== null) return { url: urlGiven(given.url), ca: null, from: '--url', through: null, token: null }
+  const namespace = environment.systemNamespace
+  const through: Through = { connection, clock, namespace }
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${PUBLISHED}`
   const published = await connection.request({ method: 'GET', path }).catch(async (error: unknown) => {
-    const own = isRefused(error, 'NotFound') ? await ownPlace(asking) : null
-    if (own) return own
-    throw notPublished(connection, error)
+    if (isRefused(error, 'NotFound')) return (await ownPlace(asking)) ?? { body: null }
+    throw notRead(asking, error)
   })
   if ('url' in published) return published
-  const url = textOf(field(published.body, 'data', 'url'))
-  if (url === null || !/^https?:\/\//.test(url) || !URL.canParse(url))
-    throw noController(connection, `ConfigMap ${namespace}/${name} has no url`)
-  const ca = textOf(field(published.body, 'data', 'ca.crt'))
-  return { url: url.replace(/\/+$/, ''), ca, from: `of context ${connection.context}`, token: null }
+  const url = textOf(field(published.body, 'data', 'url'))?.replace(/\/+$/, '') ?? null
+  if (url !== null && (!/^https?:\/\//.test(url) || !URL.canParse(url))) throw wronglyPublished(asking, url)
+  const place = { ca: textOf(field(published.body, 'data', 'ca.crt')), from: `of context ${connection.context}`, token: null }
+  if (url !== null && !(await isOutOfReach(url, clock))) return { ...place, url, through: null }
+  // Whoever says nothing of where it is may still be there, under the name that it has in its cluster.
+  if (url === null && (await podsOf(through)) === null) throw notInstalled(through)
+  const known = url ?? `https://bothy.${namespace}.svc:7080`
+  return { ...place, url: known, from: `${place.from}, through its API server`, through: agentThrough(through, known) }
+}
+
+function urlGiven(url: string): string {
+  if (/^https?:\/\//.test(url) && URL.canParse(url)) return url.replace(/\/+$/, '')
+  throw usage(`--url ${url} is no url`, 'it begins with http:// or https://')
 }
 
 /** Of a control plane that answers kubectl itself: everything is asked there, with what the kubeconfig says. */
@@ -70,19 +76,18 @@ async function ownPlace({ connection, environment, given }: Asking): Promise<Pla
   if (!textOf(field(body, 'gitVersion'))?.includes('+bothy-')) return null
   const { kubeconfig, context } = given
   const { server, cluster, login } = readContext({ kubeconfig, context, environment: environment.forChildren({}) })
-  return { url: server, ca: cluster.ca, from: `context ${connection.context}`, token: login.token }
+  return { url: server, ca: cluster.ca, from: `context ${connection.context}`, through: null, token: login.token }
 }
 
-function notPublished(connection: KubernetesConnection, error: unknown): unknown {
-  const { namespace, name } = PUBLISHED
-  if (isRefused(error, 'NotFound')) return noController(connection, `there is no ConfigMap ${namespace}/${name}`)
+function notRead({ connection, environment }: Asking, error: unknown): unknown {
+  const namespace = environment.systemNamespace
   if (isRefused(error, 'Forbidden'))
     return new Failure(
       EXIT.refused,
       {
-        what: `you may not read where the controller is: get on ConfigMap ${namespace}/${name}`,
+        what: `you may not read where the controller is: get on ConfigMap ${namespace}/${PUBLISHED}`,
         where: `context ${connection.context}`,
-        fix: 'ask for the Role bothy-address in bothy-system, or name the controller with --url',
+        fix: `ask for the Role bothy-address in ${namespace}, or name the controller with --url`,
       },
       { reason: 'Forbidden' },
     )
@@ -90,11 +95,11 @@ function notPublished(connection: KubernetesConnection, error: unknown): unknown
   return error instanceof Transient ? unreachable(connection, error) : error
 }
 
-const noController = ({ context }: KubernetesConnection, where: string): Failure =>
+const wronglyPublished = ({ connection, environment }: Asking, url: string): Failure =>
   new Failure(EXIT.unreachable, {
-    what: 'nothing says where the controller of this cluster is',
-    where: `context ${context}: ${where}`,
-    fix: 'install it there (docs/install-in-a-cluster.md), or name it with --url',
+    what: `where the controller of this cluster is, is no url: ${url}`,
+    where: `context ${connection.context}: ConfigMap ${environment.systemNamespace}/${PUBLISHED}`,
+    fix: 'write one into it that begins with https://, or name the controller with --url',
   })
 
 const ANNOTATION = 'bothy.dev/service-account'

@@ -6,7 +6,7 @@ import type { Metrics } from '../kernel/metrics.ts'
 import { Busy, problemOf, warningsOf } from './kubernetes-answers.ts'
 import { readContext, type Context, type Environment } from './kubernetes-context.ts'
 import { createLogin, type Login } from './kubernetes-login.ts'
-import { createTransport, type Begun, type Transport } from './kubernetes-transport.ts'
+import { createTransport, type Begun, type Transport, type Way } from './kubernetes-transport.ts'
 
 /**
  * A connection to an API server as somebody: one request, or the lines of a long answer.
@@ -24,6 +24,8 @@ export interface KubernetesConnection {
   request<T = unknown>(call: KubernetesCall): Promise<KubernetesAnswer<T>>
   /** The lines of an answer that goes on. Ends when the answer does, or without a word when `signal` aborts; cut off, it throws Transient. */
   lines(call: KubernetesCall): AsyncGenerator<string, void, undefined>
+  /** For what is no request, such as a connection to a port of a pod: where to begin it, and what lets one in there. */
+  way(call: Pick<KubernetesCall, 'path' | 'query'>): Promise<Way>
   close(): void
 }
 
@@ -76,6 +78,7 @@ export async function connectKubernetes(options: KubernetesOptions): Promise<Kub
     ...about(context),
     request: <T>(call: KubernetesCall) => request<T>(asker, call),
     lines: (call) => lines(asker, call),
+    way: async (call) => asker.transport.way(pathOf(call), await asker.login.current()),
     close: () => asker.transport.close(),
   }
 }
@@ -181,7 +184,7 @@ async function askOnce(
 
 const groupOf = (path: string): string => /^\/apis\/(?<group>[^/]+)/.exec(path)?.groups?.['group'] ?? 'core'
 
-function pathOf({ path, query = {} }: KubernetesCall): string {
+function pathOf({ path, query = {} }: Pick<KubernetesCall, 'path' | 'query'>): string {
   const given = Object.entries(query).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]]))
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`
 }

@@ -1,6 +1,13 @@
-import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import {
+  Agent as HttpAgent,
+  request as requestHttp,
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestOptions as HttpOptions,
+} from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import { createSecureContext, type ConnectionOptions as TlsOptions, type SecureContext } from 'node:tls'
 import type { Clock } from '../kernel/clock.ts'
 import { messageOf, Misconfigured, Transient } from '../kernel/errors.ts'
 import type { Context, Environment } from './kubernetes-context.ts'
@@ -27,7 +34,15 @@ export interface Asking {
 export interface Transport {
   /** The answer as it begins. Reading it, and the wait for it, reject with Transient. `done` must be called at its end. */
   ask(asking: Asking, credentials: Credentials): Promise<Begun>
+  /** The same way for a connection that somebody else makes of a request. */
+  way(path: string, credentials: Credentials): Way
   close(): void
+}
+
+export interface Way {
+  readonly url: string
+  /** Of node's request: by what, as whom, trusting whom. */
+  readonly options: HttpOptions & Pick<TlsOptions, 'rejectUnauthorized' | 'servername' | 'secureContext'>
 }
 
 export interface Begun {
@@ -65,9 +80,16 @@ export async function createTransport(context: Context, environment: Environment
     return (known = identityOf(context, credentials))
   }
 
+  const base = server.pathname.replace(/\/$/, '')
+  const trust = (credentials: Credentials) => ({
+    secureContext: identity(credentials).secureContext,
+    rejectUnauthorized: !context.cluster.skipVerify,
+    ...(context.cluster.serverName === null ? {} : { servername: context.cluster.serverName }),
+  })
+
   const begin = (asking: Asking, credentials: Credentials): ClientRequest => {
-    const { secureContext } = identity(credentials)
-    const base = server.pathname.replace(/\/$/, '')
+    // First, since another certificate needs other pools.
+    const trusting = trust(credentials)
     const options = {
       host: server.hostname.replace(/^\[|\]$/g, ''),
       port: server.port || (secure ? 443 : 80),
@@ -75,9 +97,7 @@ export async function createTransport(context: Context, environment: Environment
       path: `${base}${asking.path}`,
       headers: { ...credentials.headers, ...asking.headers },
       agent: asking.long ? pools.long : pools.short,
-      secureContext,
-      rejectUnauthorized: !context.cluster.skipVerify,
-      ...(context.cluster.serverName === null ? {} : { servername: context.cluster.serverName }),
+      ...trusting,
       ...(asking.signal ? { signal: asking.signal } : {}),
     }
     return request(options)
@@ -85,6 +105,10 @@ export async function createTransport(context: Context, environment: Environment
 
   return {
     ask: (asking, credentials) => asked(() => begin(asking, credentials), asking, clock),
+    way(path, credentials) {
+      const trusting = trust(credentials)
+      return { url: `${server.origin}${base}${path}`, options: { headers: credentials.headers, agent: pools.long, ...trusting } }
+    },
     close() {
       pools.short.destroy()
       pools.long.destroy()
@@ -131,7 +155,7 @@ class Cut extends Transient {
 
 function once(request: ClientRequest, { limitMs, body, method, path }: Asking, clock: Clock): Promise<Begun> {
   return new Promise((resolve, reject) => {
-    const late = () => request.destroy(new Transient(`${method} ${pathOf(path)} took longer than ${limitMs} ms`))
+    const late = () => request.destroy(new Transient(`${method} ${pathOf(path)} took longer than ${Math.round(limitMs / 1000)} s`))
     const cancel = clock.after(limitMs, late)
     request.on('error', (error) => {
       cancel()

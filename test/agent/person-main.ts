@@ -4,7 +4,7 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 /** `bothy exec -t` as a program of its own, at a real terminal. */
 const [, , url = '', workspace = '', ...argv] = process.argv
 const code = await runExec({
-  endpoint: async () => ({ url, token: null, from: 'test', ca: null, isHere: false }),
+  endpoint: async () => ({ url, token: null, from: 'test', ca: null, through: null, isHere: false }),
   namespace: 'default',
   workspace,
   agent: null,

@@ -27,7 +27,7 @@ export function person(url: string, made: Pick<Made, 'workspace'>, argv: readonl
   stderr.setEncoding('utf8').on('data', (text: string) => (seen.stderr += text))
   if (options.input !== undefined) stdin.end(options.input)
   const code = runExec({
-    endpoint: async () => ({ url, token: 'secret', from: 'test', ca: null, isHere: false }),
+    endpoint: async () => ({ url, token: 'secret', from: 'test', ca: null, through: null, isHere: false }),
     namespace: 'default',
     workspace: made.workspace,
     agent: options.agent ?? null,

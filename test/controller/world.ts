@@ -36,8 +36,8 @@ afterAll(async () => {
   for (const close of opened.splice(0)) await close()
 })
 
-/** Ends every process and machine after the file. */
-export function openWorld(cluster: OwnCluster, databaseUrl: string): World {
+/** Ends every process and machine after the file. `env` is what else all of them are given. */
+export function openWorld(cluster: OwnCluster, databaseUrl: string, env: Readonly<Record<string, string>> = {}): World {
   const base = mkdtempSync(join(tmpdir(), 'bothy-controllers-'))
   const key = randomBytes(32).toString('base64')
   const children: ChildProcess[] = []
@@ -59,7 +59,7 @@ export function openWorld(cluster: OwnCluster, databaseUrl: string): World {
     isReady: (log: string) => boolean,
   ) => {
     const state = join(base, name)
-    const env = {
+    const given = {
       PATH: process.env['PATH'] ?? '',
       HOME: base,
       DATABASE_URL: databaseUrl,
@@ -69,15 +69,16 @@ export function openWorld(cluster: OwnCluster, databaseUrl: string): World {
       BOTHY_LOG: 'debug',
       NO_COLOR: '1',
       ...COMPILED,
+      ...env,
       ...more,
     }
-    const child = spawn(process.execPath, [PROGRAM, ...args], { env, cwd: base })
+    const child = spawn(process.execPath, [PROGRAM, ...args], { env: given, cwd: base })
     children.push(child)
     let log = ''
     child.stdout.on('data', (data: Buffer) => (log += data.toString()))
     child.stderr.on('data', (data: Buffer) => (log += data.toString()))
     const done = new Promise<number>((settle) => child.on('exit', (code, signal) => settle(signal ? 128 : (code ?? 1))))
-    await until(`${name} to be ready or to end`, () => isReady(log) || child.exitCode !== null, { limitMs: 30_000 })
+    await until(`${name} to be ready or to end`, () => isReady(log) || child.exitCode !== null)
     if (child.exitCode !== null) throw new Error(`${name} ended: ${log.slice(-2000)}`)
     return {
       pid: child.pid ?? 0,

@@ -65,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'controller/cluster/kubernetes-connection.ts',
     'controller/cluster/kubernetes-context.ts',
     'controller/cluster/kubernetes-pod-port.ts',
+    'controller/cluster/kubernetes-pod-port.ts',
     // What a server would say of an object, said without one.
     'controller/cluster/verdict.ts',
     'agent/main.ts',
@@ -100,6 +101,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'controller/connect/link.ts': 'accepts agents',
     'controller/connect/sessions.ts': 'accepts people',
     'controller/connect/bridge.ts': 'their connections and the agents’ streams',
+    'controller/cluster/kubernetes-pod-port.ts': 'ports of pods, through an API server',
     'controller/cluster/kubernetes-pod-port.ts': 'ports of pods, through an API server',
     'cli/exec.ts': 'a person enters a workspace',
     'cli/raw-connection.ts': 'where a proxy passes on nothing else',

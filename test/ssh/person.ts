@@ -8,7 +8,7 @@ import type { Made } from '../agent/world.ts'
 
 export const enter = (url: string, { workspace }: Pick<Made, 'workspace'>, service: 'ssh' | 'port', query: Record<string, string> = {}) =>
   rawConnection(
-    { url, token: 'secret', from: 'test', ca: null, isHere: false },
+    { url, token: 'secret', from: 'test', ca: null, through: null, isHere: false },
     { namespace: 'default', workspace, agent: null },
     service,
     query,

@@ -1,0 +1,256 @@
+import { createHash, createPrivateKey, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeCertificate } from '../../controller/kernel/certificate.ts'
+import { systemClock } from '../../controller/kernel/clock.ts'
+import { objects } from '../controller/objects.ts'
+import { openWorld } from '../controller/world.ts'
+import { root } from '../support/bothy.ts'
+import { rootfs } from '../support/docker.ts'
+import { noNode, theNode, type TestNode } from '../support/node.ts'
+import { until } from '../support/until.ts'
+import { openClusterHome, rightsOf, type ClusterHome, type Person } from './cluster-home.ts'
+
+/**
+ * A control plane that has a name in its cluster alone, reached through the API server: a real kubelet, and a pod that answers
+ * behind the service. What answers in it is a replica on this machine, to which the pod passes on whatever comes.
+ */
+
+const IMAGE = 'docker.io/library/passes-on:1'
+const SYSTEM = 'bothy-system'
+const URL_INSIDE = 'https://bothy.bothy-system.svc:7080'
+const DAY_MS = 86_400_000
+
+const folder = mkdtempSync(join(tmpdir(), 'bothy-through-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function authority(name: string) {
+  const now = systemClock.now()
+  const made = makeCertificate({ name, hosts: [], use: 'authority', from: now - DAY_MS, until: now + DAY_MS, issuer: null })
+  const issuer = { name, key: createPrivateKey(made.key) }
+  return {
+    ca: made.certificate,
+    server: (host: string) =>
+      makeCertificate({ name: host, hosts: [host], use: 'server', from: now - DAY_MS, until: now + DAY_MS, issuer }),
+  }
+}
+
+const passingOn = (namespace: string, name: string, to: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace, labels: { 'app.kubernetes.io/name': 'bothy', 'app.kubernetes.io/component': 'controller' } },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      {
+        name: 'it',
+        image: IMAGE,
+        imagePullPolicy: 'Never',
+        command: ['/bin/nc', '-ll', '-p', '7080', '-e', '/bin/nc', new URL(to).hostname, new URL(to).port],
+        ports: [{ name: 'api', containerPort: 7080 }],
+        readinessProbe: { exec: { command: ['/bin/test', '!', '-e', '/tmp/unready'] }, periodSeconds: 1 },
+      },
+    ],
+  },
+})
+
+const service = (namespace: string) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'bothy', namespace },
+  spec: {
+    selector: { 'app.kubernetes.io/name': 'bothy', 'app.kubernetes.io/component': 'controller' },
+    ports: [{ name: 'api', port: 7080, targetPort: 'api' }],
+  },
+})
+
+const published = (namespace: string, data: Readonly<Record<string, string>>) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'bothy', namespace },
+  data,
+})
+
+/** Binds a Role of the control plane's namespace to somebody of `team`. */
+const bound = (account: string, role: string) => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'RoleBinding',
+  metadata: { name: `${account}-${role}`, namespace: SYSTEM },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role },
+  subjects: [{ kind: 'ServiceAccount', name: account, namespace: 'team' }],
+})
+
+describe.skipIf(noNode !== null)('a control plane without an address outside of its cluster', () => {
+  let node: TestNode
+  let home: ClusterHome
+  let front: string
+  let ada: Person
+  const known = authority('Who signs for the control plane')
+  const { machine, workspace } = objects('team')
+
+  const addressKnown = () => home.apply(published(SYSTEM, { url: URL_INSIDE, 'ca.crt': known.ca }))
+  const ready = (namespace: string, name: string) =>
+    home.must('-n', namespace, 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s')
+  const somebody = async (name: string) => {
+    const person = await home.person(name, 'team')
+    await home.apply(...rightsOf(name, 'team', 'view', 'bothy-view', 'bothy-edit'))
+    return person
+  }
+
+  beforeAll(async () => {
+    node = await theNode({ images: [{ name: IMAGE, layer: rootfs(tmpdir(), { glibc: false }) }] })
+    const { certificate, key } = known.server('bothy.bothy-system.svc')
+    writeFileSync(join(folder, 'tls.crt'), certificate)
+    writeFileSync(join(folder, 'tls.key'), key)
+    // Agents, which are on this machine, dial the one replica; people come to the other.
+    const shared = { BOTHY_KEY: randomBytes(32).toString('base64') }
+    home = await openClusterHome({ cluster: node, env: shared })
+    const tls = { BOTHY_TLS_CERT: join(folder, 'tls.crt'), BOTHY_TLS_KEY: join(folder, 'tls.key') }
+    const inside = { ...shared, ...tls, BOTHY_HOST: node.host, BOTHY_HOSTS: 'bothy.bothy-system.svc' }
+    front = (await openWorld(node, home.databaseUrl, inside).controller('front')).url
+    await home.must('apply', '-f', join(root, 'deploy/base/people-roles.yaml'))
+    await home.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } }, service(SYSTEM))
+    await home.apply(passingOn(SYSTEM, 'first', front), machine)
+    ada = await somebody('ada')
+    await home.apply(bound('ada', 'bothy-connect-through'))
+    await addressKnown()
+    await ready(SYSTEM, 'first')
+    await home.apply(workspace('dev', 'machine', { owner: 'system:serviceaccount:team:ada' }))
+    await home.must('wait', '--for=condition=Running', 'ws/dev', '-n', 'team', '--timeout=90s')
+  }, 600_000)
+
+  test('is entered by every way, as if it had one', { timeout: 240_000 }, async () => {
+    expect((await ada.bothy(['version'])).stdout).toContain(`control plane: ${URL_INSIDE}, of context here, through its API server: 0.`)
+    expect(await ada.kubectl(['bothy', 'exec', 'dev', '--', 'sh', '-c', 'echo in; exit 3'])).toMatchObject({ code: 3, stdout: 'in\n' })
+    expect(await ada.kubectl(['bothy', 'ssh', 'dev', '--', 'echo', 'by ssh'])).toMatchObject({ code: 0, stdout: 'by ssh\n' })
+    expect((await ada.bothy(['why', 'ws/dev'])).stdout).toMatch(/^workspace\/dev in team: /)
+    const following = ada.begin(['logs', 'dev', '-f'])
+    await until('the log to come', () => following.output().includes('bothy_process'), { limitMs: 30_000 })
+    following.end()
+    await following.done
+
+    const bytes = randomBytes(12 * 1024 * 1024)
+    writeFileSync(join(ada.home, 'there'), bytes)
+    expect(await ada.bothy(['cp', 'there', 'dev:there'])).toMatchObject({ code: 0 })
+    expect(await ada.bothy(['cp', 'dev:there', 'back'])).toMatchObject({ code: 0 })
+    expect(sha256(readFileSync(join(ada.home, 'back')))).toBe(sha256(bytes))
+    const summed = await ada.bothy(['exec', 'dev', '--', 'sha256sum'], { input: 'a line\n'.repeat(200_000) })
+    expect(summed.stdout).toBe(`${sha256(Buffer.from('a line\n'.repeat(200_000)))}  -\n`)
+  })
+
+  test('leads ports there, also when its pod is replaced by another', { timeout: 240_000 }, async () => {
+    const listen =
+      'const s = require("net").createServer((c) => c.end("hello")); s.listen(0, "127.0.0.1", () => console.log(s.address().port))'
+    const serving = ada.begin(['exec', 'dev', '--', process.execPath, '-e', listen])
+    const there = await until('it to listen', () => /^(\d+)$/m.exec(serving.output())?.[1], { limitMs: 30_000 })
+    const forward = ada.begin(['port-forward', 'dev', `:${there}`])
+    const here = Number(await until('it to lead there', () => /127\.0\.0\.1:(\d+) leads/.exec(forward.output())?.[1], { limitMs: 30_000 }))
+    expect(await Promise.all(Array.from({ length: 6 }, () => heard(here)))).toEqual(Array.from({ length: 6 }, () => 'hello'))
+
+    await home.apply(passingOn(SYSTEM, 'second', front))
+    await ready(SYSTEM, 'second')
+    await home.must('-n', SYSTEM, 'delete', 'pod', 'first', '--grace-period=0', '--force')
+    await until('it to lead there again', async () => (await heard(here)) === 'hello', { limitMs: 60_000, everyMs: 200 })
+    forward.end()
+    expect(await forward.done).toBe(0)
+    // It ends with what it runs: the command's connection went with the pod, and was made again.
+    expect(serving.output()).not.toMatch(/exit|refused/)
+    serving.end()
+    await serving.done
+  })
+
+  test('is believed only by the certificate that its address stands for', { timeout: 120_000 }, async () => {
+    await home.apply(published(SYSTEM, { url: URL_INSIDE, 'ca.crt': authority('Somebody else').ca }))
+    const strange = await ada.bothy(['why', 'ws/dev'])
+    expect([strange.code, strange.stderr]).toEqual([
+      5,
+      expect.stringMatching(/cannot be reached\n.*through its API server.*(certificate|trusted)/),
+    ])
+    await home.apply(published(SYSTEM, { url: 'https://another.bothy-system.svc:7080', 'ca.crt': known.ca }))
+    const misnamed = await ada.bothy(['why', 'ws/dev'])
+    expect([misnamed.code, misnamed.stderr]).toEqual([5, expect.stringContaining("does not match certificate's altnames")])
+    await addressKnown()
+  })
+
+  test('is found by its service where it publishes nothing', { timeout: 120_000 }, async () => {
+    await home.must('-n', SYSTEM, 'delete', 'configmap', 'bothy')
+    writeFileSync(join(folder, 'ca.crt'), known.ca)
+    const trusting = { env: { NODE_EXTRA_CA_CERTS: join(folder, 'ca.crt') } }
+    expect(await ada.bothy(['exec', 'dev', '--', 'echo', 'found'], trusting)).toMatchObject({ code: 0, stdout: 'found\n' })
+    await addressKnown()
+  })
+
+  test('who may not forward ports is told which right is missing, and what else there is', { timeout: 120_000 }, async () => {
+    const eve = await somebody('eve')
+    const blind = await eve.bothy(['why', 'ws/dev'])
+    expect([blind.code, blind.stderr]).toEqual([
+      4,
+      expect.stringMatching(
+        /list on endpointslices\.discovery\.k8s\.io in bothy-system\n[^]*Role bothy-connect-through in bothy-system.*--url/,
+      ),
+    ])
+    await home.apply(
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata: { name: 'sees', namespace: SYSTEM },
+        rules: [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list'] }],
+      },
+      bound('eve', 'sees'),
+    )
+    for (const command of [
+      ['why', 'ws/dev'],
+      ['exec', 'dev', '--', 'true'],
+      ['cp', 'dev:there', 'here'],
+      ['ssh', '--stdio', 'dev'],
+    ]) {
+      const denied = await eve.bothy(command)
+      expect([command, denied.code, denied.stderr]).toEqual([
+        command,
+        4,
+        expect.stringContaining('get and create on pods/portforward in bothy-system'),
+      ])
+    }
+  })
+
+  test('says that no pod is ready, or that there is none, or where it would look', { timeout: 240_000 }, async () => {
+    await home.must('-n', SYSTEM, 'exec', 'second', '--', '/bin/touch', '/tmp/unready')
+    await home.must('-n', SYSTEM, 'wait', '--for=condition=Ready=false', 'pod/second', '--timeout=60s')
+    const unready = await until('nothing to be ready', async () => {
+      const { code, stderr } = await ada.bothy(['why', 'ws/dev'])
+      return code === 5 ? stderr : null
+    })
+    expect(unready).toMatch(
+      /^bothy: no pod of the control plane is ready\n.*service bothy-system\/bothy\n.*kubectl -n bothy-system get pods/,
+    )
+    await home.must('-n', SYSTEM, 'exec', 'second', '--', '/bin/rm', '/tmp/unready')
+    await ready(SYSTEM, 'second')
+
+    const admin = await home.admin('team')
+    const elsewhere = { env: { BOTHY_SYSTEM_NAMESPACE: 'elsewhere', BOTHY_SERVICE_ACCOUNT: 'ada' } }
+    const nothing = await admin.bothy(['why', 'ws/dev'], elsewhere)
+    expect([nothing.code, nothing.stderr]).toEqual([
+      5,
+      expect.stringMatching(/^bothy: this cluster has no control plane\n.*there is no service elsewhere\/bothy\n.*BOTHY_SYSTEM_NAMESPACE/),
+    ])
+    await home.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'elsewhere' } }, service('elsewhere'))
+    await home.apply(passingOn('elsewhere', 'third', front), published('elsewhere', { url: URL_INSIDE, 'ca.crt': known.ca }))
+    await ready('elsewhere', 'third')
+    expect(await admin.bothy(['exec', 'dev', '--', 'echo', 'moved'], elsewhere)).toMatchObject({ code: 0, stdout: 'moved\n' })
+  })
+})
+
+const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex')
+
+/** All that a port says; empty where it breaks. */
+const heard = (port: number): Promise<string> =>
+  new Promise((resolve) => {
+    let said = ''
+    const socket = connect(port, '127.0.0.1')
+    socket.on('data', (data: Buffer) => (said += data.toString()))
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(said))
+  })
