@@ -7,8 +7,8 @@ import { promisify } from 'node:util'
 import { cacheFolder } from '../cluster/programs.ts'
 
 /**
- * Client libraries of Kubernetes as programs that the test can run, made once from `go/` and `python/` and kept outside of the
- * clone by the digest of what they are made from.
+ * What others read us with, as programs that the test can run: client libraries of Kubernetes (`go/`, `python/`) and the judges
+ * of GitOps tools (`health/`). Made once and kept outside of the clone by the digest of what they are made from.
  */
 export type ClientProgram = { readonly command: readonly string[] } | { readonly missing: string }
 
@@ -16,16 +16,16 @@ const LIMIT_MS = 15 * 60_000
 const call = promisify(execFile)
 
 /** With CI=1 a missing component is a failure; elsewhere the tests are skipped and say why. */
-export async function clientProgram(language: 'go' | 'python'): Promise<ClientProgram> {
-  const found = await (language === 'go' ? goClient() : pythonClient())
+export async function clientProgram(name: 'go' | 'health' | 'python'): Promise<ClientProgram> {
+  const found = await (name === 'python' ? pythonClient() : goClient(name))
   if ('missing' in found && process.env['CI'] === '1') throw new Error(found.missing)
   return found
 }
 
-async function goClient(): Promise<ClientProgram> {
+async function goClient(name: 'go' | 'health'): Promise<ClientProgram> {
   const version = await call('go', ['env', 'GOVERSION', 'GOOS', 'GOARCH']).catch(() => null)
-  if (!version) return { missing: 'go is not installed: it builds a client of Kubernetes that is not kubectl (go.dev/dl, 1.25 or newer)' }
-  const made = await keptOnce('go', version.stdout, async (folder) => {
+  if (!version) return { missing: 'go is not installed: it builds what others read us with (go.dev/dl, 1.25 or newer)' }
+  const made = await keptOnce(name, version.stdout, async (folder) => {
     const env = { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly' }
     await call('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', 'client', '.'], { cwd: folder, env, timeout: LIMIT_MS })
   })
@@ -48,15 +48,15 @@ async function pythonClient(): Promise<ClientProgram> {
 
 /** Made in a folder beside its place, and moved there whole: whoever comes second finds it, or makes the same. */
 async function keptOnce(
-  language: string,
+  name: string,
   version: string,
   make: (folder: string) => Promise<void>,
 ): Promise<{ readonly folder: string } | { readonly missing: string }> {
-  const sources = join(import.meta.dirname, language)
-  const folder = join(cacheFolder(), `client-${language}-${await digest(sources, version)}`)
+  const sources = join(import.meta.dirname, name)
+  const folder = join(cacheFolder(), `client-${name}-${await digest(sources, version)}`)
   if (existsSync(folder)) return { folder }
   await mkdir(cacheFolder(), { recursive: true })
-  const work = await mkdtemp(join(cacheFolder(), `building-client-${language}-`))
+  const work = await mkdtemp(join(cacheFolder(), `building-client-${name}-`))
   try {
     await cp(sources, work, { recursive: true })
     await make(work)
@@ -66,7 +66,7 @@ async function keptOnce(
     return { folder }
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
-    return { missing: `the ${language} client of Kubernetes could not be made: ${said.slice(-2000)}` }
+    return { missing: `test/clients/${name} could not be made: ${said.slice(-2000)}` }
   } finally {
     await rm(work, { recursive: true, force: true })
   }

@@ -1,15 +1,10 @@
-import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decide as ownerOf } from '../../controller/reconcile/owner/decide.ts'
 import { decide } from '../../controller/reconcile/workspace/decide.ts'
-import { decide as answer } from '../../controller/reconcile/workspacerequest/decide.ts'
 import { GROUP, KINDS } from '../../crds/kinds.ts'
 import { readStored } from '../../crds/schema/index.ts'
-import { mergedConditions } from '../../controller/status/conditions.ts'
-import { anyWorld } from './any-world.ts'
-import { turn } from './hands.ts'
 import { conditionsProblem, kstatusOf } from './kstatus.ts'
-import { build, NOW, request, stop, world } from './worlds.ts'
+import { ownerTold, requestTold, templatesTold, workspacesTold } from './told.ts'
+import { build, NOW, stop, world } from './worlds.ts'
 
 /** What a GitOps tool that waits for health makes of everything that is ever said of an object. */
 
@@ -53,21 +48,12 @@ test.for(KINDS.filter(({ group }) => group === GROUP))('a $kind that nobody look
 
 test('a workspace is read as it is meant, reason by reason', () => {
   const read = new Map<string, Set<string>>()
-  for (const first of fc.sample(anyWorld, { numRuns: 1500, seed: 7 })) {
-    let now = first
-    for (let turns = 0; turns < 12 && !now.gone; turns++) {
-      const { conditions } = decide(now.seen, now.now)
-      expect(conditionsProblem(conditions, 'Ready')).toBeNull()
-      const stored = mergedConditions([], conditions, 1, now.now)
-      const ready = stored.find(({ type }) => type === 'Ready')
-      const status = kstatusOf({
-        metadata: { generation: 1, ...(now.seen.workspace.deleting ? { deletionTimestamp: '2020-01-01T00:00:00Z' } : {}) },
-        status: { observedGeneration: 1, conditions: stored },
-      })
-      if (status === 'Terminating') expect(now.seen.workspace.deleting).toBe(true)
-      else read.set(ready?.reason ?? '', (read.get(ready?.reason ?? '') ?? new Set()).add(status))
-      now = turn(now).world
-    }
+  for (const told of workspacesTold()) {
+    expect(conditionsProblem(told.status.conditions, 'Ready')).toBeNull()
+    const ready = told.status.conditions.find(({ type }) => type === 'Ready')
+    const status = kstatusOf(told)
+    if (told.metadata.deletionTimestamp !== undefined) expect(status).toBe('Terminating')
+    else read.set(ready?.reason ?? '', (read.get(ready?.reason ?? '') ?? new Set()).add(status))
   }
   const strange = [...read].flatMap(([reason, statuses]) =>
     [...statuses].filter((status) => !MEANT[reason]?.includes(status)).map((status) => `${reason} is read as ${status}`),
@@ -109,24 +95,23 @@ test('what sleeps by policy is as wanted', () => {
   expect(kstatusOf({ metadata: { generation: 1 }, status: { observedGeneration: 1, conditions } })).toBe('Current')
 })
 
-const ownerReadAs = (suspended: boolean, timezone: string) => {
-  const { conditions } = ownerOf({ user: 'ada', suspended, timezone })
-  expect(conditionsProblem(conditions, 'Ready')).toBeNull()
-  return kstatusOf({ metadata: {}, status: { conditions } })
-}
-
-test('a suspended owner is as wanted, and one whose zone there is not waits for somebody', () => {
-  expect([ownerReadAs(false, 'UTC'), ownerReadAs(true, 'UTC'), ownerReadAs(false, 'Moon/Sea')]).toEqual(['Current', 'Current', 'Failed'])
+test('a template is as wanted, on its way or stuck', () => {
+  const read = new Set<string>()
+  for (const told of templatesTold()) {
+    expect(conditionsProblem(told.status.conditions, 'Ready')).toBeNull()
+    read.add(kstatusOf(told))
+  }
+  expect([...read].toSorted()).toEqual(['Current', 'Failed', 'InProgress', 'Terminating'])
 })
 
-const requestReadAs = (power: 'Auto' | 'Stopped') => {
-  const asked = request('Start')
-  const seen = world({ workspace: { power }, requests: [asked] })
-  const { conditions } = answer({ namespace: 'default', workspaceName: 'dev', request: asked, answered: null, workspace: seen }, NOW)
-  expect(conditionsProblem(conditions, 'Succeeded')).toBeNull()
-  return kstatusOf({ metadata: {}, status: { conditions } })
-}
+test('a suspended owner is as wanted, and one whose zone there is not waits for somebody', () => {
+  const owners = [ownerTold(false, 'UTC'), ownerTold(true, 'UTC'), ownerTold(false, 'Moon/Sea')]
+  expect(owners.map((told) => conditionsProblem(told.status.conditions, 'Ready'))).toEqual([null, null, null])
+  expect(owners.map(kstatusOf)).toEqual(['Current', 'Current', 'Failed'])
+})
 
 test('a request is on its way until it is answered, and failed where it was refused', () => {
-  expect([requestReadAs('Auto'), requestReadAs('Stopped')]).toEqual(['InProgress', 'Failed'])
+  const requests = [requestTold('Auto'), requestTold('Stopped')]
+  expect(requests.map((told) => conditionsProblem(told.status.conditions, 'Succeeded'))).toEqual([null, null])
+  expect(requests.map(kstatusOf)).toEqual(['InProgress', 'Failed'])
 })

@@ -4,7 +4,9 @@ import type { GivenCondition } from '../../controller/status/conditions.ts'
 
 export type Kstatus = 'Current' | 'InProgress' | 'Failed' | 'Terminating'
 
-interface Told {
+type Condition = Omit<GivenCondition, 'reason'> & { readonly reason: string }
+
+interface Read {
   readonly metadata: { readonly generation?: number; readonly deletionTimestamp?: string }
   readonly status?: {
     readonly observedGeneration?: number
@@ -13,7 +15,7 @@ interface Told {
 }
 
 /** https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus, for kinds that it knows nothing special of. */
-export function kstatusOf({ metadata, status }: Told): Kstatus {
+export function kstatusOf({ metadata, status }: Read): Kstatus {
   const { generation, deletionTimestamp } = metadata
   if (deletionTimestamp !== undefined) return 'Terminating'
   if (generation !== undefined && status?.observedGeneration !== undefined && status.observedGeneration !== generation) return 'InProgress'
@@ -31,7 +33,7 @@ export function kstatusOf({ metadata, status }: Told): Kstatus {
 const IN_BETWEEN: ReadonlySet<string> = new Set(['Paused', 'AgentTimeout'])
 
 /** What is wrong with a set of conditions as kstatus reads it: null where nothing is. */
-export function conditionsProblem(conditions: readonly GivenCondition[], top: 'Ready' | 'Succeeded'): string | null {
+export function conditionsProblem(conditions: readonly Condition[], top: 'Ready' | 'Succeeded'): string | null {
   const of = (type: string) => conditions.find((condition) => condition.type === type)
   const said = of(top)
   if (!said) return `there is no ${top}`
