@@ -19,6 +19,8 @@ export interface CommandSpec {
   readonly summary: string
   readonly more?: string
   readonly options: readonly OptionSpec[]
+  /** It talks to nothing, so there is nobody to name. */
+  readonly offline?: boolean
   /** Without the program's name in front. */
   readonly examples: readonly string[]
   load(): Promise<{ readonly run: Run }>
@@ -59,9 +61,10 @@ export const STATE: OptionSpec = {
   help: 'where everything is kept (default BOTHY_STATE or ~/.local/state/bothy)',
 }
 
-/** On every command, but where it has one of its own by the same name. */
-export const COMMON_OPTIONS: readonly OptionSpec[] = [
-  { flags: '-q, --quiet', help: 'no progress, only the answer' },
+const QUIET: OptionSpec = { flags: '-q, --quiet', help: 'no progress, only the answer' }
+
+/** Whom to talk to: on every command that talks to somebody, but where it has one of its own by the same name. */
+const HOME_OPTIONS: readonly OptionSpec[] = [
   { flags: '--url <url>', help: 'the control plane to talk to (default BOTHY_URL, then the one running here)' },
   { flags: '--token <token>', help: 'the token to show it (default BOTHY_TOKEN)' },
   { flags: '--context <name>', help: 'the cluster to talk to, by a context of the kubeconfig' },
@@ -71,7 +74,7 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
 
 const nameIn = (flags: string): string => /--[a-z-]+/.exec(flags)?.[0] ?? ''
 
-export const optionsIn = ({ options }: CommandSpec): readonly OptionSpec[] => {
+export const optionsIn = ({ options, offline }: CommandSpec): readonly OptionSpec[] => {
   const own = new Set(options.map(({ flags }) => nameIn(flags)))
-  return [...options, ...COMMON_OPTIONS.filter(({ flags }) => !own.has(nameIn(flags)))]
+  return [...options, ...[QUIET, ...(offline ? [] : HOME_OPTIONS)].filter(({ flags }) => !own.has(nameIn(flags)))]
 }

@@ -20,6 +20,7 @@ import type { Run, Session } from './session.ts'
 
 /** How kubectl finds a standalone: by a file of its own, or, when somebody asks for that, by their own kubeconfig. */
 export const run: Run = async (session, _args, options) => {
+  const named = options.text('kubeconfig')
   const { environment, terminal, output } = session
   const own = join(environment.stateDir, 'kubeconfig')
   if (!existsSync(own))
@@ -33,7 +34,7 @@ export const run: Run = async (session, _args, options) => {
     return EXIT.done
   }
   // The one of its own is whole already.
-  const file = environment.kubeconfigs.find((each) => each !== own) ?? join(homedir(), '.kube', 'config')
+  const file = named ?? environment.kubeconfigs.find((each) => each !== own) ?? join(homedir(), '.kube', 'config')
   await mergeInto(session, file, own)
   terminal.out(
     output === 'json' ? JSON.stringify({ kubeconfig: file }) : `${file} has the context bothy now: kubectl --context bothy get workspaces`,

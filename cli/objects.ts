@@ -28,7 +28,8 @@ export function kindNamed(name: string): Kind {
 export function refOf(text: string, namespace: string, otherwise?: string): Ref {
   const [first = '', second, ...more] = text.split('/')
   const [kindName, name] = second === undefined && otherwise !== undefined ? [otherwise, first] : [first, second]
-  if (!name || more.length > 0) throw usage(`"${text}" names no object`, `write it as KIND/NAME, like workspace/dev`)
+  if (!name || more.length > 0)
+    throw usage(`"${text}" names no object`, `write it as KIND/NAME, like workspace/${/^[\w.-]+$/.test(text) ? text : 'dev'}`)
   return { kind: kindNamed(kindName), namespace, name }
 }
 
@@ -90,11 +91,20 @@ export interface Selection {
 const PAGE = '500'
 
 /** All of a kind, page by page. `namespace` null: of every namespace. */
-export async function listObjects(client: Client, kind: Kind, namespace: string | null, selection: Selection = {}): Promise<Listed> {
+export async function listObjects(
+  client: Client,
+  kind: Kind,
+  namespace: string | null,
+  selection: Selection = {},
+  signal?: AbortSignal,
+): Promise<Listed> {
   const items: ApiObject[] = []
   let next: string | undefined
   for (;;) {
-    const page = await client.request('GET', pathOf(kind, namespace), { query: { ...selection, limit: PAGE, continue: next } })
+    const page = await client.request('GET', pathOf(kind, namespace), {
+      query: { ...selection, limit: PAGE, continue: next },
+      ...(signal ? { signal } : {}),
+    })
     // Items of a list do not repeat what the list says of all of them.
     items.push(
       ...listOf(field(page, 'items')).map((item) =>

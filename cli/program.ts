@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { systemClock } from '../controller/kernel/clock.ts'
 import { readEnvironment, type Environment } from './environment.ts'
 import { EXIT, usage } from './failure.ts'
-import { GROUPS, optionsIn, type CommandSpec, type OptionSpec } from './command-spec.ts'
+import { FILES, GROUPS, optionsIn, type CommandSpec, type OptionSpec } from './command-spec.ts'
 import { findHome } from './home.ts'
 import { COMMANDS } from './grammar.ts'
 import { optionsOf, type Options } from './options.ts'
@@ -33,8 +33,11 @@ export async function runProgram(argv: readonly string[], environment: Environme
 
 const sentence = (message: string): string => message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
 
-function hint({ program }: Environment, [first = '']: readonly string[], error: CommanderError): string {
+function hint({ program }: Environment, [first = '', ...rest]: readonly string[], error: CommanderError): string {
   const command = COMMANDS.find(({ name }) => name === first)
+  const files =
+    command?.options.includes(FILES) && error.code === 'commander.excessArguments' && rest.filter((word) => !word.startsWith('-'))
+  if (files) return `files are named with -f: ${program} ${first} ${files.map((file) => `-f ${file}`).join(' ')}`
   // An option that nobody knows here belongs to the command that is to be run there.
   if (command?.arguments.endsWith('[command...]') && error.code === 'commander.unknownOption')
     return `put -- before the command, as in ${program} ${command.examples.find((example) => example.includes(' -- ')) ?? command.name}`

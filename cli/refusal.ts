@@ -33,7 +33,10 @@ export function failureOfAnswer(status: number, body: string, asked: Asked): Fai
   const reason = textOf(field(answer, 'reason')) ?? undefined
   const causes = causesOf(answer)
   const where = `${asked.url} (${asked.from})`
-  const fix = fixFor(status, reason)
+  // A control plane says what it does not find; a page that is not there is somebody else's.
+  if (status === 404 && answer === null)
+    return new Failure(EXIT.unreachable, { what: 'what answers is no control plane: it says 404', where, fix: 'see that the url is right' })
+  const fix = fixFor(status, reason) ?? (status === 404 ? listing(answer) : null)
   return new Failure(
     asked.sent && status === 400 ? EXIT.refused : (CODES[status] ?? EXIT.didNotBecomeSo),
     { what: whatOf(answer, status, causes), where, ...(fix ? { fix } : {}) },
@@ -71,6 +74,11 @@ function parsedOrNull(text: string): unknown {
   } catch {
     return null
   }
+}
+
+function listing(answer: unknown): string | null {
+  const kind = kindOf(textOf(field(answer, 'details', 'kind')) ?? '')
+  return kind ? `the command get ${kind.plural}${kind.namespaced ? ' -A' : ''} lists what there is` : null
 }
 
 function fixFor(status: number, reason: string | undefined): string | null {

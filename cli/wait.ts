@@ -89,7 +89,7 @@ export async function waitFor(session: Session, ref: Ref, goal: Goal, timeoutMs:
   const over = new AbortController()
   const cancel = session.clock.after(timeoutMs, () => over.abort())
   const progress = createProgress(session.terminal, session.clock)
-  let last = 'it was not seen at all'
+  let last = 'nothing has answered so far'
   try {
     const signal = AbortSignal.any([interrupted, over.signal])
     for await (const object of watchOne(session.client(), session.clock, ref.kind, ref.namespace, ref.name, signal)) {

@@ -29,7 +29,7 @@ export async function* watchObjects(
   while (!signal.aborted) {
     try {
       if (from === null) {
-        const listed = await listObjects(client, kind, namespace, selection)
+        const listed = await listObjects(client, kind, namespace, selection, signal)
         from = listed.resourceVersion
         yield { type: 'LISTED', items: listed.items }
         first = false

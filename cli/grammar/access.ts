@@ -9,7 +9,12 @@ export const ACCESS: readonly CommandSpec[] = [
     group: 'Run a control plane:',
     summary: 'print how kubectl finds the control plane of this machine',
     more: 'bothy up writes a kubeconfig into its state folder, and touches no other. --merge adds it, as the context bothy, to the one that kubectl uses: what is there stays byte by byte, the current context too, and a copy is kept.',
-    options: [{ flags: '--merge', help: 'add it to the kubeconfig that kubectl uses' }, JSON_OUTPUT],
+    options: [
+      { flags: '--merge', help: 'add it to the kubeconfig that kubectl uses' },
+      { flags: '--kubeconfig <file>', help: 'add it to this one (default KUBECONFIG, then ~/.kube/config)' },
+      JSON_OUTPUT,
+    ],
+    offline: true,
     examples: ['kubeconfig', 'kubeconfig --merge'],
     load: () => import('../kubeconfig.ts'),
   },

@@ -26,6 +26,7 @@ export const DECLARE: readonly CommandSpec[] = [
       output(['text', 'json', 'github'], 'how to answer; github writes annotations of a workflow', 'text'),
     ],
     examples: ['validate workspace.yaml', 'validate ./team --closed', 'validate -o github .', 'validate - < rendered.yaml'],
+    offline: true,
     load: () => import('../validate.ts'),
   },
   {

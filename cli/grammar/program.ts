@@ -23,6 +23,7 @@ export const PROGRAM: readonly CommandSpec[] = [
       'completion fish > ~/.config/fish/completions/bothy.fish',
       'completion kubectl > ~/.local/bin/kubectl_complete-bothy',
     ],
+    offline: true,
     load: () => import('../completion.ts'),
   },
   {
@@ -33,6 +34,7 @@ export const PROGRAM: readonly CommandSpec[] = [
     more: 'schema prints every type as terraform providers schema -json does. install writes the provider as packages that terraform and tofu install without a registry, and prints the configuration that makes them look there. Templates that a control plane builds need neither: it serves the provider itself.\nA provider that is run by hand takes whose workspace it is from BOTHY_… and CODER_… variables, and makes no machines.',
     options: [{ flags: '--dir <folder>', help: 'where to install (default ~/.local/share/bothy/terraform)' }],
     examples: ['provider install', 'provider install --dir ./mirror >terraformrc', 'provider schema >schema.json'],
+    offline: true,
     load: () => import('../provider.ts'),
   },
   {

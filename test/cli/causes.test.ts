@@ -46,12 +46,19 @@ test('of what a server finds wrong with one field the first is told, in words', 
   })
 })
 
+test('a page that is not there is no control plane, and no object that is not there', () => {
+  const { code, text } = failureOfAnswer(404, '<html>Not Found</html>', at)
+  expect([code, text.what]).toEqual([5, 'what answers is no control plane: it says 404'])
+})
+
 test('what is not there is named as the command line takes it', () => {
   const details = { group: 'bothy.dev', kind: 'workspaces', name: 'dev' }
   expect(said(404, { reason: 'NotFound', message: 'workspaces.bothy.dev "dev" not found', details })).toMatchObject({
     code: 3,
     what: 'there is no workspace/dev',
   })
+  const answer = JSON.stringify({ reason: 'NotFound', message: 'no', details })
+  expect(failureOfAnswer(404, answer, at).text.fix).toBe('the command get workspaces -A lists what there is')
 })
 
 test('the nearest name is found over letters that are missing, too many, wrong or swapped', () => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { kubeconfigText } from '../../controller/kubeconfig.ts'
@@ -41,4 +41,16 @@ test('every text that a merge replaces is kept, with its mode, and none is writt
     ['config.before-bothy.2', 0o640, first.now],
     ['config.before-bothy.3', 0o640, second.now],
   ])
+})
+
+test('the kubeconfig that is named is the one that is added to', { timeout: 60_000 }, async () => {
+  const home = temporaryHome()
+  mkdirSync(home.state)
+  const own = kubeconfigText({ server: 'https://127.0.0.1:7080', ca: null, token: 'one' })
+  writeFileSync(join(home.state, 'kubeconfig'), own)
+  const file = join(dirname(home.state), 'mine', 'config')
+  const { code, stdout } = await home.run(['kubeconfig', '--merge', '--kubeconfig', file])
+  expect([code, stdout]).toEqual([0, `${file} has the context bothy now: kubectl --context bothy get workspaces\n`])
+  expect(readFileSync(file, 'utf8')).toContain('name: "bothy"')
+  expect(existsSync(join(dirname(home.state), '.kube'))).toBe(false)
 })
