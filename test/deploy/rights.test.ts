@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { noCluster, type OwnCluster } from '../support/cluster.ts'
-import { CONTROLLER, deployedCluster, groupsOf, must, PROVISIONER, untilInForce, WORKSPACE } from './deployed.ts'
+import { CONTROLLER, deployedCluster, groupsOf, must, PROVISIONER, SYSTEM, untilInForce, WORKSPACE } from './deployed.ts'
 
 /** Who may do what, as the API server itself answers. The same table is in docs/install-in-a-cluster.md. */
 
@@ -142,12 +142,33 @@ const ROWS: readonly Row[] = [
     mayNot: [...all(WRITES, 'workspaces.bothy.dev', 'team-a'), 'delete workspacerequests.bothy.dev in team-a', 'get secrets in team-a'],
   },
   {
+    who: 'bothy-connect-through',
+    may: [
+      'list endpointslices.discovery.k8s.io in bothy-system',
+      'get pods/portforward bothy-controller-1 in bothy-system',
+      'create pods/portforward bothy-controller-1 in bothy-system',
+      'get configmaps bothy in bothy-system',
+    ],
+    mayNot: [
+      ...['pods', 'secrets', 'services'].flatMap((resource) => all([...READS, ...WRITES], resource, 'bothy-system')),
+      ...['exec', 'attach', 'log', 'proxy', 'ephemeralcontainers'].flatMap((what) =>
+        all(['get', 'create'], `pods/${what}`, 'bothy-system'),
+      ),
+      ...['bothy-workspaces', 'team-a', '*'].flatMap((place) => all(['get', 'create'], 'pods/portforward', place)),
+      ...all(['create', 'update', 'patch', 'delete'], 'endpointslices.discovery.k8s.io', 'bothy-system'),
+      'create serviceaccounts/token in bothy-system',
+      'connect workspaces.bothy.dev in team-a',
+    ],
+  },
+  {
     who: 'anybody',
     may: ['get configmaps bothy in bothy-system'],
     mayNot: [
       'list configmaps in bothy-system',
       'get configmaps bothy-limits in bothy-system',
       'patch configmaps bothy in bothy-system',
+      'list endpointslices.discovery.k8s.io in bothy-system',
+      'create pods/portforward in bothy-system',
       'get secrets bothy-key in bothy-system',
       ...OURS.flatMap((resource) => all([...READS, ...WRITES], resource, 'team-a')),
     ],
@@ -174,6 +195,8 @@ describe.skipIf(noCluster !== null)(`rights${noCluster ? ` (${noCluster})` : ''}
     await must(cluster, ['create', 'namespace', 'team-a'])
     for (const role of ['view', 'edit', 'admin', 'bothy-connect', 'bothy-use'])
       await must(cluster, ['-n', 'team-a', 'create', 'rolebinding', role, '--clusterrole', role, '--user', `${role}-of-team-a`])
+    const through = 'bothy-connect-through'
+    await must(cluster, ['-n', SYSTEM, 'create', 'rolebinding', through, '--role', through, '--user', through])
     await untilInForce(cluster)
     return () => cluster.kill()
   }, 120_000)
