@@ -1,4 +1,5 @@
 import { exponentialMs, jittered } from '../kernel/backoff.ts'
+import { createBatches } from '../kernel/batches.ts'
 import { within, type Clock } from '../kernel/clock.ts'
 import { messageOf, Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -51,6 +52,7 @@ const ANSWER_MS = 900
 const MARGIN_MS = 150
 const LOOK_FIRST_MS = 250
 const LOOK_MOST_MS = 1000
+const STATEMENTS_MAX = 50
 
 const CHANGES_HELP = 'Times that this replica began or ceased to reconcile.'
 const slow = () => new Transient('the database is slow')
@@ -150,8 +152,24 @@ function heldUnder({ db, clock, name }: LeadingOptions, epoch: number, validUnti
       await assertLease(tx, name, epoch)
       return work(tx)
     })
-  const fenced: Db = { ...db, query: (sql, values, limitMs) => inTerm((tx) => tx.query(sql, values, limitMs)), transaction: inTerm }
+  // What many looks write at the same time is one transaction: its fence costs as much as what it is a fence of.
+  const statements = createBatches<Parameters<Db['query']>, Record<string, unknown>[]>({
+    most: STATEMENTS_MAX,
+    work: (each) => inTerm((tx) => oneByOne(each, (asked) => tx.query(...asked))),
+    isUnsure: (error) => error instanceof Transient,
+  })
+  const fenced: Db = {
+    ...db,
+    query: <Row>(...asked: Parameters<Db['query']>) => statements.ask(asked) as Promise<Row[]>,
+    transaction: inTerm,
+  }
   return { term: { epoch, assert, fenced }, validUntilMs }
+}
+
+async function oneByOne<Item, Answer>(items: readonly Item[], work: (item: Item) => Promise<Answer>): Promise<Answer[]> {
+  const answers: Answer[] = []
+  for (const item of items) answers.push(await work(item))
+  return answers
 }
 
 /** Each turn says how long to wait for the next; a lease that is given back ends the wait. */

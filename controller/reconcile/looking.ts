@@ -28,7 +28,7 @@ export interface LookingOptions {
 
 interface Looked {
   readonly object: Resource
-  /** null: nothing worth saying, as when the world is away for a moment. */
+  /** null: nothing worth saying, as when the world is away for a moment, or when the next look says it better at once. */
   readonly finding: Finding | null
   readonly outcome: 'settled' | 'acted' | 'waiting' | 'stalled' | 'transient' | 'failed'
 }
@@ -64,23 +64,27 @@ async function looking(options: LookingOptions, key: Key, kind: Kind, object: Re
   const { ports, clock, log, metrics, turns } = options
   const queue = options.queue()
   const now = clock.now()
+  const done: string[] = []
   let current = object
   try {
     const { verdict, act } = await kind.look(ports, object, now)
-    if (verdict.actions.length > 0) {
+    const isActed = verdict.actions.length > 0
+    if (isActed) {
       await options.assertLeader()
       for await (const { action, after } of act()) {
         current = after
-        log.info('acted', { key, action })
+        done.push(action)
         metrics.count('bothy_reconcile_actions_total', 'What the reconciler did.', { kind: kind.kind, action })
       }
-      turns.acted(key)
     } else turns.settled(key)
+    const isFollowed = isActed && turns.acted(key)
     if (verdict.wakeAt !== null) queue.addAt(key, Math.max(verdict.wakeAt, now + 1))
-    return { object: current, finding: verdict, outcome: verdict.actions.length > 0 ? 'acted' : 'settled' }
+    return { object: current, finding: isFollowed && verdict.passing ? null : verdict, outcome: isActed ? 'acted' : 'settled' }
   } catch (error) {
     const outcome = troubled(options, key, error)
     return { object: current, finding: outcome === 'transient' ? null : findingOf(error, kind.top, current.status), outcome }
+  } finally {
+    if (done.length > 0) log.info('acted', { key, actions: done })
   }
 }
 

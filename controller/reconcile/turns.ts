@@ -6,7 +6,8 @@ import type { KeyedQueue } from '../kernel/queue.ts'
 
 /** A look that acts is followed by another at once, but not for ever: rules that never settle are a bug that must not spin. */
 export interface Turns {
-  acted(key: Key): void
+  /** Whether the next look follows at once. */
+  acted(key: Key): boolean
   settled(key: Key): void
 }
 
@@ -20,9 +21,13 @@ export function createTurns(clock: Clock, log: Log, queue: () => Pick<KeyedQueue
     acted(key) {
       const turn = (turns.get(key) ?? 0) + 1
       turns.set(key, turn)
-      if (turn <= AT_ONCE_MAX) return queue().add(key)
+      if (turn <= AT_ONCE_MAX) {
+        queue().add(key)
+        return true
+      }
       log.warn('an object does not settle', { key, turn })
       queue().addAt(key, clock.now() + exponentialMs(turn - AT_ONCE_MAX, PAUSE_FIRST_MS, PAUSE_MOST_MS))
+      return false
     },
     settled: (key) => void turns.delete(key),
   }

@@ -10,6 +10,11 @@ export interface Verdict<Action> {
   readonly status: Readonly<Record<string, unknown>>
   /** The same without what is not worth a write of its own: where it stands already, nothing is written. */
   readonly unhurried?: Readonly<Record<string, unknown>>
+  /**
+   * All that it does is seen by the look that follows at once, and told by that one: its own status would be read by nobody.
+   * Absent: what it did is known by its status alone.
+   */
+  readonly passing?: boolean
   /** When to look again unasked; null: only a change wakes us. */
   readonly wakeAt: Instant | null
 }

@@ -76,10 +76,10 @@ export function createController({ world, agenda, random, hands, checks }: Contr
     if (unlucky(STALE)) agenda.at(now + random.between(10, 3 * SECOND), () => act(place, seen, verdict, true))
     const done = act(place, seen, verdict, false)
     if (!up) return
-    if (done) tell(place, seen, verdict)
+    const acted = verdict.actions.some(({ do: what }) => what !== 'emit')
+    if (done && !(acted && verdict.passing)) tell(place, seen, verdict)
     for (const request of place.requests) if (!request.answer) answered(place, request.uid)
     if (place.gone || !up) return
-    const acted = verdict.actions.some(({ do: what }) => what !== 'emit')
     place.turns = acted ? place.turns + 1 : 0
     if (!done) lookAt(place, now + SECOND)
     else if (acted) lookAt(place, now + 1)

@@ -41,15 +41,14 @@ export function decide(observed: Seen, now: Instant): Verdict<Action> {
   const conditions = conditionsOf(seen, want, step)
   const runningNow = conditions.some(({ type, status }) => type === 'Running' && status === 'True')
   const unhurried = unhurriedActivity(seen, now)
+  const happened = [...told, ...happenings(seen, step, now)].map(emitted)
   return {
-    actions: [
-      ...(keeps ? kept(seen) : []),
-      ...[...told, ...happenings(seen, step, now)].map(emitted),
-      ...actionsOf(seen, step, keeps ? life.revision + 1 : life.revision),
-    ],
+    actions: [...(keeps ? kept(seen) : []), ...happened, ...actionsOf(seen, step, keeps ? life.revision + 1 : life.revision)],
     conditions,
     status: statusOf(seen, want, step, runningNow, now),
     ...(unhurried ? { unhurried: statusOf(unhurried, want, step, runningNow, now) } : {}),
+    // That somebody was told is known by the status alone; what is done otherwise is rows, which the next look reads.
+    passing: happened.length === 0,
     wakeAt: wakeAt(seen, step, now),
   }
 }
