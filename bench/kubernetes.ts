@@ -18,11 +18,12 @@ import type { Line } from './harness/line.ts'
 import { inPlace, type Place } from './harness/place.ts'
 import { openDatabase } from './harness/postgres.ts'
 import { memoryOf, processorMs } from './harness/process.ts'
-import { bareNodeMs, environment, type Variables } from './harness/programs.ts'
+import { bareNodeMs, BOTHY, environment, shippedBothy, type Variables } from './harness/programs.ts'
 
 export const kubernetes: Bench = {
   name: 'kubernetes',
-  about: 'the control plane on a real API server: processor time, memory and requests; builds are played, at once and elsewhere',
+  about:
+    'the control plane of the image on a real API server: processor time, memory and requests; builds are played, at once and elsewhere',
   measure: (asked) => inPlace((place) => measured(asked, place)),
 }
 
@@ -49,13 +50,15 @@ interface World {
   readonly db: Db
   readonly cluster: Cluster
   readonly cache: Cache
+  /** What Node is given to run `bothy` as the image does. */
+  readonly shipped: readonly string[]
 }
 
 async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
   const { quick, many, say } = asked
   const { first, all } = quick ? QUICK : many ? MANY : GO
   const world = await openWorld(place)
-  const controller = await startController(place, world.server, world.env)
+  const controller = await startController(place, world.server, world.env, world.shipped)
   // The tables are the control plane's to make.
   const player = play(place, world.db)
   await world.cluster.apply(templateDraft(), PERSON)
@@ -68,7 +71,9 @@ async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
   const quiet = await silence(controller, quick ? QUIET_QUICK_MS : QUIET_MS)
   await controller.end()
   say('a restart')
-  const again = await restarted(world, all)
+  const again = await restarted(world, all, world.shipped)
+  say('a restart from a checkout')
+  const checkout = await restarted(world, all, BOTHY)
   const go = (what: string, value: number) => (quick || many ? {} : { beside: { what, values: [value] } })
   return [
     {
@@ -92,6 +97,9 @@ async function measured(asked: Asked, place: Place): Promise<readonly Line[]> {
     { what: '  a bare Node, to its end', unit: 'ms', values: [again.bareMs] },
     { what: '  RSS', unit: 'MB', values: [again.rss] },
     { what: '  writes', unit: '', values: [again.writes], reach: [{ of: 'max', most: 0 }] },
+    { what: 'the same from a checkout', unit: 'ms', values: [checkout.tookMs] },
+    { what: '  processor', unit: 'ms', values: [checkout.processorMs] },
+    { what: '  RSS', unit: 'MB', values: [checkout.rss] },
   ]
 }
 
@@ -113,7 +121,7 @@ async function openWorld(place: Place): Promise<World> {
   place.onLeave(() => over.abort())
   await cache.start(over.signal)
   const env = environment(place.folder, { DATABASE_URL: url, BOTHY_KEY: randomBytes(32).toString('base64') })
-  return { place, server, env, db, cluster, cache }
+  return { place, server, env, db, cluster, cache, shipped: await shippedBothy(env) }
 }
 
 interface Player {
@@ -199,10 +207,10 @@ async function silence(controller: Controller, ms: number) {
 
 const writesOf = (controller: Controller): Promise<number> => controller.counted('bothy_kubernetes_requests_total', WRITES)
 
-async function restarted({ place, server, env }: World, count: number) {
+async function restarted({ place, server, env }: World, count: number, program: readonly string[]) {
   const bareMs = await bareNodeMs(env)
   const startedAt = systemClock.elapsedMs()
-  const controller = await startController(place, server, env)
+  const controller = await startController(place, server, env, program)
   const looked = async () =>
     (await controller.counted('bothy_reconcile_looks_total', /kind="Workspace"/)) >= count &&
     (await controller.counted('bothy_reconcile_queue_depth')) === 0

@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { planeClient, type Client } from '../../cli/client.ts'
 import { readEnvironment } from '../../cli/environment.ts'
-import { systemClock } from '../../controller/kernel/clock.ts'
-import { until } from '../../test/support/until.ts'
 import type { Place } from './place.ts'
-import { killQuietly } from './place.ts'
-import { BOTHY, collected, EXAMPLE, exitOf, node, type Variables } from './programs.ts'
+import { BOTHY, EXAMPLE, node, startStaying, type Variables } from './programs.ts'
 
 /** A `bothy up` of our own, as a process. */
 export interface ControlPlane {
@@ -17,7 +13,6 @@ export interface ControlPlane {
   end(): Promise<number>
 }
 
-const UP_LIMIT_MS = 60_000
 const WORKSPACES = '/apis/bothy.dev/v1alpha1/namespaces/default/workspaces'
 
 /** The template of the first example, without its workspace. */
@@ -40,35 +35,14 @@ export async function startUp(
   env: Variables,
   { port = 0, preload = [] }: StartOptions = {},
 ): Promise<ControlPlane> {
-  const node = preload.flatMap((file) => ['--import', file])
-  const child = spawn(process.execPath, [...node, ...BOTHY, 'up', folder, '--port', String(port)], {
+  const loaded = preload.flatMap((file) => ['--import', file])
+  const { pid, url, end } = await startStaying(place, [...loaded, ...BOTHY, 'up', folder, '--port', String(port)], {
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    name: 'bothy up',
+    tells: /bothy is up at (\S+)/,
+    signal: 'SIGINT',
   })
-  const said = collected(child)
-  const exited = exitOf(child)
-  let over = false
-  void exited.finally(() => (over = true))
-  place.onLeave(async () => {
-    if (!over) child.kill('SIGINT')
-    const giveUp = systemClock.after(UP_LIMIT_MS, () => killQuietly(child.pid ?? 0, 'SIGKILL'))
-    await exited
-    giveUp()
-  })
-  const url = () => /bothy is up at (\S+)/.exec(said.stdout())?.[1]
-  await until('bothy up to answer', () => over || url() !== undefined, { limitMs: UP_LIMIT_MS, everyMs: 2 })
-  if (over) throw new Error(`bothy up ended: ${said.stderr()}${said.stdout()}`)
-  return {
-    pid: child.pid ?? 0,
-    client: clientOf(env, url() ?? ''),
-    async end() {
-      const startedAt = systemClock.elapsedMs()
-      child.kill('SIGINT')
-      const code = await exited
-      if (code !== 0) throw new Error(`bothy up exited with ${code}: ${said.stderr()}${said.stdout()}`)
-      return systemClock.elapsedMs() - startedAt
-    },
-  }
+  return { pid, client: clientOf(env, url), end }
 }
 
 const clientOf = (env: Variables, url: string): Client =>

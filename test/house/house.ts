@@ -65,7 +65,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'controller/cluster/kubernetes-connection.ts',
     'controller/cluster/kubernetes-context.ts',
     'controller/cluster/kubernetes-pod-port.ts',
-    'controller/cluster/kubernetes-pod-port.ts',
     // What a server would say of an object, said without one.
     'controller/cluster/verdict.ts',
     'agent/main.ts',
@@ -102,11 +101,13 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'controller/connect/sessions.ts': 'accepts people',
     'controller/connect/bridge.ts': 'their connections and the agents’ streams',
     'controller/cluster/kubernetes-pod-port.ts': 'ports of pods, through an API server',
-    'controller/cluster/kubernetes-pod-port.ts': 'ports of pods, through an API server',
     'cli/exec.ts': 'a person enters a workspace',
     'cli/raw-connection.ts': 'where a proxy passes on nothing else',
   },
-  esbuild: { 'provider/package.ts': 'the provider as one file', 'controller/program/bundle.ts': 'the agent as one file' },
+  esbuild: {
+    'provider/package.ts': 'the provider as one file',
+    'controller/program/bundle.ts': 'the agent as one file, and bothy as the few of its image',
+  },
   'node:child_process': {
     'controller/program/fetch-runtime.ts': 'npm gets the runtime of another platform',
     'controller/program/program.ts': "the agent's program is built beside whoever wants it, not in it",
