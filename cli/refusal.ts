@@ -84,7 +84,7 @@ function listing(answer: unknown): string | null {
 function fixFor(status: number, reason: string | undefined): string | null {
   switch (status) {
     case 401:
-      return 'give the token of this control plane: --token or BOTHY_TOKEN; a standalone keeps it in the file token of its state folder'
+      return 'give the token of this control plane, one that is neither over nor revoked: --token or BOTHY_TOKEN; a standalone keeps it in the file token of its state folder'
     case 409:
       return reason === 'AlreadyExists' ? null : 'look at it again, and repeat'
     case 429:

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Workspace } from '../crds/types.ts'
 import type { Config } from './config.ts'
 import type { Cache } from './cluster/port.ts'
@@ -20,6 +21,11 @@ const ANSWER_LIMIT_MS = 10_000
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 export async function runDown(config: Config): Promise<number> {
+  // To look whether anything runs, nothing must come into being.
+  if (!existsSync(config.stateDir)) {
+    say(`nothing runs: there is no ${config.stateDir}`)
+    return 0
+  }
   const holder = holderOf(config.stateDir)
   if (holder) return askTheOneThatIsUp(config, holder)
   const state = openState(config.stateDir)

@@ -177,6 +177,12 @@ test('what a machine is set up with wrongly is no bug of ours', () => {
   expect(away).toMatch(/^1 bothy: Postgres at 127\.0\.0\.1:9\/x cannot be reached: .*\n {2}to do: {2}see that it runs/)
 })
 
+test('down of a state folder that is not there makes none', () => {
+  const state = join(temporaryFolder(), 'state')
+  expect(bothy(['down', '--state', state])).toEqual({ code: 0, stdout: `nothing runs: there is no ${state}\n`, stderr: '' })
+  expect(existsSync(state)).toBe(false)
+})
+
 test('version says what it is and that nothing runs', () => {
   const { code, stdout } = bothy(['version', '-o', 'json'])
   expect(code).toBe(0)
