@@ -48,6 +48,8 @@ export interface Config {
   readonly replica: string
   /** Where other replicas reach this one: the address of its pod. */
   readonly peering: { readonly host: string; readonly port: number }
+  /** Where a cluster has its control plane, and is told where that answers. */
+  readonly systemNamespace: string
   /** `bothy controller` with a provisioner beside it, and a database of its own where none is named. */
   readonly withProvisioner: boolean
   /** The cluster whose objects are reconciled. Empty: the one that this runs in, or that kubectl would ask. */
@@ -126,6 +128,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     hosts: Object.freeze(listed(env['BOTHY_HOSTS'])),
     replica: env['BOTHY_REPLICA'] || hostname(),
     peering: Object.freeze({ host: env['BOTHY_PEER_HOST'] || '127.0.0.1', port: whole(env, 'BOTHY_PEER_PORT', 0, 0, 65_535) }),
+    systemNamespace: env['BOTHY_SYSTEM_NAMESPACE'] || 'bothy-system',
     withProvisioner: flags.withProvisioner ?? false,
     kubernetes: Object.freeze({
       kubeconfig: flags.kubeconfig ?? (env['BOTHY_KUBECONFIG'] || null),

@@ -2,7 +2,9 @@ import type { Child } from './child.ts'
 import { createCache } from './cluster/cache.ts'
 import { connectKubernetes, type KubernetesConnection } from './cluster/kubernetes-connection.ts'
 import { openKubernetes } from './cluster/kubernetes.ts'
+import { IN_CLUSTER } from './cluster/kubernetes-context.ts'
 import type { Cache, Cluster, Resource } from './cluster/port.ts'
+import { createPublished, type Published } from './cluster/published.ts'
 import { watchReachable } from './cluster/reachable.ts'
 import { withReferenced, type Reference } from './cluster/referenced.ts'
 import { openReviews } from './cluster/reviews.ts'
@@ -12,6 +14,7 @@ import type { Clock } from './kernel/clock.ts'
 import { watchClockJumps } from './kernel/clock-jumps.ts'
 import type { Log } from './kernel/log.ts'
 import { createMetrics, type Metrics } from './kernel/metrics.ts'
+import { randomSuffix } from './kernel/names.ts'
 import { startProvisioner } from './provisioner-child.ts'
 import { KINDS } from './reconcile/kinds.ts'
 import { createVariables } from './reconcile/variables.ts'
@@ -77,7 +80,9 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   closers.add('objects', close)
   const cache = followed(cluster, clock, log)
   const variables = createVariables({ cluster, kept: createKeptValues(db, sealer, clock), own: null, clock })
+  const url = urlOf(config, api)
   const terms = openTerms({
+    besides: publishedOutside(options, connection, url),
     leading: { db, clock, log, metrics, name: LEASE, holder: config.replica, able: () => reachable.now },
     cache,
     engineOptions: ({ fenced }) => ({
@@ -110,7 +115,6 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
     onRightsChanged: authority.onChanged,
     down: notBroughtDown,
   })
-  const url = urlOf(config, api)
   state.announce(url)
   await cache.start(watching.signal)
   if (watching.signal.aborted) throw new Transient('it was told to end before it had begun')
@@ -135,6 +139,16 @@ function keepUp({ config, clock, log }: Running, { db, metrics, cache, terms, le
   void measureUsage(db, clock, metrics, log, over)
   const pruning = { db, stateDir: config.stateDir, clock, log, inUse: () => versionsNamed(cache), leads: () => leading.leads }
   void pruneNowAndThen(pruning, over)
+}
+
+/** In the cluster it is deployed with an address; that of a controller elsewhere nobody else would know. */
+function publishedOutside({ config, clock, log, closers }: Running, connection: KubernetesConnection, url: string): Published | null {
+  if (connection.context === IN_CLUSTER) return null
+  const { replica, systemNamespace: namespace, accessUrl } = config
+  const mark = `${replica}-${randomSuffix(8)}`
+  const published = createPublished({ connection, clock, log, namespace, url: accessUrl ?? url, mark })
+  closers.add('address', () => published.close())
+  return published
 }
 
 async function notBroughtDown(): Promise<never> {

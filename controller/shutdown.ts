@@ -17,12 +17,13 @@ export interface StepOutcome {
 }
 
 /**
- * The order in which a control plane closes: no new work, no more callers, agents told to come back elsewhere, builds finished
+ * The order in which a control plane closes: no new work, nobody sent here, no more callers, agents told to come back elsewhere, builds finished
  * (as long as a build may take), and the database last, because everything before still writes.
  */
 export const SHUTDOWN_ORDER = [
   ['source', 500],
   ['work', 1000],
+  ['address', 2000],
   ['http', 500],
   ['apps', 200],
   ['agents', 500],

@@ -15,9 +15,11 @@ export interface TermsOptions {
   /** For one term: with its own store, which refuses once the term is over. */
   readonly engineOptions: (term: { readonly fenced: LeadingOptions['db'] }) => Omit<EngineOptions, 'assertLeader'>
   readonly cache: Cache
+  /** What else whoever reconciles does. */
+  readonly besides: { begin(): void; end(): void } | null
 }
 
-export function openTerms({ leading: leadingOptions, engineOptions, cache }: TermsOptions): Terms {
+export function openTerms({ leading: leadingOptions, engineOptions, cache, besides }: TermsOptions): Terms {
   const changes = newestListener(cache)
   const { db } = leadingOptions
   // It is never started; what it would measure is nobody's.
@@ -31,11 +33,13 @@ export function openTerms({ leading: leadingOptions, engineOptions, cache }: Ter
         const options = engineOptions({ fenced })
         current = createEngine({ ...options, ports: { ...options.ports, cache: changes }, assertLeader: assert })
         await current.start()
+        besides?.begin()
       },
       async end() {
         const last = current
         current = null
         changes.onChange(() => {})
+        besides?.end()
         await last?.stop()
       },
     })

@@ -39,6 +39,9 @@ export interface UserEntry {
   readonly provider: Readonly<Record<string, unknown>> | null
 }
 
+/** What is the context of a pod, which has no kubeconfig. */
+export const IN_CLUSTER = 'in-cluster'
+
 const IN_POD = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 export interface Wanted {
@@ -69,7 +72,7 @@ function inPod(environment: Environment): Context {
   if (!host || !existsSync(`${IN_POD}/token`))
     throw new Misconfigured('there is no kubeconfig: set KUBECONFIG, write ~/.kube/config, or run in a pod that has a service account')
   return {
-    name: 'in-cluster',
+    name: IN_CLUSTER,
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     namespace: readText(`${IN_POD}/namespace`, 'the namespace of this pod').trim() || 'default',
     user: 'in-cluster',
