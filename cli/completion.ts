@@ -15,6 +15,14 @@ export const run: Run = async (session, args) => {
 
 const SCRIPTS: Readonly<Record<string, () => string>> = { bash, zsh, fish, kubectl }
 
+/** What the first word of these is. */
+const ACTIONS: readonly (readonly [command: string, actions: string])[] = [
+  ['completion', Object.keys(SCRIPTS).join(' ')],
+  ['provider', 'schema install'],
+  ['template', 'validate preview versions'],
+  ['token', 'create list revoke'],
+]
+
 const names = (): string => COMMANDS.map(({ name }) => name).join(' ')
 const kinds = (): string => KINDS.flatMap(({ plural, singular }) => [plural, singular]).join(' ')
 const longFlags = (command: CommandSpec): readonly string[] => optionsIn(command).flatMap(({ flags }) => /--[a-z-]+/.exec(flags)?.[0] ?? [])
@@ -52,8 +60,7 @@ ${cases()}
     ${joined(takesKind)}) [ "$COMP_CWORD" -eq 2 ] && words='${kinds()}' ;;
     ${joined(takesObject)}) words=$(for kind in workspace template; do bothy get "$kind" -o name -q 2>/dev/null; done) ;;
     ${joined(takesName)}) words=$(bothy get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
-    completion) words='${Object.keys(SCRIPTS).join(' ')}' ;;
-    provider) words='schema install' ;;
+${ACTIONS.map(([name, actions]) => `    ${name}) [ "$COMP_CWORD" -eq 2 ] && words='${actions}' ;;`).join('\n')}
   esac
   if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current")); else COMPREPLY=($(compgen -f -- "$current")); fi
 }
@@ -88,7 +95,7 @@ ${cases()}
         ${joined(takesKind)}) [ $# -eq 2 ] && words='${kinds()}' ;;
         ${joined(takesObject)}) words=$(for kind in workspace template; do kubectl bothy get "$kind" -o name -q 2>/dev/null; done) ;;
         ${joined(takesName)}) words=$(kubectl bothy get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
-        completion) words='${Object.keys(SCRIPTS).join(' ')}' ;;
+${ACTIONS.map(([name, actions]) => `        ${name}) [ $# -eq 2 ] && words='${actions}' ;;`).join('\n')}
       esac ;;
   esac
 fi
@@ -115,6 +122,9 @@ function fish(): string {
       }),
     ),
     ...COMMANDS.filter(takesKind).map(({ name }) => `complete -c bothy -n ${quoted(seen(name))} -f -a ${quoted(kinds())}`),
+    ...ACTIONS.map(
+      ([name, actions]) => `complete -c bothy -n ${quoted(`${seen(name)}; and not ${seen(actions)}`)} -f -a ${quoted(actions)}`,
+    ),
     ...COMMANDS.filter(takesName).map(
       ({ name }) =>
         `complete -c bothy -n ${quoted(seen(name))} -f -a "(bothy get workspaces -o name -q 2>/dev/null | string replace -r '.*/' '')"`,

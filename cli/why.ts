@@ -1,4 +1,5 @@
-import { EXIT } from './failure.ts'
+import { GROUP } from '../crds/kinds.ts'
+import { EXIT, usage } from './failure.ts'
 import { field, listOf, textOf } from './json.ts'
 import { knownObject } from './known-object.ts'
 import { pathOfRef, refOf, shownRef, type ApiObject, type Ref } from './objects.ts'
@@ -8,6 +9,7 @@ import { conditionOf } from './wait.ts'
 /** The rules that were asked, in their order, and the one that decides. */
 export const run: Run = async (session, args) => {
   const ref = refOf(args[0] ?? '', session.namespace)
+  if (ref.kind.group !== GROUP) throw usage(`nothing is decided about a ${ref.kind.singular}`, 'name one of our kinds, like workspace/dev')
   const object = await knownObject(session, ref)
   const why = await session.client().request('GET', pathOfRef(ref, 'why'))
   if (session.output === 'json') session.terminal.out(JSON.stringify(why, null, 2))

@@ -72,6 +72,7 @@ test('wrong use exits 2, says what is wrong and what to do', async () => {
     ['wait workspace/dev --for nothing', /--for nothing is nothing to wait for/],
     ['wait workspace/dev --timeout soon', /--timeout soon is no duration/],
     ['why a/b/c', /names no object/],
+    ['why ns/default', /nothing is decided about a namespace/],
     ['apply', /nothing to read is named/],
     ['delete', /nothing to delete is named/],
     ['create dev', /no template is named/],
@@ -207,6 +208,7 @@ test('completions are scripts that their shells can read', () => {
   expect(forKubectl('wh')).toBe('why\n:4\n')
   expect(forKubectl('get', 'workspaces')).toBe('workspaces\n:4\n')
   expect(forKubectl('get', '--conte')).toBe('--context\n:4\n')
+  expect(forKubectl('template', 'v')).toBe('validate\nversions\n:4\n')
   expect(bothy(['completion', 'zsh']).stdout).toMatch(/^#compdef bothy\n/)
   expect(bothy(['completion', 'fish']).stdout).toContain("complete -c bothy -n __fish_use_subcommand -f -a why -d '")
 })
