@@ -41,7 +41,7 @@ const provisioner = createProvisioner({
     passEnvironment: [],
     searchPath: process.env['PATH'] ?? '',
     environment: {},
-    limits: { leaseMs: 1500, graceMs: 500 },
+    limits: { graceMs: 500 },
   },
 })
 await provisioner.start()

@@ -21,11 +21,11 @@ test('a thousand settled workspaces are all looked at after a restart in less th
   for (let i = 0; i < WORKSPACES; i += 50) {
     await Promise.all(Array.from({ length: 50 }, (_, j) => first.apply(workspaceDraft({}, `ws-${i + j}`))))
   }
-  await until('every build to be queued', async () => (await first.jobs()).length === WORKSPACES + 1)
+  await until('every build to be queued', async () => (await first.jobs()).length === WORKSPACES + 1, { limitMs: 90_000 })
   await db.query(ALL_BUILT)
   first.engine.lookAtAll()
   const ready = () => first.cache.list('Workspace').filter((object) => saidBy(object, 'Ready') === 'True Running').length
-  await until('every workspace to run', () => ready() === WORKSPACES && first.engine.depth() === 0)
+  await until('every workspace to run', () => ready() === WORKSPACES && first.engine.depth() === 0, { limitMs: 90_000 })
   await until('the template to have counted them', () =>
     JSON.stringify(first.cache.get('Template', 'default', 'node')?.status).includes(`"running":${WORKSPACES}`),
   )

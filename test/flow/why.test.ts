@@ -62,7 +62,7 @@ test('why names what holds a workspace, and until when', async () => {
     ].join('---\n'),
   )
   const up = await home.up()
-  expect((await home.run(['wait', 'workspace/dev', '--for', 'condition=Running', '--timeout', '30s'])).code).toBe(0)
+  expect((await home.run(['wait', 'workspace/dev', '--for', 'condition=Running', '--timeout', '90s'])).code).toBe(0)
 
   expect(await why(home, 'dev')).toMatchObject({ wants: 'as it is', holds: '', until: null, summary: expect.stringMatching(/running/) })
   expect(await why(home, 'orphan')).toMatchObject({ wants: 'running', holds: expect.stringMatching(/^TemplateMissing: .*nowhere/) })
@@ -77,12 +77,8 @@ test('why names what holds a workspace, and until when', async () => {
   const provisioner = home.processes().find(({ command }) => /controller\/main\.ts provisioner/.test(command))
   process.kill(provisioner?.pid ?? 0, 'SIGSTOP')
   const stopping = home.run(['stop', 'dev'])
-  const building = await whyWhen(home, 'dev', ({ holds }) => /build/i.test(holds))
-  expect(building).toMatchObject({
-    wants: 'stopped',
-    reason: 'Requested',
-    holds: expect.stringMatching(/Stop build \d+ waits for a provisioner/),
-  })
+  const building = await whyWhen(home, 'dev', ({ holds }) => /Stop build \d+ waits for a provisioner/.test(holds))
+  expect(building).toMatchObject({ wants: 'stopped', reason: 'Requested' })
   process.kill(provisioner?.pid ?? 0, 'SIGCONT')
   expect((await stopping).code).toBe(0)
   expect(await up.end()).toBe(0)

@@ -19,7 +19,7 @@ const workspace = (home: Home) => home.json<WorkspaceJson>('get', 'workspace', '
 const condition = (object: WorkspaceJson, type: string) => object.status.conditions.find((each) => each.type === type)
 
 async function running(home: Home): Promise<WorkspaceJson> {
-  const { code, stdout, stderr } = await home.run(['wait', 'workspace/dev', '--for', 'condition=Running', '--timeout', '30s'])
+  const { code, stdout, stderr } = await home.run(['wait', 'workspace/dev', '--for', 'condition=Running', '--timeout', '90s'])
   expect(`${code} ${stdout}${stderr}`).toMatch(/^0 /)
   return workspace(home)
 }

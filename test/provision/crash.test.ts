@@ -32,7 +32,7 @@ test('a build whose provisioner was killed is Interrupted, keeps what terraform 
   const job = await world.build(dev, digest)
   const intent = await inTheMiddle(job)
   child.kill('SIGKILL')
-  await world.provisioner({ limits: { leaseMs: 1500, lookMs: 200 } })
+  await world.provisioner({ limits: { lookMs: 200 } })
   const ended = await world.ended(job)
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'Interrupted'])
   expect(isSame(intent.pid ?? 0, intent.pidStartedAt ?? '')).toBe(false)
@@ -146,7 +146,7 @@ test('a provisioner that was stopped in the middle and wakes after its lease wri
   await inTheMiddle(job)
   child.kill('SIGSTOP')
   // Its provider sleeps with it, so terraform cannot end by itself.
-  await world.provisioner({ limits: { leaseMs: 1500, lookMs: 200, graceMs: 500 } })
+  await world.provisioner({ limits: { lookMs: 200, graceMs: 500 } })
   const ended = await world.ended(job)
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'OrphansPossible'])
   const log = await world.logOf(job)

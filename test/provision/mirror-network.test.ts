@@ -99,7 +99,7 @@ realTest('a provisioner that is killed while it fetches leaves nothing in the wa
   expect(startOf(pid)).not.toBeNull()
   mirror.holdBack(false)
   const environment = { SSL_CERT_FILE: mirror.authority }
-  await world.provisioner({ sources: from(mirror.url), environment, limits: { lookMs: 200, leaseMs: 1500 } })
+  await world.provisioner({ sources: from(mirror.url), environment, limits: { lookMs: 200 } })
   const done = await world.ended(job)
   expect([done.phase, done.error]).toEqual(['Succeeded', null])
   expect(readdirSync(prepared)).toHaveLength(1)
