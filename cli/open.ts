@@ -1,4 +1,4 @@
-import { Failure, usage } from './failure.ts'
+import { EXIT, Failure, usage } from './failure.ts'
 import { field, textOf } from './json.ts'
 import { inNamespace, kindNamed, pathOf } from './objects.ts'
 import { openInBrowser } from './opener.ts'
@@ -12,6 +12,7 @@ export async function run(session: Session, [name = '', what = '']: readonly str
   const port = options.text('port')
   if (what !== '' && port !== null) throw usage('an app and --port are two things to open', 'name one of them')
   if (what === '' && port !== null && name === '') throw usage('--port says nothing of which workspace', 'name it: open dev --port 8080')
+  if (!options.flag('print') && (await session.client().endpoint()).through !== null) throw outOfReach(session, workspace)
   const url =
     what === '' && port === null ? await pageUrl(session, workspace) : await appUrl(session, { workspace, agent, app: what, port })
   if (options.flag('print') || !(await openInBrowser(environment, url))) {
@@ -23,6 +24,13 @@ export async function run(session: Session, [name = '', what = '']: readonly str
   )
   return 0
 }
+
+/** A browser has no kubeconfig: what this program is led through leads no browser. */
+const outOfReach = ({ environment, namespace }: Session, workspace: string): Failure =>
+  new Failure(EXIT.unreachable, {
+    what: 'a browser here does not reach this control plane: only the API server leads to it',
+    fix: `lead a port here: ${environment.program} port-forward ${workspace || 'WORKSPACE'} 8080${inNamespace(namespace)}; or see its log and state with logs, why and get`,
+  })
 
 async function pageUrl(session: Session, workspace: string): Promise<string> {
   const client = session.client()

@@ -127,6 +127,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(await ada.kubectl(['bothy', 'exec', 'dev', '--', 'sh', '-c', 'echo in; exit 3'])).toMatchObject({ code: 3, stdout: 'in\n' })
     expect(await ada.kubectl(['bothy', 'ssh', 'dev', '--', 'echo', 'by ssh'])).toMatchObject({ code: 0, stdout: 'by ssh\n' })
     expect((await ada.bothy(['why', 'ws/dev'])).stdout).toMatch(/^workspace\/dev in team: /)
+    expect(await ada.bothy(['open', 'dev'])).toMatchObject({ code: 5, stderr: expect.stringContaining('port-forward dev 8080') })
     const following = ada.begin(['logs', 'dev', '-f'])
     await until('the log to come', () => following.output().includes('bothy_process'), { limitMs: 30_000 })
     following.end()
