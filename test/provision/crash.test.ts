@@ -24,6 +24,9 @@ const inTheMiddle = (job: Job) =>
     return intent?.pid !== undefined && intent.creates.length > 0 ? intent : null
   })
 
+/** Of whoever is gone, or sleeps: nobody waits for its end. */
+const leaseIsOver = () => db.query('update jobs set lease_until = clock_timestamp() where finished_at is null')
+
 test('a build whose provisioner was killed is Interrupted, keeps what terraform saved, and is built anew with one machine', async () => {
   const world = await createWorld(db)
   const child = await another({ world, url, how: 'slow' })
@@ -32,6 +35,7 @@ test('a build whose provisioner was killed is Interrupted, keeps what terraform 
   const job = await world.build(dev, digest)
   const intent = await inTheMiddle(job)
   child.kill('SIGKILL')
+  await leaseIsOver()
   await world.provisioner({ limits: { lookMs: 200 } })
   const ended = await world.ended(job)
   expect([ended.phase, ended.errorReason]).toEqual(['Failed', 'Interrupted'])
@@ -145,6 +149,7 @@ test('a provisioner that was stopped in the middle and wakes after its lease wri
   const job = await world.build(dev, await world.template(PROCESS))
   await inTheMiddle(job)
   child.kill('SIGSTOP')
+  await leaseIsOver()
   // Its provider sleeps with it, so terraform cannot end by itself.
   await world.provisioner({ limits: { lookMs: 200, graceMs: 500 } })
   const ended = await world.ended(job)
