@@ -104,6 +104,28 @@ test('a statement of a former holder is refused by the database, whatever it bel
   await db.query('drop table fenced_probe')
 })
 
+test('statements that come together are written together, and one that fails fails alone', async () => {
+  const name = fresh()
+  const only = replica(name, 'a')
+  await one(name, only)
+  const [term] = only.terms
+  if (!term) throw new Error('it has no term')
+  await db.query('create table if not exists together_probe (n int, during text default txid_current()::text)')
+  const put = (n: string) => term.fenced.query(`insert into together_probe (n) values (${n}) returning n`)
+  await Promise.all([put('1'), put('2'), put('3')])
+  const [, second, third] = await db.query<{ during: string }>('select during from together_probe order by n')
+  expect(second?.during).toBe(third?.during)
+  const answers = await Promise.allSettled([put('4'), put('5'), put('1 / 0'), put('6')])
+  expect(answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : 'failed'))).toEqual([
+    [{ n: 4 }],
+    [{ n: 5 }],
+    'failed',
+    [{ n: 6 }],
+  ])
+  expect(await db.query('select n from together_probe order by n')).toEqual([1, 2, 3, 4, 5, 6].map((n) => ({ n })))
+  await db.query('drop table together_probe')
+})
+
 test('a replica older than the schema gives up reconciling, and takes it up no more', async () => {
   const name = fresh()
   const old = replica(name, 'old')

@@ -20,7 +20,12 @@ afterEach(async () => {
 
 interface Played {
   /** What the looks do, one after the other; the last one goes on. */
-  readonly looks: readonly (() => { readonly acts?: boolean; readonly wakeInMs?: number })[]
+  readonly looks: readonly (() => {
+    readonly acts?: boolean
+    readonly passes?: boolean
+    readonly wakeInMs?: number
+    readonly says?: string
+  })[]
 }
 
 /** A kind whose looks are played by the test. */
@@ -39,8 +44,9 @@ function played({ looks }: Played): { readonly kind: Kind; readonly looked: () =
     },
     decide: ({ look, now }) => ({
       actions: look.acts ? [{ do: 'poke' }] : [],
-      conditions: [READY],
+      conditions: [{ ...READY, message: look.says ?? READY.message }],
       status: {},
+      ...(look.passes ? { passing: true } : {}),
       wakeAt: look.wakeInMs === undefined ? null : now + look.wakeInMs,
     }),
     async act() {
@@ -157,6 +163,17 @@ test('rules that never settle do not spin', async () => {
   await bench.apply(OWNER)
   await until('it to rest', () => acted() > 8 && bench.engine.depth() === 0)
   expect(acted()).toBe(9)
+})
+
+test('what only passes is told by the look that follows at once, and told where none does', async () => {
+  let looks = 0
+  const { kind } = played({ looks: [() => ({ acts: true, passes: true, says: `It was look ${(looks += 1)}.` })] })
+  bench = await openBench(db, { kinds: [kind], clock: steppedClock() })
+  const made = await bench.apply(OWNER)
+  const told = await bench.becomes('Owner', 'ada', 'Ready', 'True Handled')
+  expect(JSON.stringify(told.status)).toContain(`It was look ${looks}.`)
+  expect(looks).toBeGreaterThan(2)
+  expect(Number(told.metadata.resourceVersion) - Number(made.metadata.resourceVersion)).toBe(1)
 })
 
 test('a replica that no longer leads does nothing and writes nothing', async () => {
