@@ -51,13 +51,18 @@ export function accepted(request: IncomingMessage, socket: Duplex, head: Buffer)
       sockets.handleUpgrade(request, socket, head, (ws) => resolve(messageDuplex(ws)))
     })
   }
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${RAW_UPGRADE}\r\n\r\n`)
+  const answered = new Promise<Duplex>((resolve, reject) => {
+    // Through TLS a write goes on for a while. Whose end it is when a session has the socket by then, Node does not survive.
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${RAW_UPGRADE}\r\n\r\n`, (error) =>
+      error ? reject(new Transient('the agent hung up', { cause: error })) : resolve(socket),
+    )
+  })
   if (socket instanceof Socket) socket.setNoDelay(true)
   if (head.length > 0) socket.unshift(head)
   // Sockets of an HTTP server stay half open: without this an agent that was killed would be missed until a ping fails.
   socket.allowHalfOpen = false
   socket.on('end', () => socket.destroy(new Error('the agent hung up')))
-  return Promise.resolve(socket)
+  return answered
 }
 
 /**
