@@ -5,7 +5,7 @@ import { KEY, type World } from './world.ts'
 interface Another {
   readonly world: World
   readonly url: string
-  readonly how: 'slow' | 'fast'
+  readonly how: 'slow' | 'fast' | 'hasty'
   readonly user?: number
 }
 

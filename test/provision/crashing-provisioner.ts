@@ -6,8 +6,8 @@ import { openKey } from '../../controller/store/sealed.ts'
 import { slowMachines } from './slow-machines.ts'
 import { realMachines } from './machines.ts'
 
-/** A provisioner of its own process, for a test that kills it: `node crashing-provisioner.ts URL STATE_DIR KEY SLOW`. */
-const [url = '', stateDir = '', key = '', slow = ''] = process.argv.slice(2)
+/** A provisioner of its own process, for a test that kills it: `node crashing-provisioner.ts URL STATE_DIR KEY HOW`. */
+const [url = '', stateDir = '', key = '', how = ''] = process.argv.slice(2)
 const db = openDb(url, { log: silentLog, clock: systemClock, max: 5 })
 const machines = realMachines(stateDir)
 const provisioner = createProvisioner({
@@ -15,7 +15,7 @@ const provisioner = createProvisioner({
   sealer: await openKey({ file: '/nonexistent', env: key, db }),
   clock: systemClock,
   log: silentLog,
-  machinesFor: slow === 'slow' ? slowMachines(machines).machinesFor : machines,
+  machinesFor: how === 'slow' ? slowMachines(machines).machinesFor : machines,
   config: {
     id: `crashing-${process.pid}`,
     name: 'crashing',
@@ -29,8 +29,8 @@ const provisioner = createProvisioner({
     passEnvironment: [],
     searchPath: process.env['PATH'] ?? '',
     environment: {},
-    // One that is slow is waited for in the middle of a build, which a short lease could end before.
-    limits: { graceMs: 500, ...(slow === 'slow' ? {} : { leaseMs: 1500 }) },
+    // A short lease is lost by whoever gets no processor for that long.
+    limits: { graceMs: 500, ...(how === 'hasty' ? { leaseMs: 1500 } : {}) },
   },
 })
 await provisioner.start()

@@ -87,7 +87,7 @@ const terraforms = async () => {
 /** Kills whatever works, at any moment: the provisioner, its terraform, or both. A new provisioner comes at once. */
 async function kill(world: World, random: Random, over: AbortSignal): Promise<Readonly<Record<string, number>>> {
   const killed = { provisioner: 0, terraform: 0 }
-  let child: ChildProcess = await another({ world, url, how: 'fast' })
+  let child: ChildProcess = await another({ world, url, how: 'hasty' })
   while (!over.aborted) {
     await systemClock.sleep(100 + random.next() * 2000, over)
     if (random.chance(0.5)) {
@@ -102,7 +102,7 @@ async function kill(world: World, random: Random, over: AbortSignal): Promise<Re
       child.kill('SIGKILL')
       await gone
       killed.provisioner += 1
-      child = await another({ world, url, how: 'fast' })
+      child = await another({ world, url, how: 'hasty' })
     }
   }
   return killed

@@ -54,8 +54,10 @@ test(
     }
     await until('half of them to have ended', async () => (await ended()) >= BUILDS / 2, { limitMs: 90_000 })
     sleeper.kill('SIGSTOP')
+    // Nobody waits for the end of its leases.
     const held = await db.query<{ id: string }>(
-      `select id from jobs where claimed_at is not null and finished_at is null and provisioner_id = $1`,
+      `update jobs set lease_until = clock_timestamp()
+       where claimed_at is not null and finished_at is null and provisioner_id = $1 returning id`,
       [`crashing-${sleeper.pid}`],
     )
     await until('all of them to have ended', async () => (await ended()) === BUILDS, { limitMs: 120_000 })
