@@ -13,7 +13,8 @@ export function causesOf(answer: unknown): readonly ToldCause[] {
   const told = listOf(field(answer, 'details', 'causes')).flatMap(causeOf)
   // That rules were not looked at because of the other causes is nothing to mend.
   const causes = told.filter(({ field: path }) => path !== '<nil>' || told.length === 1)
-  return firstOfEach([...causes, ...unknownFields(textOf(field(answer, 'message')) ?? '')])
+  const message = textOf(field(answer, 'message')) ?? ''
+  return firstOfEach([...causes, ...unknownFields(message), ...unreadableMetadata(message)])
 }
 
 function causeOf(value: unknown): ToldCause[] {
@@ -36,6 +37,17 @@ function unknownFields(message: string): ToldCause[] {
     const message = `there is no such field${meant === null ? '' : `; did you mean ${meant}?`}`
     return [{ reason: 'FieldValueInvalid', message, said, field: path }]
   })
+}
+
+/** Metadata is read before anything is validated, and what cannot be is told as Go says it. */
+function unreadableMetadata(message: string): ToldCause[] {
+  const [said, is = '', path, wanted] =
+    /json: cannot unmarshal (\w+) into Go (?:struct field ObjectMeta\.([\w.]+) of type (\S+)|value of type v1\.ObjectMeta)/.exec(message) ??
+    []
+  if (said === undefined) return []
+  const found = TYPES[is === 'bool' ? 'boolean' : is] ?? is
+  const told = wanted === 'string' ? `${found} is no text: put it in quotes` : `${found} cannot stand here`
+  return [{ reason: 'FieldValueTypeInvalid', message: told, said, field: ['metadata', path].filter(Boolean).join('.') }]
 }
 
 const NAME = 'lower-case letters, digits and -, beginning and ending with a letter or digit'

@@ -1,5 +1,5 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, join, relative } from 'node:path'
+import { readFile, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { Documents, Position, SourceDocument } from '../crds/documents.ts'
 import { besideFile, outsideTemplates, templateFolderOf } from '../crds/template-folders.ts'
 import { messageOf } from '../controller/kernel/errors.ts'
@@ -24,22 +24,21 @@ export interface Readings {
   readonly problems: readonly (Place & { readonly message: string })[]
 }
 
-const FILES_MAX = 2000
-const DEPTH_MAX = 16
-
 export async function readGiven(paths: readonly string[]): Promise<Readings> {
   if (paths.length === 0) throw usage('nothing to read is named', 'name a file, a folder or - with -f')
   // What reads YAML is most of what would be loaded: only whoever has files waits for it.
   const { DOCUMENT_BYTES_MAX, readDocuments } = await import('../crds/documents.ts')
   const read: ReadFile[] = []
+  const problems: (Place & { readonly message: string })[] = []
   for (const path of paths) {
-    const texts = path === '-' ? [{ file: 'stdin', path, text: await readStdin(DOCUMENT_BYTES_MAX) }] : await readPath(path)
-    const files = texts.map(({ file, path: within, text }) => ({ file, path: within, found: readDocuments(text, file) }))
+    const found = path === '-' ? await readPiped(DOCUMENT_BYTES_MAX) : await readPath(path)
+    problems.push(...found.problems)
+    const files = found.texts.map(({ file, path: within, text }) => ({ file, path: within, found: readDocuments(text, file) }))
     read.push(...outsideTemplates(files, templateFoldersIn))
   }
   return {
     documents: read.flatMap(({ file, found }) => found.documents.map((document) => givenOf(file, document))),
-    problems: read.flatMap(({ found }) => found.problems),
+    problems: [...problems, ...read.flatMap(({ found }) => found.problems)],
   }
 }
 
@@ -62,34 +61,37 @@ const givenOf = (file: string, document: SourceDocument): Given => ({
   positionOf: (path) => document.positionOf(path),
 })
 
-async function readPath(path: string): Promise<(Named & { readonly text: string })[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [{ file: path, path: basename(path), text: await readFile(path, 'utf8') }]
-    const files = (await readdir(path, { recursive: true, withFileTypes: true }))
-      .filter((entry) => entry.isFile() && /\.ya?ml$/i.test(entry.name))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => isDeclaration(relative(path, file)))
-      .toSorted()
-    if (files.length === 0)
-      throw new Failure(EXIT.notFound, { what: `${path} has no YAML files`, fix: 'name a folder with .yaml or .yml files' })
-    if (files.length > FILES_MAX) throw usage(`${path} has more than ${FILES_MAX} YAML files`, 'name a folder further down')
-    return await Promise.all(files.map(async (file) => ({ file, path: relative(path, file), text: await readFile(file, 'utf8') })))
-  } catch (error) {
-    if (error instanceof Failure) throw error
+interface Found {
+  readonly texts: readonly (Named & { readonly text: string })[]
+  readonly problems: Readings['problems']
+}
+
+async function readPath(path: string): Promise<Found> {
+  const isFolder = await stat(path).then((found) => found.isDirectory(), unreadable(path))
+  if (!isFolder)
+    return { texts: [{ file: path, path: basename(path), text: await readFile(path, 'utf8').catch(unreadable(path)) }], problems: [] }
+  const { scanFolder } = await import('../controller/source/scan.ts')
+  const { unavailable, files, problems } = await scanFolder(path)
+  if (unavailable !== null) return unreadable(path)(unavailable)
+  if (files.length === 0 && problems.length === 0)
+    throw new Failure(EXIT.notFound, { what: `${path} has no YAML files`, fix: 'name a folder with .yaml or .yml files' })
+  return {
+    texts: files.map(({ path: within, text }) => ({ file: join(path, within), path: within, text })),
+    problems: problems.map(({ path: within, line, column, message }) => ({ file: join(path, within), line, column, message })),
+  }
+}
+
+const unreadable =
+  (path: string) =>
+  (error: unknown): never => {
     throw new Failure(EXIT.notFound, {
       what: `${path} cannot be read`,
       where: messageOf(error),
       fix: 'name a file or folder that is there',
     })
   }
-}
 
-const isDeclaration = (path: string): boolean => {
-  const parts = path.split(/[\\/]/)
-  return parts.length <= DEPTH_MAX && !parts.some((part) => part.startsWith('.') || part === 'node_modules')
-}
-
-async function readStdin(bytesMax: number): Promise<string> {
+async function readPiped(bytesMax: number): Promise<Found> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of process.stdin) {
@@ -98,7 +100,7 @@ async function readStdin(bytesMax: number): Promise<string> {
     if (bytes > bytesMax) throw usage('what is piped in is too large', `at most ${bytesMax / 1024 / 1024} MiB`)
     chunks.push(data)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return { texts: [{ file: 'stdin', path: 'stdin', text: Buffer.concat(chunks).toString('utf8') }], problems: [] }
 }
 
 export const shownPlace = ({ file, line, column }: Place): string => `${file}:${line}:${column}`

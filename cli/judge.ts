@@ -29,8 +29,8 @@ export function judge(given: Given, namespace: string): Judged {
   }
   const isObject = ['apiVersion', 'kind', 'metadata'].some((key) => Object.hasOwn(object, key))
   if (!isObject) return { given, ref: null, findings: [], foreign: 'no Kubernetes object' }
-  if (!name) return wrong('kind', 'is missing')
-  if (!apiVersion) return wrong('apiVersion', 'is missing')
+  if (!name) return wrong('kind', missing(object['kind']))
+  if (!apiVersion) return wrong('apiVersion', missing(object['apiVersion']))
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
   const kind = JUDGED.find((each) => each.kind === name && each.group === group)
   if (!kind)
@@ -39,6 +39,8 @@ export function judge(given: Given, namespace: string): Judged {
   const ref = refOf(kind, object, namespace)
   return { given, ref, findings: findingsOf(given, ref), foreign: null }
 }
+
+const missing = (value: unknown): string => (value === undefined || value === null || value === '' ? 'is missing' : 'must be text')
 
 function unknownKind(name: string): string {
   const ours = JUDGED.filter(({ group }) => group === GROUP).map(({ kind }) => kind)

@@ -46,6 +46,16 @@ test('of what a server finds wrong with one field the first is told, in words', 
   })
 })
 
+const unreadable = (why: string) =>
+  said(400, { reason: 'BadRequest', message: `Owner in version "v1alpha1" cannot be handled as a Owner: ${why}` }).what
+
+test('metadata that cannot be read has its field, and words without Go', () => {
+  expect(unreadable('json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string')).toBe(
+    'metadata.labels: a number is no text: put it in quotes',
+  )
+  expect(unreadable('json: cannot unmarshal string into Go value of type v1.ObjectMeta')).toBe('metadata: text cannot stand here')
+})
+
 test('a page that is not there is no control plane, and no object that is not there', () => {
   const { code, text } = failureOfAnswer(404, '<html>Not Found</html>', at)
   expect([code, text.what]).toEqual([5, 'what answers is no control plane: it says 404'])

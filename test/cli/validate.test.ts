@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryHome } from '../support/bothy.ts'
@@ -128,6 +128,24 @@ test('a name that nothing declares is a hint where its kind is given, and wrong 
     1,
     'bothy: 4 documents fine alone, and not together\n',
     [`team/a.yaml:5:14: workspace/one: ${missing}`, `team/a.yaml:11:14: workspace/two: ${missing}`, twice],
+  ])
+})
+
+test('a folder is read with the links in it, as bothy up reads it', LIMIT, async () => {
+  const home = withFiles({ 'a.yaml': workspace('one', '  power: Never\n') })
+  const team = join(dirname(home.folder), 'team')
+  symlinkSync(join(home.folder, 'workspace.yaml'), join(team, 'out.yaml'))
+  mkdirSync(join(team, 'data'))
+  writeFileSync(join(team, 'data', 'b.yaml'), workspace('two', '  power: 7\n'))
+  symlinkSync('data', join(team, 'current'))
+  const { code, stdout } = await home.run(['validate', 'team'])
+  expect([code, stdout.trimEnd().split('\n')]).toEqual([
+    1,
+    [
+      'team/a.yaml:6:3: workspace/one: spec.power: "Never" is not offered; there is "Auto", "Running", "Stopped"',
+      'team/current/b.yaml:6:3: workspace/two: spec.power: must be text: put it in quotes',
+      expect.stringMatching(/^team\/out\.yaml:1:1: leads out of the folder/),
+    ],
   ])
 })
 

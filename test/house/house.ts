@@ -67,6 +67,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'controller/cluster/kubernetes-pod-port.ts',
     // What a server would say of an object, said without one.
     'controller/cluster/verdict.ts',
+    // A folder is read as a control plane reads it.
+    'controller/source/scan.ts',
     'agent/main.ts',
   ],
 }
