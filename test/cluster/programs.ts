@@ -8,16 +8,19 @@ import { promisify } from 'node:util'
 import { locked } from '../../controller/machines/lock.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { Transient } from '../../controller/kernel/errors.ts'
+import { givenPrograms } from './given/programs.ts'
 
 /**
  * The programs of the test cluster, built from `go/` once and kept outside of the clone by the digest of all that goes into
- * them. Minutes when nothing is cached, milliseconds ever after.
+ * them. Minutes when nothing is cached, milliseconds ever after. Or those that KUBEBUILDER_ASSETS names.
  */
 export interface ClusterPrograms {
-  /** kube-apiserver with its etcd. */
-  readonly apiserver: string
-  /** Controller manager, scheduler, kubelet, proxy, and a DNS of Services, by their names as first argument. */
-  readonly node: string
+  /** The command of kube-apiserver with its etcd. */
+  readonly apiserver: readonly string[]
+  /** What removes namespaces and garbage and makes service accounts; null: nothing does. */
+  readonly manager: string | null
+  /** Controller manager, scheduler, kubelet, proxy, and a DNS of Services, by their names as first argument; null: not among those given. */
+  readonly node: string | null
 }
 
 const SOURCES = join(import.meta.dirname, 'go')
@@ -40,11 +43,14 @@ export const cacheFolder = (): string => join(process.env['XDG_CACHE_HOME'] || j
 export type Programs = ClusterPrograms | { readonly missing: string }
 
 export async function clusterPrograms(): Promise<Programs> {
+  const given = process.env['KUBEBUILDER_ASSETS']
+  if (given) return givenPrograms(given)
   const version = await call('go', ['env', 'GOVERSION', 'GOOS', 'GOARCH']).catch(() => null)
   if (!version) return { missing: 'go is not installed: it builds the API server of the test cluster (go.dev/dl, 1.25 or newer)' }
   const cache = cacheFolder()
   const folder = join(cache, `cluster-${await digest(version.stdout)}`)
-  const programs = { apiserver: join(folder, 'apiserver'), node: join(folder, 'node') }
+  const node = join(folder, 'node')
+  const programs = { apiserver: [join(folder, 'apiserver')], manager: node, node }
   if (existsSync(folder)) {
     await touch(folder)
     return programs

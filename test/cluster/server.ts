@@ -38,10 +38,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     folder,
     ...(keep ? ['-keep'] : []),
     ...(detached ? ['-detached'] : []),
-    ...(manager ? ['-manager', programs.node] : []),
+    ...(manager && programs.manager !== null ? ['-manager', programs.manager] : []),
     ...more,
   ]
-  const child = spawn(programs.apiserver, flags, { stdio: [detached ? 'ignore' : 'pipe', 'pipe', 'ignore'], detached })
+  const [program = '', ...first] = programs.apiserver
+  const child = spawn(program, [...first, ...flags], { stdio: [detached ? 'ignore' : 'pipe', 'pipe', 'ignore'], detached })
   child.stdin?.on('error', () => {})
   const ended = new Promise<void>((settle) => child.once('exit', () => settle()))
   const ready = await Promise.race([firstLine(child), ended.then(() => null)])

@@ -34,6 +34,7 @@ export interface OwnCluster extends TestCluster {
 }
 
 const programs = await clusterPrograms()
+const NO_NODE = 'a node is built, not given: unset KUBEBUILDER_ASSETS'
 
 const onPath = (name: string) => (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
 
@@ -56,15 +57,32 @@ function whyNot(needsPrograms: boolean): string | null {
   return why
 }
 
-export function builtPrograms(): ClusterPrograms {
+function thePrograms(): ClusterPrograms {
   if ('missing' in programs) throw new Error(programs.missing)
   return programs
 }
 
+/** The program of a node's components: those that are given have none. */
+export function nodeProgram(): string {
+  const { node } = thePrograms()
+  if (node === null) throw new Error(NO_NODE)
+  return node
+}
+
+/** Why no node can be had; null: one can. */
+export const noNodeProgram: string | null = noOwnCluster ?? (thePrograms().node === null ? NO_NODE : null)
+
+/** Why nothing removes namespaces and garbage here, or makes service accounts; null: something does. */
+export const noControllers: string | null =
+  noCluster ??
+  (given === null && thePrograms().manager === null
+    ? 'KUBEBUILDER_ASSETS has no kube-controller-manager: put one there, or unset it'
+    : null)
+
 /** The one of this run: started when first asked for, our CRDs installed. Never restart it or change its policies. */
 export async function theCluster(): Promise<TestCluster> {
   if (given !== null) return givenCluster(given)
-  const { kubeconfig, url, home } = await askForCluster(inject('cluster').socket, builtPrograms())
+  const { kubeconfig, url, home } = await askForCluster(inject('cluster').socket, thePrograms())
   return clusterAt({ kubeconfig, url, home })
 }
 
@@ -98,7 +116,7 @@ export async function ownCluster({
   ...more
 }: { readonly crds?: boolean } & Pick<ServerOptions, 'more' | 'manager'> = {}): Promise<OwnCluster> {
   const base = mkdtempSync(join(tmpdir(), 'bothy-own-cluster-'))
-  const start = () => startServer({ programs: builtPrograms(), folder: base, keep: true, ...more })
+  const start = () => startServer({ programs: thePrograms(), folder: base, keep: true, ...more })
   let server: Server = await start()
   const { kubeconfig, url } = server
   const end = async (signal: NodeJS.Signals) => {
@@ -132,6 +150,7 @@ function clusterAt({ kubeconfig, url, home }: { readonly kubeconfig: string; rea
     async namespace(prefix = 'test') {
       const name = `${prefix}-${randomSuffix(8)}`
       await kubectlOk(['create', 'namespace', name], options)
+      if (noControllers !== null) await kubectlOk(['create', 'serviceaccount', 'default'], { ...options, namespace: name })
       await kubectlOk(['wait', '--for=create', 'serviceaccount/default', '--timeout=20s'], { ...options, namespace: name })
       return name
     },

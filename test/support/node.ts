@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { randomSuffix } from '../../controller/kernel/names.ts'
 import { containerdConfig, kubeletConfig, networkConfig, PAUSE } from '../cluster/node/files.ts'
 import { writeImage, type ImageOptions } from '../cluster/node/image.ts'
-import { builtPrograms, endsWithFile, noOwnCluster, ownCluster, type OwnCluster } from './cluster.ts'
+import { endsWithFile, nodeProgram, noNodeProgram, ownCluster, type OwnCluster } from './cluster.ts'
 import { rootfs } from './docker.ts'
 import { until } from './until.ts'
 
@@ -33,7 +33,7 @@ const NEEDED = {
 export const noNode: string | null = whyNot()
 
 function whyNot(): string | null {
-  if (noOwnCluster !== null) return noOwnCluster
+  if (noNodeProgram !== null) return noNodeProgram
   const missing = Object.entries(NEEDED).flatMap(([name, file]) => (existsSync(file) ? [] : [name]))
   const why =
     process.platform !== 'linux' || process.getuid?.() !== 0
@@ -116,7 +116,7 @@ async function startNode(folder: string, { host, node, pods }: Addresses, held: 
   const id = randomSuffix(6)
   prepare(folder, id, pods, held)
   const script = join(import.meta.dirname, '../cluster/node/node.sh')
-  const programs = dirname(builtPrograms().node)
+  const programs = dirname(nodeProgram())
   const child = spawn('sh', [script, folder, id, host, node, pods, programs], { stdio: ['pipe', 'pipe', 'pipe'] })
   let complaints = ''
   child.stderr.on('data', (data: Buffer) => (complaints += data.toString()))
