@@ -88,6 +88,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
   let home: ClusterHome
   let front: string
   let ada: Person
+  const shared = { BOTHY_KEY: randomBytes(32).toString('base64') }
   const known = authority('Who signs for the control plane')
   const { machine, workspace } = objects('team')
 
@@ -106,7 +107,6 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     writeFileSync(join(folder, 'tls.crt'), certificate)
     writeFileSync(join(folder, 'tls.key'), key)
     // Agents, which are on this machine, dial the one replica; people come to the other.
-    const shared = { BOTHY_KEY: randomBytes(32).toString('base64') }
     home = await openClusterHome({ cluster: node, env: shared })
     const tls = { BOTHY_TLS_CERT: join(folder, 'tls.crt'), BOTHY_TLS_KEY: join(folder, 'tls.key') }
     const inside = { ...shared, ...tls, BOTHY_HOST: node.host, BOTHY_HOSTS: 'bothy.bothy-system.svc' }
@@ -161,6 +161,27 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(serving.output()).not.toMatch(/exit|refused/)
     serving.end()
     await serving.done
+  })
+
+  test('is entered without TLS too, where it is published so, as a trial is', { timeout: 120_000 }, async () => {
+    const world = openWorld(node, home.databaseUrl, {
+      ...shared,
+      BOTHY_HOST: node.host,
+      BOTHY_HOSTS: 'bothy.trial.svc',
+      BOTHY_INSECURE: '1',
+    })
+    const { url } = await world.controller('plain')
+    await home.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'trial' } }, service('trial'))
+    await home.apply(passingOn('trial', 'plain', url), published('trial', { url: 'http://bothy.trial.svc:7080' }))
+    await ready('trial', 'plain')
+    const admin = await home.admin('team')
+    const trial = { env: { BOTHY_SYSTEM_NAMESPACE: 'trial', BOTHY_SERVICE_ACCOUNT: 'ada' } }
+    expect(await admin.bothy(['exec', 'dev', '--', 'echo', 'plainly'], trial)).toMatchObject({ code: 0, stdout: 'plainly\n' })
+    expect(await admin.bothy(['ssh', 'dev', '--', 'echo', 'by ssh'], trial)).toMatchObject({ code: 0, stdout: 'by ssh\n' })
+    writeFileSync(join(admin.home, 'there'), 'a file')
+    expect(await admin.bothy(['cp', 'there', 'dev:plain'], trial)).toMatchObject({ code: 0 })
+    expect(await admin.bothy(['cp', 'dev:plain', '-'], trial)).toMatchObject({ code: 0, stdout: 'a file' })
+    expect((await admin.bothy(['version'], trial)).stdout).toContain('http://bothy.trial.svc:7080, of context here, through its API server')
   })
 
   test('is believed only by the certificate that its address stands for', { timeout: 120_000 }, async () => {
