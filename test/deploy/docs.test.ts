@@ -1,23 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryHome } from '../support/bothy.ts'
 import { noCluster, type OwnCluster, ownCluster } from '../support/cluster.ts'
 import { temporaryFolder } from '../support/temporary.ts'
+import { blocksOf, PAGE } from './page.ts'
 import { as, must, objectsIn, ROOT, untilInForce, untilRefused, workspace } from './deployed.ts'
 
 /** The page about installing, as somebody reads it: its commands are run in its order, and its YAML is applied. */
-
-const PAGE = readFileSync(join(ROOT, 'docs/install-in-a-cluster.md'), 'utf8')
-
-/** Each `##` with its blocks, in order. */
-const blocksOf = (title: string, language: 'sh' | 'yaml'): readonly string[] => {
-  const section = PAGE.split(/^## /m).find((text) => text.startsWith(`${title}\n`))
-  if (section === undefined) throw new Error(`the page has no "${title}"`)
-  return [...section.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].flatMap(([, block]) => block ?? [])
-}
 
 test('every path that the page names is there', () => {
   const named = new Set([...PAGE.matchAll(/\bdeploy\/[a-z-]+(?:\/[A-Za-z.-]+)*/g)].map(([path]) => path.replace(/\.$/, '')))

@@ -53,14 +53,15 @@ export interface Image extends ImageOptions {
   readonly layer: Buffer
 }
 
-interface Images {
+interface Held {
   readonly images?: readonly Image[]
   /** Files as `docker save` writes them. */
   readonly archives?: readonly string[]
+  readonly crds?: boolean
 }
 
 /** Ended after the file's tests, as each cluster of one's own; also when whoever runs it is killed. */
-export async function theNode(held: Images = {}): Promise<TestNode> {
+export async function theNode({ crds = true, ...held }: Held = {}): Promise<TestNode> {
   const addresses = freeAddresses()
   const base = mkdtempSync(join(tmpdir(), 'bothy-node-'))
   const folder = join(base, 'node')
@@ -73,7 +74,7 @@ export async function theNode(held: Images = {}): Promise<TestNode> {
     rmSync(base, { recursive: true, force: true })
   })
   // The cable is there, and with it the address that pods know the server by.
-  const cluster = await ownCluster({ manager: false, more: ['-ip', addresses.host, '-node', NODE, '-node-ip', addresses.node] })
+  const cluster = await ownCluster({ crds, manager: false, more: ['-ip', addresses.host, '-node', NODE, '-node-ip', addresses.node] })
   giveKeys(dirname(cluster.kubeconfig), folder)
   const close = async () => {
     await closeNode()
@@ -112,7 +113,7 @@ function freeAddresses(): Addresses {
   return { host: `198.19.0.${at + 1}`, node: `198.19.0.${at + 2}`, pods: `198.18.${at}.0/24` }
 }
 
-async function startNode(folder: string, { host, node, pods }: Addresses, held: Images) {
+async function startNode(folder: string, { host, node, pods }: Addresses, held: Held) {
   const id = randomSuffix(6)
   prepare(folder, id, pods, held)
   const script = join(import.meta.dirname, '../cluster/node/node.sh')
@@ -135,7 +136,7 @@ async function startNode(folder: string, { host, node, pods }: Addresses, held: 
   }
 }
 
-function prepare(folder: string, id: string, pods: string, { images = [], archives = [] }: Images): void {
+function prepare(folder: string, id: string, pods: string, { images = [], archives = [] }: Held): void {
   for (const name of ['images', 'cni', 'keys', 'log']) mkdirSync(join(folder, name), { recursive: true })
   writeFileSync(join(folder, 'containerd.toml'), containerdConfig())
   writeFileSync(join(folder, 'cni', '10-bothy.conflist'), networkConfig(pods))
