@@ -15,12 +15,12 @@ const WORTH_COMPRESSING = 128 * 1024
 
 export async function answerLong(
   call: Pick<Call, 'response' | 'request' | 'ports' | 'signal' | 'log'>,
-  parts: Iterable<string>,
+  parts: AsyncIterable<Iterable<string>>,
 ): Promise<void> {
   const { response, request, ports, signal, log } = call
   const pieces = piecesOf(parts)
-  const first = pieces.next().value ?? ''
-  const second = pieces.next().value
+  const first = (await pieces.next()).value ?? ''
+  const second = (await pieces.next()).value
   if (second === undefined) {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(first) })
     response.end(first)
@@ -57,33 +57,41 @@ async function* compressed(text: AsyncIterable<string>): AsyncGenerator<Uint8Arr
 const takesGzip = (header: string): boolean =>
   header.split(',').some((each) => /^\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$)[\d.]+\s*)?$/i.test(each))
 
-function* piecesOf(parts: Iterable<string>): Generator<string, undefined, void> {
+async function* piecesOf(pages: AsyncIterable<Iterable<string>>): AsyncGenerator<string, undefined, void> {
   let piece = ''
-  for (const part of parts) {
-    piece += part
-    if (piece.length < PIECE_LENGTH) continue
-    yield piece
-    piece = ''
+  for await (const parts of pages) {
+    for (const part of parts) {
+      piece += part
+      if (piece.length < PIECE_LENGTH) continue
+      yield piece
+      piece = ''
+    }
   }
   if (piece !== '') yield piece
   return undefined
 }
 
-async function* inTurns(begun: readonly string[], rest: Iterable<string>): AsyncGenerator<string, void, void> {
+async function* inTurns(begun: readonly string[], rest: AsyncIterable<string>): AsyncGenerator<string, void, void> {
   yield* begun
-  for (const piece of rest) {
+  for await (const piece of rest) {
     await nextTurn()
     yield piece
   }
 }
 
-/** `{"kind": …, "items": [` then the items, one at a time: nothing that long is ever one string. */
-export function* listText(head: object, name: string, items: Iterable<object>): Generator<string, void, void> {
-  yield `${JSON.stringify(head).slice(0, -1)},${JSON.stringify(name)}:[`
+/** `{"kind": …, "items": [` then the items, page by page and one at a time: nothing that long is ever one string. */
+export async function* listText(
+  head: object,
+  name: string,
+  pages: AsyncIterable<Iterable<object>>,
+): AsyncGenerator<Iterable<string>, void, void> {
+  yield [`${JSON.stringify(head).slice(0, -1)},${JSON.stringify(name)}:[`]
   let between = ''
-  for (const item of items) {
-    yield between + JSON.stringify(item)
+  const written = (item: object): string => {
+    const text = between + JSON.stringify(item)
     between = ','
+    return text
   }
-  yield ']}\n'
+  for await (const page of pages) yield Iterator.from(page).map(written)
+  yield [']}\n']
 }

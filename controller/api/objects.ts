@@ -33,40 +33,42 @@ export function answerObject(call: Call, kind: Kind, code: number, object: Resou
   answerJson(call.response, code, isTable ? { ...answer, columnDefinitions: columnDefinitions(kind) } : answer)
 }
 
-export async function answerPage(call: Call, kind: Kind, { items, resourceVersion, continue: next, remaining }: Page): Promise<void> {
+/** The first page says of what all of them are a part. */
+export async function answerPages(call: Call, kind: Kind, pages: AsyncGenerator<Page, void, void>): Promise<void> {
+  const first = await pages.next()
+  if (first.done) return
+  const { resourceVersion, continue: next, remaining } = first.value
   const metadata = {
     resourceVersion,
     ...(next === undefined ? {} : { continue: next }),
     ...(remaining === undefined ? {} : { remainingItemCount: remaining }),
   }
   const now = call.ports.clock.now()
+  const all = (shape: (object: Resource) => object) => itemsOf(first.value, pages, shape)
   switch (formAsked(call.request)) {
     case 'Object': {
       const head = { kind: `${kind.kind}List`, apiVersion: kind.apiVersion, metadata }
-      return answerLong(
-        call,
-        listText(
-          head,
-          'items',
-          Iterator.from(items).map((object) => shown(kind, object)),
-        ),
-      )
+      const items = all((object) => shown(kind, object))
+      return answerLong(call, listText(head, 'items', items))
     }
     case 'Metadata': {
       const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata }
-      return answerLong(call, listText(head, 'items', Iterator.from(items).map(metadataOf)))
+      return answerLong(call, listText(head, 'items', all(metadataOf)))
     }
     case 'Table': {
       const included = includedIn(call.query)
       const head = { ...TABLE, metadata, columnDefinitions: columnDefinitions(kind) }
-      return answerLong(
-        call,
-        listText(
-          head,
-          'rows',
-          Iterator.from(items).map((object) => rowOf(kind, object, included, now)),
-        ),
-      )
+      const rows = all((object) => rowOf(kind, object, included, now))
+      return answerLong(call, listText(head, 'rows', rows))
     }
   }
+}
+
+async function* itemsOf(
+  first: Page,
+  others: AsyncIterable<Page>,
+  shape: (object: Resource) => object,
+): AsyncGenerator<Iterable<object>, void, void> {
+  yield Iterator.from(first.items).map(shape)
+  for await (const { items } of others) yield Iterator.from(items).map(shape)
 }

@@ -3,7 +3,7 @@ import { invalid, refusedInvalid } from '../../crds/schema/causes.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
 import { declarationOf, describeDeclaration } from '../cluster/declared.ts'
 import { draftFrom } from '../cluster/draft.ts'
-import type { Draft, Resource, WriteOptions, Writer } from '../cluster/port.ts'
+import type { Draft, Page, Resource, WriteOptions, Writer } from '../cluster/port.ts'
 import { otherName, otherNamespace } from '../cluster/refusals.ts'
 import { isRefused, messageOf, Refused } from '../kernel/errors.ts'
 import { keyOf } from '../kernel/names.ts'
@@ -12,7 +12,7 @@ import { answerJson, setWarnings, success } from './answer.ts'
 import { expectMediaType, mediaTypeOf, readBody, readJson } from './body.ts'
 import { refuseForeignRequest } from './elsewhere.ts'
 import { isTrue, listOptions, refuseUnknownVersion, watchOptions } from './list-options.ts'
-import { answerObject, answerPage } from './objects.ts'
+import { answerObject, answerPages } from './objects.ts'
 import type { Call, ResourceHandler, Target } from './ports.ts'
 import { mergePatchOf, STRATEGIC_PATCH } from './strategic-patch.ts'
 import { streamWatch } from './watch-stream.ts'
@@ -29,10 +29,24 @@ export const listOrWatch =
   (watches: Set<object>): ResourceHandler =>
   async (call, target) => {
     if (isTrue(call.query, 'watch')) return streamWatch(call, target, watchOptions(call.query, target), watches)
-    const page = await call.ports.cluster.list(target.kind.kind, listOptions(call.query, target))
-    refuseUnknownVersion(call.query, page.resourceVersion)
-    await answerPage(call, target.kind, page)
+    await answerPages(call, target.kind, pagesOf(call, target))
   }
+
+const PAGE = 500
+
+/** What is listed, read while it is written: a list is as long as people make it, and is never whole in memory. */
+async function* pagesOf({ ports, query }: Call, target: Target): AsyncGenerator<Page, void, void> {
+  const options = listOptions(query, target)
+  let page = await ports.cluster.list(target.kind.kind, { limit: PAGE, ...options })
+  refuseUnknownVersion(query, page.resourceVersion)
+  if (options.limit !== undefined) return yield page
+  const { resourceVersion } = page
+  yield { items: page.items, resourceVersion }
+  while (page.continue !== undefined) {
+    page = await ports.cluster.list(target.kind.kind, { ...options, limit: PAGE, continue: page.continue })
+    yield { items: page.items, resourceVersion }
+  }
+}
 
 export const get: ResourceHandler = async (call, target) => {
   const { query, ports } = call
@@ -140,9 +154,7 @@ export const removeMany: ResourceHandler = async (call, target) => {
   if (kind.kind === 'Namespace') throw new Refused('MethodNotAllowed', 'namespaces are deleted one by one, by their names')
   if (kind.namespaced && namespace === null) throw new Refused('MethodNotAllowed', 'name a namespace to delete in')
   const options = deleteOptionsOf(call.query, await readJson(call.request))
-  const page = await cluster.list(kind.kind, listOptions(call.query, target))
-  refuseUnknownVersion(call.query, page.resourceVersion)
-  for (const { metadata } of page.items) {
+  const removeOne = async (metadata: Resource['metadata']): Promise<void> => {
     const { uid = metadata.uid, ...more } = options
     try {
       const object = await cluster.delete(kind.kind, metadata.namespace ?? '', metadata.name, writerOf(call), { ...more, uid })
@@ -151,7 +163,13 @@ export const removeMany: ResourceHandler = async (call, target) => {
       if (!isRefused(error, 'NotFound')) throw error
     }
   }
-  await answerPage(call, kind, page)
+  const removed = async function* (): AsyncGenerator<Page, void, void> {
+    for await (const page of pagesOf(call, target)) {
+      for (const { metadata } of page.items) await removeOne(metadata)
+      yield page
+    }
+  }
+  await answerPages(call, kind, removed())
 }
 
 async function written(

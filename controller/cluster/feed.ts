@@ -33,10 +33,11 @@ const CATCH_UP_MAX = 200
 /** A notification is a hint and may be lost with its connection. */
 const LOOK_EVERY_MS = 5_000
 /**
- * Under a load of writes changes are read and told many at once, so that each costs less. Whoever writes now and then is told
- * of at once: so many readings in a row are as soon as they can be.
+ * Under a load of writes changes are read and told many at once, so that each costs less: the more a reading brought, the later
+ * is the next. Whoever writes now and then is told of at once: so many readings in a row are as soon as they can be.
  */
-const READ_EVERY_MS = 30
+const READ_EVERY_MS = 5
+const READ_EVERY_MS_MAX = 30
 const READS_AT_ONCE_MAX = 10
 const LAG_HELP = 'From the write of an object to the moment its watchers are told'
 
@@ -102,10 +103,9 @@ type Read = Awaited<ReturnType<Feed['after']>>
 
 /** For who is behind what is kept in memory. */
 async function catchUp(db: Db, kind: string, position: number): Promise<Read> {
-  const { version, oldest, changes } = await changesAfter(db, position, CATCH_UP_MAX, kind)
+  const { version, oldest, more, changes } = await changesAfter(db, position, CATCH_UP_MAX, kind)
   if (position < oldest) throw expired(String(position), oldest)
-  const full = changes.length === CATCH_UP_MAX
-  return { changes: changes.map(decoded), position: full ? (changes.at(-1)?.version ?? version) : version }
+  return { changes: changes.map(decoded), position: more ? (changes.at(-1)?.version ?? version) : version }
 }
 
 interface Reader {
@@ -126,21 +126,24 @@ function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSig
   let again = false
   /** When the readings so far would have ended, had each taken its time. */
   let paidMs = clock.elapsedMs()
+  /** By the last one. */
+  let brought = 0
 
   const inTurn = async (): Promise<void> => {
     const now = clock.elapsedMs()
-    paidMs = Math.max(paidMs + READ_EVERY_MS, now - READ_EVERY_MS * READS_AT_ONCE_MAX)
+    const everyMs = Math.min(READ_EVERY_MS * Math.max(1, brought), READ_EVERY_MS_MAX)
+    paidMs = Math.max(paidMs + everyMs, now - READ_EVERY_MS * READS_AT_ONCE_MAX)
     if (paidMs > now) await clock.sleep(paidMs - now, over)
   }
 
   const readOn = async (from: number): Promise<void> => {
-    const { version, oldest, changes } = await changesAfter(db, from, READ_MAX, null)
-    const full = changes.length === READ_MAX
+    const { version, oldest, more, changes } = await changesAfter(db, from, READ_MAX, null)
+    brought = changes.length
     if (from < oldest) ring.forget(version)
     else for (const change of changes) ring.add(change)
-    head = from >= oldest && full ? (changes.at(-1)?.version ?? version) : version
+    head = from >= oldest && more ? (changes.at(-1)?.version ?? version) : version
     if (head !== from) onMoved(changes[0]?.at ?? null)
-    if (full) again = true
+    if (more) again = true
   }
 
   const readAll = async (): Promise<void> => {

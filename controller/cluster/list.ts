@@ -15,6 +15,8 @@ import { selectionOf } from './selection.ts'
  */
 
 const READ_AT_ONCE = 500
+/** A page may be shorter than it was asked to be, as long as it says where to go on. */
+const PAGE_LENGTH_MAX = 2 * 1024 * 1024
 
 interface Token {
   readonly version: number
@@ -33,6 +35,7 @@ export async function listKind(db: Db, kind: Kind, options: ListOptions): Promis
   const items: Resource[] = []
   let after: ListQuery['after'] = token
   let version = token?.version ?? null
+  let length = 0
   for (;;) {
     const listed = await readPage(db, kind, {
       kind: kind.kind,
@@ -45,12 +48,15 @@ export async function listKind(db: Db, kind: Kind, options: ListOptions): Promis
     version ??= listed.version
     for (const [i, row] of listed.objects.entries()) {
       const object = decode(row.body, row.version)
+      length += row.body.length
       if (selection.has(object)) items.push(object)
       after = { namespace: row.namespace, name: row.name }
-      const more = i + 1 < listed.objects.length || listed.objects.length === READ_AT_ONCE
-      if (items.length >= limit && more) return await cutPage(db, kind, selection, items, { ...after, version, asked }, token === null)
+      const isLast = i + 1 === listed.objects.length
+      // What was read is not thrown away to be read again.
+      const full = items.length >= limit || (isLast && options.limit !== undefined && items.length > 0 && length >= PAGE_LENGTH_MAX)
+      if (full && (!isLast || listed.more)) return await cutPage(db, kind, selection, items, { ...after, version, asked }, token === null)
     }
-    if (listed.objects.length < READ_AT_ONCE) return { items, resourceVersion: String(version) }
+    if (!listed.more) return { items, resourceVersion: String(version) }
   }
 }
 

@@ -10,6 +10,8 @@ import { namespaceOf } from './stored.ts'
 
 /** Between two bookmarks of a watch that asked for them. */
 const BOOKMARK_EVERY_MS = 30_000
+/** Of what there is already: a watcher that reads slowly holds no more of it. */
+const PAGE = 500
 
 interface Ports {
   readonly feed: Feed
@@ -45,10 +47,14 @@ async function* follow(
 ): AsyncGenerator<Change, void, void> {
   let position = from
   if (position === null) {
-    const present = await list(kind, options)
+    let present = await list(kind, { ...options, limit: PAGE })
     const { resourceVersion } = present
     if (options.initialEvents && options.from) refuseAhead(options.from, resourceVersion)
-    if (options.initialEvents !== false) for (const object of present.items) yield { type: 'ADDED', object }
+    while (options.initialEvents !== false) {
+      for (const object of present.items) yield { type: 'ADDED', object }
+      if (present.continue === undefined) break
+      present = await list(kind, { ...options, limit: PAGE, continue: present.continue })
+    }
     if (options.initialEvents && options.bookmarks) yield { type: 'BOOKMARK', kind: kind.kind, resourceVersion, endsInitialEvents: true }
     position = Number(resourceVersion)
   }

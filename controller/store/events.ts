@@ -93,7 +93,7 @@ export async function listEvents(db: Db, { namespace, name, after, limit }: List
   const objects = rows.flatMap(({ namespace: home, name: id, version, body }) =>
     home === null ? [] : [{ namespace: home, name: id, version: Number(version), body, applied: {}, sealed: null }],
   )
-  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), objects }
+  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), more: objects.length === limit, objects }
 }
 
 export async function countEvents(db: Db, namespace: string | null): Promise<number> {

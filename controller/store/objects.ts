@@ -121,9 +121,17 @@ export interface ListQuery {
   readonly limit: number
 }
 
+/**
+ * So much is read at once of what people store, as it lies on the disk: that is known of a row without reading it. In memory it
+ * is some times as much. One is read however large it is.
+ */
+const READ_BYTES_MAX = 256 * 1024
+
 export interface Listed {
   readonly version: number
   readonly oldest: number
+  /** Whether there are others behind the last one. */
+  readonly more: boolean
   readonly objects: readonly (StoredObject & { readonly namespace: string; readonly name: string })[]
 }
 
@@ -137,20 +145,28 @@ export async function listObjects(db: Db, { kind, namespace, name, after, limit 
     version: string
     body: string
     applied: Applied
+    found: string | null
   }>(
-    `select v.version as now, v.oldest, o.namespace, o.name, o.version, o.body, o.applied from object_version v
+    `select v.version as now, v.oldest, o.namespace, o.name, o.version, o.body, o.applied, o.found from object_version v
       left join lateral (
-        select namespace, name, version, body::text as body, applied from objects
-        where kind = $1 and ($2::text is null or namespace = $2) and ($3::text is null or name = $3)
-          and ($4::text is null or (namespace, name) > ($4, $5))
-        order by namespace, name limit $6
+        select namespace, name, version, body::text as body, applied, found from (
+          select *, count(*) over () as found from (
+            select namespace, name, version, body, applied,
+              sum(pg_column_size(body)) over (order by namespace, name rows unbounded preceding) - pg_column_size(body) as bytes
+            from objects where kind = $1 and ($2::text is null or namespace = $2) and ($3::text is null or name = $3)
+              and ($4::text is null or (namespace, name) > ($4, $5))
+            order by namespace, name limit $6
+          ) next
+        ) counted where bytes < ${READ_BYTES_MAX}
       ) o on true order by o.namespace, o.name`,
     [kind, namespace, name, after?.namespace ?? null, after?.name ?? null, limit],
   )
+  const found = Number(rows[0]?.found ?? 0)
   const objects = rows.flatMap((row) =>
     row.namespace === null ? [] : [{ ...fromRow({ ...row, sealed: null }), namespace: row.namespace, name: row.name }],
   )
-  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), objects }
+  const more = found > objects.length || found === limit
+  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), more, objects }
 }
 
 export async function countObjects(db: Db, kind: string, namespace: string | null): Promise<number> {
@@ -162,8 +178,10 @@ export async function countObjects(db: Db, kind: string, namespace: string | nul
 }
 
 export interface Changes {
-  /** Newest version there is: where a reader stands once it has read less than `limit` changes. */
+  /** Newest version there is: where a reader stands that has read all. */
   readonly version: number
+  /** Whether there are others behind the last one. */
+  readonly more: boolean
   /** Changes up to here are gone. */
   readonly oldest: number
   readonly changes: readonly StoredChange[]
@@ -179,19 +197,27 @@ export async function changesAfter(db: Db, version: number, limit: number, kind:
     body: string
     before: unknown
     at: number
+    found: string
   }>(
     {
       name: 'changes-after',
-      text: `select v.version as now, v.oldest, c.* from object_version v
+      text: `select v.version as now, v.oldest, c.version, c.kind, c.type, c.body, c.before, c.at, c.found from object_version v
       left join lateral (
-        select version, kind, type, body::text as body, before, at from object_changes
-        where version > $1 and ($3::text is null or kind = $3) order by version limit $2
+        select version, kind, type, body::text as body, before, at, found from (
+          select *, count(*) over () as found from (
+            select version, kind, type, body, before, at,
+              sum(pg_column_size(body)) over (order by version rows unbounded preceding) - pg_column_size(body) as bytes
+            from object_changes where version > $1 and ($3::text is null or kind = $3) order by version limit $2
+          ) next
+        ) counted where bytes < ${READ_BYTES_MAX}
       ) c on true order by c.version`,
     },
     [version, limit, kind],
   )
   const changes = rows.flatMap((row) => (row.version === null ? [] : [{ ...row, version: Number(row.version) }]))
-  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), changes }
+  const found = Number(rows[0]?.found ?? 0)
+  const more = found > changes.length || found === limit
+  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), more, changes }
 }
 
 export async function newestVersion(db: Db): Promise<number> {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { withDatabase } from '../support/postgres.ts'
+import { withDatabase, type TestDatabase } from '../support/postgres.ts'
 
 import { until } from '../support/until.ts'
 
@@ -27,11 +27,13 @@ interface Measured {
 
 let plane: ChildProcess
 let port = 0
+let database: TestDatabase
 const answers: string[] = []
 const report: string[] = []
 
 beforeAll(async () => {
-  const { url } = await withDatabase()
+  database = await withDatabase()
+  const { url } = database
   const program = join(import.meta.dirname, 'hostile-plane.ts')
   plane = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--expose-gc', program, url], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -219,13 +221,37 @@ describe('bodies', () => {
     expect((await made({ ownerReferences: ownersOf(3300, { controller: true }) })).code).toBe(422)
     await ask('DELETE', `${path}/owned`)
     const finalizers = JSON.stringify({ metadata: { finalizers: Array.from({ length: 19_000 }, (_, i) => `a.example/${i}`) } })
-    expect((await ask('PATCH', `${path}/owned`, finalizers, 'application/merge-patch+json')).code).toBe(422)
+    // More than an object may have, with its owners; and no new one of them, while it is deleted.
+    expect((await ask('PATCH', `${path}/owned`, finalizers, 'application/merge-patch+json')).code).toBe(413)
+    const another = '{"metadata":{"finalizers":["a.example/another"]}}'
+    expect((await ask('PATCH', `${path}/owned`, another, 'application/merge-patch+json')).code).toBe(422)
     const held = finalizers
       .replace('{"metadata":', '{"apiVersion":"v1","kind":"ConfigMap","metadata":')
       .replace('{"fin', '{"name":"held","fin')
     expect((await ask('POST', path, held)).code).toBe(201)
     expect((await ask('PATCH', `${path}/held`, finalizers, 'application/strategic-merge-patch+json')).code).toBe(200)
     await ask('PATCH', `${path}/owned`, '{"metadata":{"finalizers":null}}', 'application/merge-patch+json')
+  })
+
+  test('with long names before very many mistakes', { timeout: 60_000 }, async () => {
+    const name = 'x'.repeat(3_000_000)
+    const files = { [name]: repeated(10_000, () => ({ unknown: 1 })) }
+    const template = { apiVersion: 'bothy.dev/v1alpha1', kind: 'Template', metadata: { name: 't' } }
+    const path = WORKSPACES.replace('workspaces', 'templates')
+    const { code, text } = await ask('POST', path, JSON.stringify({ ...template, spec: { source: { type: 'Inline', inline: { files } } } }))
+    expect([code, text.length < 1_000_000]).toEqual([422, true])
+    const twice = Array.from({ length: 100 }, (_, i) => `"a${i}":1,"a${i}":2`).join()
+    expect((await ask('POST', path, `{"${name}":{${twice}}}`)).code).toBe(400)
+    const wrong = await ask('POST', WORKSPACES, workspace({ metadata: { name: 'hostile', labels: many(19_000, (i) => `!${i}`) } }))
+    expect([wrong.code, wrong.text.length < 2_000_000]).toEqual([422, true])
+    const quoted = await ask('POST', WORKSPACES, workspace({ metadata: { name: '"'.repeat(1_900_000) } }))
+    expect(quoted.code).toBe(422)
+  })
+
+  test('of objects and lists without a comma between them', async () => {
+    const nested = `[${Array.from({ length: 300 }, () => '['.repeat(90) + ']'.repeat(90)).join()}]`
+    expect((await ask('POST', WORKSPACES, nested)).code).toBe(413)
+    expect((await ask('POST', WORKSPACES, `[${'{}'.repeat(1_900_000)}]`)).code).toBe(413)
   })
 
   test('that let one object grow and grow', { timeout: 60_000 }, async () => {
@@ -251,6 +277,13 @@ describe('bodies', () => {
     const added = repeated(6000, (i) => ({ op: 'add', path: `/metadata/annotations/x${i}`, value: 'a' }))
     expect((await patch([annotations, ...added])).code).toBe(200)
     await ask('DELETE', `${WORKSPACES}/patched`)
+    const path = '/api/v1/namespaces/default/configmaps'
+    const finalizers = Array.from({ length: 19_000 }, (_, i) => `a.example/${i}`)
+    await ask('POST', path, JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'shifted', finalizers } }))
+    const moves = repeated(6000, () => ({ op: 'move', from: '/metadata/finalizers/0', path: '/metadata/finalizers/-' }))
+    expect((await ask('PATCH', `${path}/shifted`, JSON.stringify(moves), 'application/json-patch+json')).code).toBe(422)
+    await ask('DELETE', `${path}/shifted`)
+    await ask('PATCH', `${path}/shifted`, '{"metadata":{"finalizers":null}}', 'application/merge-patch+json')
   })
 
   test('with text that makes a careless expression take for ever', { timeout: 60_000 }, async () => {
@@ -400,6 +433,30 @@ describe('connections', () => {
     for (let i = 0; i < 20; i += 1) expect((await ask('GET', '/version')).code).toBe(200)
     socket.resume()
     await until('it to be dropped', () => socket.destroyed)
+  })
+
+  test('that list or watch more than fits into memory, and read nothing', { timeout: 60_000 }, async () => {
+    const { db } = database
+    await db.query(
+      `insert into objects (kind, namespace, name, uid, version, body, owners, deleting, applied)
+        select 'ConfigMap', 'default', 'large-' || i, 'large-' || i, 0, json_build_object('apiVersion', 'v1', 'kind', 'ConfigMap',
+          'metadata', json_build_object('name', 'large-' || i, 'namespace', 'default', 'uid', 'large-' || i),
+          'data', json_build_object('a', repeat('x', 1000000))), '{}', false, '{}' from generate_series(1, 400) i`,
+    )
+    const path = '/api/v1/namespaces/default/configmaps'
+    for (const query of ['', '?watch=1', '?includeObject=Object']) {
+      const socket = await open()
+      const begun = () => /"kind"|"type"/.test(socket.seen)
+      socket.on('data', () => begun() && socket.pause())
+      socket.write(
+        `GET ${path}${query} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret\r\naccept: application/json${query.includes('Object') ? ';as=Table;v=v1;g=meta.k8s.io' : ''}\r\n\r\n`,
+      )
+      await until('the answer to begin', begun, { limitMs: 30_000 })
+    }
+    expect((await measured()).heapMB).toBeLessThan(HEAP_MB_MAX)
+    const page = await ask('GET', `${path}?limit=500`)
+    expect([page.code, page.text.includes('"continue":"'), page.text.length < 100_000_000]).toEqual([200, true, true])
+    await db.query("delete from objects where name like 'large-%'")
   })
 
   test('that watch more than there may be watches', { timeout: 60_000 }, async () => {
