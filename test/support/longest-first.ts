@@ -3,14 +3,16 @@ import { relative, resolve } from 'node:path'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
- * The files that take longest, the longest first: whoever comes last runs alone, and the others wait for it. Measured one after the
- * other on two quiet cores; what is not named takes less than they do. Vitest itself knows this only of what has run here before.
+ * The files that take longest, the longest first: whoever comes last runs alone, and the others wait for it. The order is
+ * rough; what is not named takes less than they do. Vitest itself knows this only of what has run here before.
  */
 const LONGEST = [
   'test/deploy/image.test.ts',
   'test/pods/adopted.test.ts',
   'test/pods/workspace.test.ts',
   'test/pods/readme.test.ts',
+  'test/deploy/running.test.ts',
+  'test/kubectl/through.test.ts',
   'test/flow/kill.test.ts',
   'test/flow/workspace-life.test.ts',
   'test/flow/sleep-and-wake.test.ts',
@@ -24,6 +26,12 @@ const LONGEST = [
   'test/cli/template.test.ts',
   'test/pods/trouble.test.ts',
   'test/simulation/simulation.test.ts',
+  'test/provision/two-provisioners.test.ts',
+  'test/deploy/docs.test.ts',
+  'test/deploy/chart.test.ts',
+  'test/docker/exchange.test.ts',
+  'test/ssh/openssh.test.ts',
+  'test/oracle/corpus.test.ts',
 ] as const
 
 export class LongestFirst extends BaseSequencer {
