@@ -48,7 +48,6 @@ async function placeOf(asking: Asking): Promise<Place> {
   const { connection, given, clock, environment } = asking
   if (given.url !== null) return { url: urlGiven(given.url), ca: null, from: '--url', through: null, token: null }
   const namespace = environment.systemNamespace
-  const through: Through = { connection, clock, namespace }
   const path = `/api/v1/namespaces/${namespace}/configmaps/${PUBLISHED}`
   const published = await connection.request({ method: 'GET', path }).catch(async (error: unknown) => {
     if (isRefused(error, 'NotFound')) return (await ownPlace(asking)) ?? { body: null }
@@ -59,6 +58,7 @@ async function placeOf(asking: Asking): Promise<Place> {
   if (url !== null && (!/^https?:\/\//.test(url) || !URL.canParse(url))) throw wronglyPublished(asking, url)
   const place = { ca: textOf(field(published.body, 'data', 'ca.crt')), from: `of context ${connection.context}`, token: null }
   if (url !== null && !(await isOutOfReach(url, clock))) return { ...place, url, through: null }
+  const through: Through = { connection, clock, namespace, published: url }
   // Whoever says nothing of where it is may still be there, under the name that it has in its cluster.
   if (url === null && (await podsOf(through)) === null) throw notInstalled(through)
   const known = url ?? `https://bothy.${namespace}.svc:7080`

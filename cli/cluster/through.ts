@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import type { KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
 import { connectPodPort, type PodPort } from '../../controller/cluster/kubernetes-pod-port.ts'
 import type { Clock } from '../../controller/kernel/clock.ts'
-import { isRefused, Transient } from '../../controller/kernel/errors.ts'
+import { isRefused, messageOf, Transient } from '../../controller/kernel/errors.ts'
 import { EXIT, Failure } from '../failure.ts'
 import { field, listOf, textOf } from '../json.ts'
 import { failureOfRefused, unreachable } from './objects-client.ts'
@@ -20,6 +20,8 @@ export interface Through {
   readonly clock: Clock
   /** Where the control plane is. */
   readonly namespace: string
+  /** The address that does not answer here; null: none is published. */
+  readonly published: string | null
 }
 
 const SERVICE = 'bothy'
@@ -33,7 +35,7 @@ export function agentThrough(through: Through, url: string): HttpAgent {
   const dial = async (options: TlsAsked, done: Done): Promise<void> => {
     try {
       const bytes = await connected(through)
-      done(null, secure ? connectTls({ ...trustOf(options), socket: bytes }) : asSocket(bytes))
+      done(null, secure ? connectTls({ ...trustOf(options), socket: bytes }) : asSocket(bytes, through.clock))
     } catch (error) {
       done(error)
     }
@@ -60,9 +62,17 @@ const trustOf = ({ host, servername, ca }: TlsAsked) => ({
   ...(ca === undefined ? {} : { ca }),
 })
 
-/** What node's request sets on sockets, it sets on whatever it is given. */
-const asSocket = (bytes: Duplex): Duplex =>
-  Object.assign(bytes, { setTimeout: () => bytes, setNoDelay() {}, setKeepAlive() {}, ref() {}, unref() {} })
+/** What node's request sets on sockets, it sets on whatever it is given. Limits are for the beginning of an answer, or for a rest. */
+function asSocket(bytes: Duplex, clock: Clock): Duplex {
+  let cancel: (() => void) | null = null
+  const setTimeout = (limitMs: number) => {
+    cancel?.()
+    cancel = limitMs > 0 ? clock.after(limitMs, () => void bytes.emit('timeout')) : null
+    return bytes
+  }
+  bytes.once('close', () => cancel?.())
+  return Object.assign(bytes, { setTimeout, setNoDelay() {}, setKeepAlive() {}, ref() {}, unref() {} })
+}
 
 async function connected(through: Through): Promise<Duplex> {
   const { connection, clock, namespace } = through
@@ -71,7 +81,8 @@ async function connected(through: Through): Promise<Duplex> {
     return await connectPodPort(connection, at, clock)
   } catch (error) {
     if (isRefused(error, 'Forbidden')) throw forbidden(through, `get and create on pods/portforward in ${namespace}`)
-    throw failureOf(through, error)
+    if (isRefused(error, 'Unauthorized')) throw failureOf(through, error)
+    throw isRefused(error) || error instanceof Transient ? notLed(through, at, error) : error
   }
 }
 
@@ -112,11 +123,19 @@ function readyIn(slice: unknown, namespace: string): readonly PodPort[] {
   })
 }
 
-export const notInstalled = ({ connection, namespace }: Through): Failure =>
+/** A pod that has gone since it was listed is no object that somebody asked for: whoever waits for the control plane finds another. */
+const notLed = ({ connection, namespace }: Through, { pod }: PodPort, error: unknown): Failure =>
   new Failure(EXIT.unreachable, {
-    what: 'this cluster has no control plane',
+    what: 'the API server does not lead to the control plane',
+    where: `context ${connection.context}: pod ${namespace}/${pod}: ${messageOf(error)}`,
+    fix: `try again in a moment; kubectl -n ${namespace} get pods says what is wrong with them`,
+  })
+
+export const notInstalled = ({ connection, namespace, published }: Through): Failure =>
+  new Failure(EXIT.unreachable, {
+    what: published === null ? 'this cluster has no control plane' : `the control plane cannot be reached: nothing answers at ${published}`,
     where: `context ${connection.context}: there is no service ${namespace}/${SERVICE}`,
-    fix: 'install it (docs/install-in-a-cluster.md); BOTHY_SYSTEM_NAMESPACE names another namespace, --url a control plane elsewhere',
+    fix: `${published === null ? 'install it (docs/install-in-a-cluster.md)' : 'see that it runs'}; BOTHY_SYSTEM_NAMESPACE names another namespace, --url a control plane elsewhere`,
   })
 
 const forbidden = ({ connection, namespace }: Through, right: string): Failure =>

@@ -38,7 +38,8 @@ function authority(name: string) {
   }
 }
 
-const passingOn = (namespace: string, name: string, to: string) => ({
+/** A pod of the control plane, in which this program has each connection. */
+const serving = (namespace: string, name: string, ...program: readonly string[]) => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name, namespace, labels: { 'app.kubernetes.io/name': 'bothy', 'app.kubernetes.io/component': 'controller' } },
@@ -49,13 +50,16 @@ const passingOn = (namespace: string, name: string, to: string) => ({
         name: 'it',
         image: IMAGE,
         imagePullPolicy: 'Never',
-        command: ['/bin/nc', '-ll', '-p', '7080', '-e', '/bin/nc', new URL(to).hostname, new URL(to).port],
+        command: ['/bin/nc', '-ll', '-p', '7080', '-e', ...program],
         ports: [{ name: 'api', containerPort: 7080 }],
         readinessProbe: { exec: { command: ['/bin/test', '!', '-e', '/tmp/unready'] }, periodSeconds: 1 },
       },
     ],
   },
 })
+
+const passingOn = (namespace: string, name: string, to: string) =>
+  serving(namespace, name, '/bin/nc', new URL(to).hostname, new URL(to).port)
 
 const service = (namespace: string) => ({
   apiVersion: 'v1',
@@ -72,6 +76,18 @@ const published = (namespace: string, data: Readonly<Record<string, string>>) =>
   kind: 'ConfigMap',
   metadata: { name: 'bothy', namespace },
   data,
+})
+
+const namespaceOf = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+
+/** As the service's are for a moment after this pod has gone. */
+const stillListed = (namespace: string, pod: string) => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: { name: 'late', namespace, labels: { 'kubernetes.io/service-name': 'bothy' } },
+  addressType: 'IPv4',
+  ports: [{ name: 'api', port: 7080, protocol: 'TCP' }],
+  endpoints: [{ addresses: ['198.18.0.9'], conditions: { ready: true }, targetRef: { kind: 'Pod', name: pod, namespace } }],
 })
 
 /** Binds a Role of the control plane's namespace to somebody of `team`. */
@@ -112,7 +128,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     const inside = { ...shared, ...tls, BOTHY_HOST: node.host, BOTHY_HOSTS: 'bothy.bothy-system.svc' }
     front = (await openWorld(node, home.databaseUrl, inside).controller('front')).url
     await home.must('apply', '-f', join(root, 'deploy/base/people-roles.yaml'))
-    await home.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } }, service(SYSTEM))
+    await home.apply(namespaceOf('team'), service(SYSTEM))
     await home.apply(passingOn(SYSTEM, 'first', front), machine)
     ada = await somebody('ada')
     await home.apply(bound('ada', 'bothy-connect-through'))
@@ -171,7 +187,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
       BOTHY_INSECURE: '1',
     })
     const { url } = await world.controller('plain')
-    await home.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'trial' } }, service('trial'))
+    await home.apply(namespaceOf('trial'), service('trial'))
     await home.apply(passingOn('trial', 'plain', url), published('trial', { url: 'http://bothy.trial.svc:7080' }))
     await ready('trial', 'plain')
     const admin = await home.admin('team')
@@ -182,6 +198,32 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(await admin.bothy(['cp', 'there', 'dev:plain'], trial)).toMatchObject({ code: 0 })
     expect(await admin.bothy(['cp', 'dev:plain', '-'], trial)).toMatchObject({ code: 0, stdout: 'a file' })
     expect((await admin.bothy(['version'], trial)).stdout).toContain('http://bothy.trial.svc:7080, of context here, through its API server')
+  })
+
+  test('which takes a connection and says nothing is not waited for without end', { timeout: 120_000 }, async () => {
+    await home.apply(namespaceOf('silent'), service('silent'), published('silent', { url: 'http://bothy.silent.svc:7080' }))
+    await home.apply(serving('silent', 'mute', '/bin/sleep', '1000'))
+    await ready('silent', 'mute')
+    const admin = await home.admin('team')
+    const silent = await admin.bothy(['why', 'ws/dev'], { env: { BOTHY_SYSTEM_NAMESPACE: 'silent', BOTHY_SERVICE_ACCOUNT: 'ada' } })
+    expect([silent.code, silent.stderr]).toEqual([5, expect.stringContaining('no answer within 10 s')])
+  })
+
+  test('whose pod has just gone is away, and not a thing that is not there', { timeout: 120_000 }, async () => {
+    await home.apply(namespaceOf('late'), stillListed('late', 'gone'), published('late', { url: URL_INSIDE }))
+    const admin = await home.admin('team')
+    const late = { env: { BOTHY_SYSTEM_NAMESPACE: 'late', BOTHY_SERVICE_ACCOUNT: 'ada' } }
+    for (const command of [
+      ['exec', 'dev', '--', 'true'],
+      ['cp', 'dev:there', 'here'],
+    ]) {
+      const { code, stderr } = await admin.bothy(command, late)
+      expect([command, code, stderr]).toEqual([
+        command,
+        5,
+        expect.stringMatching(/does not lead to the control plane\n.*pod late\/gone: pods "gone" not found\n.*try again/),
+      ])
+    }
   })
 
   test('is believed only by the certificate that its address stands for', { timeout: 120_000 }, async () => {
@@ -258,7 +300,13 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
       5,
       expect.stringMatching(/^bothy: this cluster has no control plane\n.*there is no service elsewhere\/bothy\n.*BOTHY_SYSTEM_NAMESPACE/),
     ])
-    await home.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'elsewhere' } }, service('elsewhere'))
+    await home.apply(namespaceOf('elsewhere'), published('elsewhere', { url: 'http://nobody-here:7080' }))
+    const away = await admin.bothy(['why', 'ws/dev'], elsewhere)
+    expect([away.code, away.stderr]).toEqual([
+      5,
+      expect.stringMatching(/nothing answers at http:\/\/nobody-here:7080\n.*no service elsewhere\/bothy\n.*see that it runs/),
+    ])
+    await home.apply(service('elsewhere'))
     await home.apply(passingOn('elsewhere', 'third', front), published('elsewhere', { url: URL_INSIDE, 'ca.crt': known.ca }))
     await ready('elsewhere', 'third')
     expect(await admin.bothy(['exec', 'dev', '--', 'echo', 'moved'], elsewhere)).toMatchObject({ code: 0, stdout: 'moved\n' })
