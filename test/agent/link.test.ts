@@ -15,6 +15,7 @@ import {
 } from '../../agent/protocol.ts'
 import { answerPlainly } from '../../controller/connect/http-answer.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
+import { jsonLog } from '../../controller/kernel/log.ts'
 import { confirmAgents } from '../../controller/store/agents-of-outcome.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -275,7 +276,9 @@ test('an agent that sends garbage, or headers without end, is dropped, and the o
 })
 
 test('an agent that never reads and never answers is dropped when its hello is late, and was never connected', async () => {
-  const plane = await controlPlane()
+  const told: string[] = []
+  const plane = await startControlPlane(db, 0, () => null, { log: jsonLog(systemClock, 'info', (line) => told.push(line)) })
+  onTestFinished(() => plane.close())
   const made = await makeAgent(db)
   const socket = await hostile(plane, made)
   socket.pause()
@@ -283,6 +286,8 @@ test('an agent that never reads and never answers is dropped when its hello is l
   await until('it to be dropped', () => plane.connections.connected === 0)
   socket.resume()
   await closed
+  // A ping that is not answered would have ended it as well, later.
+  expect(told.join('')).toContain('the agent did not answer /hello within 5 s')
   expect((await rowOf(db, made)).firstConnectedAt).toBeNull()
 })
 
