@@ -61,7 +61,7 @@ async function end(code: number): Promise<void> {
 
 const ended = (child: ChildProcess): Promise<void> =>
   new Promise((settle) => {
-    if (child.exitCode !== null) return settle()
+    if (child.exitCode !== null || child.signalCode !== null) return settle()
     child.once('exit', () => settle())
     child.stdin?.end()
   })
