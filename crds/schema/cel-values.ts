@@ -57,38 +57,42 @@ function instantOf(value: string): Date | Fault {
   return new Date(`${value.slice(0, DAY_AND_TIME.length)}${fraction.slice(0, 4).replace(',', '.')}${zone}`)
 }
 
-/** Go's layout of an instant, a part after another, with the least number of each that is none any more. */
+/**
+ * Go's layout of an instant without a zone, a part after another, with the numbers from which on each is one, and none any more. The server
+ * tries layouts with a zone before it, and tells what was wrong with the last. The day is judged with its month, after everything.
+ */
 const DAY_AND_TIME = '2006-01-02T15:04:05'
-const PARTS: readonly (readonly [layout: string, name: string, end: number])[] = [
-  ['2006', 'year', 10000],
-  ['-', '', 0],
-  ['01', 'month', 13],
-  ['-', '', 0],
-  ['02', 'day', 32],
-  ['T', '', 0],
-  ['15', 'hour', 24],
-  [':', '', 0],
-  ['04', 'minute', 60],
-  [':', '', 0],
-  ['05', 'second', 60],
+const PARTS: readonly (readonly [layout: string, name: string, from: number, end: number])[] = [
+  ['2006', 'year', 0, 10000],
+  ['-', '', 0, 0],
+  ['01', 'month', 1, 13],
+  ['-', '', 0, 0],
+  ['02', 'day', 0, 100],
+  ['T', '', 0, 0],
+  ['15', 'hour', 0, 24],
+  [':', '', 0, 0],
+  ['04', 'minute', 0, 60],
+  [':', '', 0, 0],
+  ['05', 'second', 0, 60],
 ]
 const FRACTION = /(?<=^.{19})[.,]\d+/
 const ZONE = /^(Z|[-+]([01]\d|2[0-4]):[0-5]\d)?$/
 
 function problemOf(value: string): string | null {
   let rest = value
-  for (const [layout, name, end] of PARTS) {
+  for (const [layout, name, from, end] of PARTS) {
     const given = rest.slice(0, layout.length)
     if (name === '' ? given !== layout : !/^\d+$/.test(given) || given.length < layout.length) {
       return ` as ${timeQuoted(DAY_AND_TIME)}: cannot parse ${timeQuoted(rest)} as ${timeQuoted(layout)}`
     }
-    if (Number(given) >= end && name !== '') return `: ${name} out of range`
+    if (name !== '' && (Number(given) < from || Number(given) >= end)) return `: ${name} out of range`
     rest = rest.slice(layout.length)
   }
   const zone = rest.replace(/^[.,]\d+/, '')
-  if (!ZONE.test(zone)) return `: extra text: ${timeQuoted(zone)}`
   const day = new Date(`${value.slice(0, 10)}T00:00:00Z`)
-  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value.slice(0, 10)) ? null : ': day out of range'
+  const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value.slice(0, 10))
+  if (isDay && ZONE.test(zone)) return null
+  return zone === '' ? ': day out of range' : `: extra text: ${timeQuoted(zone)}`
 }
 
 /** Where Go reads times it quotes in a way of its own: every byte that is not plain ASCII is escaped. */

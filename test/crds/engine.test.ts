@@ -99,6 +99,23 @@ test('instants compare as instants', () => {
   expect(asked(schema, { from: '2026-11-21T10:00:00Z', to: '2026-11-21T11:00:00+02:00' }).issues).toHaveLength(1)
 })
 
+/** What passes the format, and is an instant to nobody, is told of as the last layout that the server tries finds it. */
+test.each([
+  ['2026-02-30T00:00:00Z', 'extra text: "Z"'],
+  ['2026-02-30T00:00:00.5+01:00', 'extra text: "+01:00"'],
+  ['2026-02-30T00:00:00', 'day out of range'],
+  ['2026-00-10T00:00:00Z', 'month out of range'],
+  ['2026-01-01T24:00:00Z', 'hour out of range'],
+])('the instant %s is refused in the words of the server', (value, why) => {
+  const schema = {
+    ...text,
+    format: 'date-time',
+    'x-kubernetes-validations': [{ rule: "self > timestamp('2020-01-01T00:00:00Z')", message: 'late' }],
+  }
+  // Stored as it is, so that the format is not asked again.
+  expect(asked(schema, value, value).issues.join()).toContain(why)
+})
+
 test('a text in a rule that looks like a call stays as it is', () => {
   const schema = { ...text, 'x-kubernetes-validations': [{ rule: "self == '.matches(' || self.matches('^a+$')", message: 'no' }] }
   expect(asked(schema, '.matches(')).toEqual(fine)
