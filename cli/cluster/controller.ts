@@ -1,4 +1,4 @@
-import { readContext } from '../../controller/cluster/kubernetes-context.ts'
+import { IN_CLUSTER, readContext } from '../../controller/cluster/kubernetes-context.ts'
 import type { KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
 import type { Clock } from '../../controller/kernel/clock.ts'
 import { isRefused, Transient } from '../../controller/kernel/errors.ts'
@@ -57,7 +57,9 @@ async function placeOf(asking: Asking): Promise<Place> {
   const url = textOf(field(published.body, 'data', 'url'))?.replace(/\/+$/, '') ?? null
   if (url !== null && (!/^https?:\/\//.test(url) || !URL.canParse(url))) throw wronglyPublished(asking, url)
   const place = { ca: textOf(field(published.body, 'data', 'ca.crt')), from: `of context ${connection.context}`, token: null }
-  if (url !== null && !(await isOutOfReach(url, clock))) return { ...place, url, through: null }
+  // In a pod the cluster's names mean what they say.
+  const isInside = connection.context === IN_CLUSTER
+  if (url !== null && (isInside || !(await isOutOfReach(url, clock)))) return { ...place, url, through: null }
   const through: Through = { connection, clock, namespace, published: url }
   // Whoever says nothing of where it is may still be there, under the name that it has in its cluster.
   if (url === null && (await podsOf(through)) === null) throw notInstalled(through)

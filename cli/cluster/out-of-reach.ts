@@ -2,16 +2,21 @@ import { BlockList, connect, isIP } from 'node:net'
 import type { Clock } from '../../controller/kernel/clock.ts'
 
 /** Whether an address is a cluster's own, and leads nowhere from this machine. Where it leads somewhere, that is the nearest way. */
-export async function isOutOfReach(url: string, clock: Clock): Promise<boolean> {
-  return isOfCluster(new URL(url).hostname) && !(await answers(new URL(url), clock))
+export async function isOutOfReach(text: string, clock: Clock): Promise<boolean> {
+  const url = new URL(text)
+  if (!isOfCluster(url.hostname)) return false
+  // Networks make whatever they like of such names, and without TLS nothing would show who is given a token.
+  return (url.protocol === 'http:' && SERVICE.test(url.hostname)) || !(await answers(url, clock))
 }
 
-const OWN = /^[^.]+$|\.svc(?:\.|$)|\.cluster\.local\.?$/
+/** By a cluster's own DNS. */
+const SERVICE = /\.svc(?:\.|$)|\.cluster\.local\.?$/
 
 function isOfCluster(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '')
   const version = isIP(host)
-  return version === 0 ? host !== 'localhost' && OWN.test(host) : PRIVATE.check(host, version === 4 ? 'ipv4' : 'ipv6')
+  if (version !== 0) return PRIVATE.check(host, version === 4 ? 'ipv4' : 'ipv6')
+  return SERVICE.test(host) || (!host.includes('.') && host !== 'localhost')
 }
 
 const PRIVATE = new BlockList()
