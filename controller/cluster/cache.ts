@@ -152,7 +152,7 @@ function createShelf(kind: string, tell: Told): Shelf {
     },
     put(given, type) {
       const known = find(given)
-      // A watch that begins at an earlier version than a page of the list repeats what the page already showed.
+      // Nothing goes back to what it was before, whoever tells it again.
       if (known && versionOf(known) >= versionOf(given)) return
       const replaced = known && known.metadata.uid !== given.metadata.uid
       // Its end was missed, and another has its name.

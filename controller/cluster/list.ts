@@ -2,16 +2,16 @@ import type { Kind } from '../../crds/kinds.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
 import { Refused } from '../kernel/errors.ts'
 import { sha256 } from '../kernel/names.ts'
-import { countEvents, listEvents } from '../store/events.ts'
-import { countObjects, listObjects, type Listed, type ListQuery } from '../store/objects.ts'
+import { countObjects, listObjects, type ListQuery } from '../store/lists.ts'
+import { keepWhatWas } from '../store/past.ts'
 import type { Db } from '../store/pool.ts'
 import type { ListOptions, Page, Resource } from './port.ts'
 import { decode } from './stored.ts'
-import { selectionOf } from './selection.ts'
+import { selectionOf, type Selection } from './selection.ts'
 
 /**
- * Lists in pages. Every page says the version of the first one: who watches from there hears again of whatever changed
- * while the pages were read, so nothing is lost, however long that took.
+ * Lists in pages. All of them show what was at the version of the first one, however long somebody takes to read them, or say that
+ * this cannot be known any more.
  */
 
 const READ_AT_ONCE = 500
@@ -34,18 +34,20 @@ export async function listKind(db: Db, kind: Kind, options: ListOptions): Promis
   const limit = options.limit && options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY
   const items: Resource[] = []
   let after: ListQuery['after'] = token
-  let version = token?.version ?? null
+  let at = token?.version ?? null
   let length = 0
   for (;;) {
-    const listed = await readPage(db, kind, {
-      kind: kind.kind,
-      namespace: selection.namespace,
-      name: selection.name,
-      after,
-      limit: READ_AT_ONCE,
-    })
-    if (token && token.version < listed.oldest) throw tokenExpired()
-    version ??= listed.version
+    const most = selection.selects ? READ_AT_ONCE : Math.min(READ_AT_ONCE, limit - items.length)
+    const { namespace, name } = selection
+    const listed = await listObjects(db, { kind: kind.kind, namespace, name, after, at, limit: most })
+    if (at !== null && at < listed.oldest) throw tokenExpired()
+    if (at !== null && at > listed.version) throw noToken()
+    const goesOn = listed.more || listed.objects.length > limit
+    if (goesOn && !listed.isKept) {
+      await keepWhatWas(db)
+      continue
+    }
+    at ??= listed.version
     for (const [i, row] of listed.objects.entries()) {
       const object = decode(row.body, row.version)
       length += row.body.length
@@ -54,33 +56,28 @@ export async function listKind(db: Db, kind: Kind, options: ListOptions): Promis
       const isLast = i + 1 === listed.objects.length
       // What was read is not thrown away to be read again.
       const full = items.length >= limit || (isLast && options.limit !== undefined && items.length > 0 && length >= PAGE_LENGTH_MAX)
-      if (full && (!isLast || listed.more)) return await cutPage(db, kind, selection, items, { ...after, version, asked }, token === null)
+      if (full && (!isLast || listed.more)) return await cutPage(db, kind, selection, items, { ...after, version: at, asked })
     }
-    if (!listed.more) return { items, resourceVersion: String(version) }
+    if (!listed.more) return { items, resourceVersion: String(at) }
   }
 }
-
-const readPage = (db: Db, kind: Kind, query: ListQuery): Promise<Listed> =>
-  kind.kind === 'Event' ? listEvents(db, query) : listObjects(db, query)
 
 async function cutPage(
   db: Db,
   kind: Kind,
-  selection: { namespace: string | null; selects: boolean },
+  { namespace, name, selects }: Selection,
   items: readonly Resource[],
   token: Token,
-  first: boolean,
 ): Promise<Page> {
   const page = { items, resourceVersion: String(token.version), continue: Buffer.from(JSON.stringify(token)).toString('base64url') }
   // Counting what a selector would leave costs a whole list; the API server leaves it out too.
-  if (selection.selects || !first) return page
-  const count = await (kind.kind === 'Event' ? countEvents(db, selection.namespace) : countObjects(db, kind.kind, selection.namespace))
-  return { ...page, remaining: Math.max(count - items.length, 1) }
+  if (selects) return page
+  return { ...page, remaining: await countObjects(db, { kind: kind.kind, namespace, name, after: token, at: token.version }) }
 }
 
 function readToken(text: string, asked: string): Token {
   const token = decoded(text)
-  if (!isToken(token)) throw new Refused('BadRequest', 'continue key is not valid: it must be what the list before has answered')
+  if (!isToken(token)) throw noToken()
   if (token.asked !== asked)
     throw new Refused('BadRequest', 'continue key is not valid: it belongs to a list with another kind, namespace or selector')
   return token
@@ -97,10 +94,12 @@ function decoded(text: string): unknown {
 
 const isToken = (value: unknown): value is Token =>
   isJsonObject(value) &&
-  typeof value['version'] === 'number' &&
+  Number.isSafeInteger(value['version']) &&
   typeof value['namespace'] === 'string' &&
   typeof value['name'] === 'string' &&
   typeof value['asked'] === 'string'
+
+const noToken = (): Refused => new Refused('BadRequest', 'continue key is not valid: it must be what the list before has answered')
 
 const tokenExpired = (): Refused =>
   new Refused(

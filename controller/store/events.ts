@@ -1,4 +1,5 @@
-import { OBJECTS_CHANNEL, type Listed, type ListQuery } from './objects.ts'
+import { OBJECTS_CHANNEL } from './objects.ts'
+import { KEEP_OLD, NEXT_VERSION } from './past.ts'
 import type { Db } from './pool.ts'
 
 /** Happenings as rows. Each write takes a version and leaves a change, as objects do, so that events can be watched too. */
@@ -41,8 +42,10 @@ export async function repeatedEvent(
 /** `repeats` is the version of the event that this one continues; false: somebody else continued it meanwhile. */
 export async function keepEvent(db: Db, event: EventRow, repeats: number | null): Promise<boolean> {
   const rows = await db.query(
-    `with old as (select from events where namespace = $2 and name = $3 and version = $11 for update),
-      v as (update object_version set version = version + 1 where $11::bigint is null or exists (select from old) returning version),
+    `with old as (select 'Event' as kind, namespace, name, version, body from events
+        where namespace = $2 and name = $3 and version = $11 for update),
+      v as (update object_version set version = version + 1 where $11::bigint is null or exists (select from old) ${NEXT_VERSION}),
+      p as (${KEEP_OLD}),
       e as (insert into events (uid, namespace, name, version, regarding, type, reason, note, count, last_at, body)
         select $1, $2, $3, version, $4, $5, $6, $7, $8::int, to_timestamp($9::float8 / 1000), $10::json from v
         on conflict (namespace, name) do update
@@ -79,38 +82,15 @@ export async function readEvent(
   return row ? { body: row.body, version: Number(row.version) } : null
 }
 
-export async function listEvents(db: Db, { namespace, name, after, limit }: ListQuery): Promise<Listed> {
-  const rows = await db.query<{ now: string; oldest: string; namespace: string | null; name: string; version: string; body: string }>(
-    `select v.version as now, v.oldest, e.namespace, e.name, e.version, e.body from object_version v
-      left join lateral (
-        select namespace, name, version, body::text as body from events
-        where ($1::text is null or namespace = $1) and ($2::text is null or name = $2)
-          and ($3::text is null or (namespace, name) > ($3, $4))
-        order by namespace, name limit $5
-      ) e on true order by e.namespace, e.name`,
-    [namespace, name, after?.namespace ?? null, after?.name ?? null, limit],
-  )
-  const objects = rows.flatMap(({ namespace: home, name: id, version, body }) =>
-    home === null ? [] : [{ namespace: home, name: id, version: Number(version), body, applied: {}, sealed: null }],
-  )
-  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), more: objects.length === limit, objects }
-}
-
-export async function countEvents(db: Db, namespace: string | null): Promise<number> {
-  const [row] = await db.query<{ count: string }>('select count(*) as count from events where $1::text is null or namespace = $1', [
-    namespace,
-  ])
-  return Number(row?.count ?? 0)
-}
-
 /** What happened in a namespace goes with it, and watchers are told: a later one of the same name begins with nothing. */
 export async function removeEventsOf(db: Db, namespace: string): Promise<void> {
   await db.query(
-    `with gone as (delete from events where namespace = $1 returning body),
-      many as (select count(*) as n from gone),
-      v as (update object_version set version = version + many.n from many where many.n > 0 returning version),
+    `with old as (delete from events where namespace = $1 returning 'Event' as kind, namespace, name, version, body),
+      many as (select count(*) as n from old),
+      v as (update object_version set version = version + many.n from many where many.n > 0 ${NEXT_VERSION}),
+      p as (${KEEP_OLD}),
       c as (insert into object_changes (version, kind, type, body)
-        select v.version - many.n + row_number() over (), 'Event', 'DELETED', gone.body from gone, many, v)
+        select v.version - many.n + row_number() over (), 'Event', 'DELETED', old.body from old, many, v)
      select pg_notify('${OBJECTS_CHANNEL}', '') from v`,
     [namespace],
   )

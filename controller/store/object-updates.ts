@@ -1,6 +1,7 @@
 import { createBatches, type Batches } from '../kernel/batches.ts'
 import { Transient } from '../kernel/errors.ts'
 import { OBJECTS_CHANNEL, type ObjectContent, type Place } from './objects.ts'
+import { KEEP_OLD, NEXT_VERSION } from './past.ts'
 import type { Db } from './pool.ts'
 
 /**
@@ -39,8 +40,10 @@ const batchesOf = (db: Db): Batches<Update, number | null> =>
 
 const ONE = {
   name: 'update-object',
-  text: `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and uid = $4 and version = $10 for update),
-      v as (update object_version set version = version + 1 where exists (select from old) returning version),
+  text: `with old as (select kind, namespace, name, version, body from objects
+        where kind = $1 and namespace = $2 and name = $3 and uid = $4 and version = $10 for update),
+      v as (update object_version set version = version + 1 where exists (select from old) ${NEXT_VERSION}),
+      p as (${KEEP_OLD}),
       o as (update objects set version = v.version, body = $5::json, owners = $6::text[], deleting = $7::boolean, applied = $8::json,
           sealed = $9::bytea
         from v where kind = $1 and namespace = $2 and name = $3),
@@ -62,9 +65,11 @@ const MANY = {
       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::json[], $6::json[], $7::boolean[], $8::json[], $9::bytea[],
         $10::bigint[], $11::json[])
         with ordinality as a(kind, namespace, name, uid, body, owners, deleting, applied, sealed, expected, before, at)),
-    old as (select a.at from asked a join objects o on o.kind = a.kind and o.namespace = a.namespace and o.name = a.name
-        and o.uid = a.uid and o.version = a.expected order by o.kind, o.namespace, o.name for update of o),
-    v as (update object_version set version = version + (select count(*) from old) where exists (select from old) returning version),
+    old as (select a.at, o.kind, o.namespace, o.name, o.version, o.body from asked a
+      join objects o on o.kind = a.kind and o.namespace = a.namespace and o.name = a.name and o.uid = a.uid and o.version = a.expected
+      order by o.kind, o.namespace, o.name for update of o),
+    v as (update object_version set version = version + (select count(*) from old) where exists (select from old) ${NEXT_VERSION}),
+    p as (${KEEP_OLD}),
     next as (select a.*, v.version - count(*) over () + row_number() over (order by a.at) as version
       from asked a join old on old.at = a.at cross join v),
     o as (update objects set version = next.version, body = next.body, owners = array(select json_array_elements_text(next.owners)),

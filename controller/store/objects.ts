@@ -1,3 +1,5 @@
+import { READ_BYTES_MAX } from './lists.ts'
+import { KEEP_OLD, NEXT_VERSION } from './past.ts'
 import type { Db } from './pool.ts'
 
 /**
@@ -100,9 +102,10 @@ export async function removeObject(db: Db, place: Place, expected: number, body:
   const [row] = await db.query<{ version: string }>(
     {
       name: 'remove-object',
-      text: `with old as (select from objects where kind = $1 and namespace = $2 and name = $3 and version = $5
-        and not ($1 = 'Namespace' and exists (select from objects inside where inside.namespace = $3)) for update),
-      v as (update object_version set version = version + 1 where exists (select from old) returning version),
+      text: `with old as (select kind, namespace, name, version, body from objects where kind = $1 and namespace = $2 and name = $3
+        and version = $5 and not ($1 = 'Namespace' and exists (select from objects inside where inside.namespace = $3)) for update),
+      v as (update object_version set version = version + 1 where exists (select from old) ${NEXT_VERSION}),
+      p as (${KEEP_OLD}),
       o as (delete from objects using v where kind = $1 and namespace = $2 and name = $3),
       c as (insert into object_changes (version, kind, type, body, before) select version, $1, 'DELETED', $4::json, $6::json from v)
      select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
@@ -110,71 +113,6 @@ export async function removeObject(db: Db, place: Place, expected: number, body:
     [...placed(place), body, expected, before === null ? null : JSON.stringify(before)],
   )
   return row ? Number(row.version) : null
-}
-
-export interface ListQuery {
-  readonly kind: string
-  readonly namespace: string | null
-  readonly name: string | null
-  /** Everything after this place, in order of namespace and name. */
-  readonly after: { readonly namespace: string; readonly name: string } | null
-  readonly limit: number
-}
-
-/**
- * So much is read at once of what people store, as it lies on the disk: that is known of a row without reading it. In memory it
- * is some times as much. One is read however large it is.
- */
-const READ_BYTES_MAX = 256 * 1024
-
-export interface Listed {
-  readonly version: number
-  readonly oldest: number
-  /** Whether there are others behind the last one. */
-  readonly more: boolean
-  readonly objects: readonly (StoredObject & { readonly namespace: string; readonly name: string })[]
-}
-
-/** Objects and the version they are the state of, in one snapshot. */
-export async function listObjects(db: Db, { kind, namespace, name, after, limit }: ListQuery): Promise<Listed> {
-  const rows = await db.query<{
-    now: string
-    oldest: string
-    namespace: string | null
-    name: string
-    version: string
-    body: string
-    applied: Applied
-    found: string | null
-  }>(
-    `select v.version as now, v.oldest, o.namespace, o.name, o.version, o.body, o.applied, o.found from object_version v
-      left join lateral (
-        select namespace, name, version, body::text as body, applied, found from (
-          select *, count(*) over () as found from (
-            select namespace, name, version, body, applied,
-              sum(pg_column_size(body)) over (order by namespace, name rows unbounded preceding) - pg_column_size(body) as bytes
-            from objects where kind = $1 and ($2::text is null or namespace = $2) and ($3::text is null or name = $3)
-              and ($4::text is null or (namespace, name) > ($4, $5))
-            order by namespace, name limit $6
-          ) next
-        ) counted where bytes < ${READ_BYTES_MAX}
-      ) o on true order by o.namespace, o.name`,
-    [kind, namespace, name, after?.namespace ?? null, after?.name ?? null, limit],
-  )
-  const found = Number(rows[0]?.found ?? 0)
-  const objects = rows.flatMap((row) =>
-    row.namespace === null ? [] : [{ ...fromRow({ ...row, sealed: null }), namespace: row.namespace, name: row.name }],
-  )
-  const more = found > objects.length || found === limit
-  return { version: Number(rows[0]?.now ?? 0), oldest: Number(rows[0]?.oldest ?? 0), more, objects }
-}
-
-export async function countObjects(db: Db, kind: string, namespace: string | null): Promise<number> {
-  const [row] = await db.query<{ count: string }>(
-    'select count(*) as count from objects where kind = $1 and ($2::text is null or namespace = $2)',
-    [kind, namespace],
-  )
-  return Number(row?.count ?? 0)
 }
 
 export interface Changes {

@@ -16,6 +16,7 @@ const BUILDS_KEPT = 50
 const STATES_KEPT = 10
 const VERSIONS_KEPT = 20
 const CHANGES_KEPT = 10_000
+const PASTS_KEPT = 10_000
 
 const older = (column: string, than: string) => `${column} < to_timestamp($1 / 1000.0) - interval '${than}'`
 
@@ -115,6 +116,11 @@ export const KEEPING: readonly Keeping[] = [
     table: 'object_changes',
     keeps: `1 hour, and at most the newest ${CHANGES_KEPT}`,
     gone: `${older('at', '1 hour')} or version <= (select version from object_changes order by version desc offset ${CHANGES_KEPT} limit 1)`,
+  },
+  {
+    table: 'past_objects',
+    keeps: `10 minutes, for lists that are read page by page, and at most the newest ${PASTS_KEPT}`,
+    gone: `${older('at', '10 minutes')} or until <= (select until from past_objects order by until desc offset ${PASTS_KEPT} limit 1)`,
   },
   { table: 'audit', keeps: '90 days', gone: older('at', '90 days') },
   { table: 'tokens', keeps: 'until it is revoked, or 90 days after its end', gone: older('expires_at', '90 days') },
