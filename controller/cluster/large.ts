@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { JSON_VALUES_MAX } from '../../crds/schema/parse.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
 import { Refused } from '../kernel/errors.ts'
+import type { Resource } from './port.ts'
 
 /**
  * Objects of very many values: each of them costs some time at every step of a write. None may have more than a body may, or
@@ -10,8 +11,11 @@ import { Refused } from '../kernel/errors.ts'
 
 const LARGE = 1_000
 
-export function refuseTooManyValues(object: unknown): void {
-  if (valuesIn(object, JSON_VALUES_MAX) <= JSON_VALUES_MAX) return
+/** Who adds nothing is let through: what the server itself wrote into it, and a newer definition, are values too. */
+export function refuseTooManyValues(next: unknown, old: Resource): void {
+  if (valuesIn(next, JSON_VALUES_MAX) <= JSON_VALUES_MAX) return
+  const had = valuesIn(old, Number.POSITIVE_INFINITY)
+  if (valuesIn(next, had) <= had) return
   throw new Refused('RequestEntityTooLarge', `the object would have more than ${JSON_VALUES_MAX} values`)
 }
 

@@ -1,6 +1,6 @@
 import type { Kind } from '../../crds/kinds.ts'
 import { Refused, type Cause } from '../kernel/errors.ts'
-import type { Draft } from './port.ts'
+import type { Resource } from './port.ts'
 
 /** Sentences of the Kubernetes API server, in one place. */
 
@@ -73,11 +73,14 @@ export function otherThanSeen(kind: Kind, name: string, what: 'UID' | 'ResourceV
 const STORED_BYTES_MAX = 1.5 * 1024 * 1024
 /** Kubernetes keeps its own kinds in a form that is smaller than JSON. */
 const CORE_BYTES_MAX = 2 * STORED_BYTES_MAX
+/** That it goes, and what has to be done before, is written into it too: one that is as large as may be can be deleted as well. */
+const ENDING_BYTES = 1024
 
 /** Before it is written: others are written in the same statement. */
-export function refuseUnkeepable({ apiVersion }: Draft, body: string, owners: readonly string[]): void {
+export function refuseUnkeepable({ apiVersion, metadata }: Resource, body: string, owners: readonly string[]): void {
   const most = apiVersion === 'v1' ? CORE_BYTES_MAX : STORED_BYTES_MAX
-  if (Buffer.byteLength(body) > most) throw new Refused('RequestEntityTooLarge', `the object would be larger than ${most} bytes`)
+  const ending = metadata.deletionTimestamp === undefined ? 0 : ENDING_BYTES
+  if (Buffer.byteLength(body) > most + ending) throw new Refused('RequestEntityTooLarge', `the object would be larger than ${most} bytes`)
   if (owners.some((uid) => uid.includes('\0')))
     throw new Refused('BadRequest', 'the uid of an owner has the character U+0000, which no object has')
 }

@@ -1,5 +1,6 @@
 import type { OwnerReference } from '../../crds/meta.ts'
-import { isRefused } from '../kernel/errors.ts'
+import { isRefused, messageOf, Refused } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
 import { removeEventsOf } from '../store/events.ts'
 import {
   dependentsToJudge,
@@ -32,32 +33,42 @@ import { rewrite, type WritePorts } from './writes.ts'
 
 export const SYSTEM: Writer = { manager: 'bothy-standalone', user: 'system' }
 
+interface SweepPorts extends WritePorts {
+  readonly log: Log
+}
+
 type One = Place & { readonly uid: string }
 
 const AT_ONCE = 100
 const ROUNDS_MAX = 1000
 
-export async function sweep(ports: WritePorts, signal: AbortSignal): Promise<void> {
+export async function sweep(ports: SweepPorts, signal: AbortSignal): Promise<void> {
   const { db } = ports
   for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
-    const steps = [
+    const steps: readonly (() => Promise<unknown>)[] = [
       ...(await dependentsToLeave(db, AT_ONCE)).map((one) => () => disown(ports, one, ({ uid }) => !one.owners.includes(uid))),
       ...(await dependentsToJudge(db, AT_ONCE)).map((one) => () => judge(ports, one)),
       ...(await objectsToRelease(db, AT_ONCE)).map((one) => () => release(ports, one)),
       ...(await objectsInEndingNamespaces(db, AT_ONCE)).map((one) => () => removeOne(ports, one)),
       ...(await emptyEndingNamespaces(db)).map((name) => () => removeNamespace(db, name)),
     ]
-    for (const step of steps) if (!signal.aborted) await quietly(step)
-    if (steps.length === 0) return
+    let done = 0
+    for (const step of steps) if (!signal.aborted && (await isDone(ports, step))) done += 1
+    // What is refused would be refused again at once.
+    if (done === 0) return
   }
 }
 
-/** Somebody else may have been faster, or made another of the same name. */
-async function quietly(step: () => Promise<unknown>): Promise<void> {
+/** Somebody else may have been faster, or made another of the same name. What is refused must not hold up all the others. */
+async function isDone({ log }: SweepPorts, step: () => Promise<unknown>): Promise<boolean> {
   try {
     await step()
+    return true
   } catch (error) {
-    if (!isRefused(error, 'NotFound', 'Conflict')) throw error
+    if (!(error instanceof Refused)) throw error
+    const isMoved = isRefused(error, 'NotFound', 'Conflict')
+    if (!isMoved) log.warn('an object stays that should go, or be let go', { error: messageOf(error) })
+    return isMoved
   }
 }
 

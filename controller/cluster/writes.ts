@@ -140,10 +140,11 @@ export async function rewrite(ports: WritePorts, kind: Kind, place: Place, chang
     if (isLarge(old)) await nextTurn()
     // Whoever patches sees no more of it than whoever reads: a value must not be copied to where it can be read.
     const { applied = stored.applied, pinned, ...proposal } = change.propose(kept, stored.applied)
-    refuseTooManyValues(proposal)
+    refuseTooManyValues(proposal, old)
     const large = isLarge(old) || isLarge(proposal)
     if (large) await nextTurn()
     const next = change.subresource === 'status' ? nextStatus(kind, old, proposal, change) : nextObject(kind, old, proposal, change)
+    refuseTooManyValues(next, old)
     if (large) await nextTurn()
     if (equal(old, next) && equal(stored.applied, applied) && isStoredWhole(stored.body, kept)) return kept
     const { object: visible, sealed } = ports.vault.parted(next)
