@@ -27,6 +27,7 @@ export interface Publishing {
 }
 
 const NAME = 'bothy'
+/** Who said it, and what. With another url beside it somebody has declared it since: to apply a file takes no mark away. */
 const MARK = 'bothy.dev/published-by'
 const AGAIN_MS = 5000
 /** What is waited for at the end, too. */
@@ -36,6 +37,9 @@ interface Address {
   readonly metadata: { readonly resourceVersion: string; readonly annotations?: Readonly<Record<string, string>> }
   readonly data?: { readonly url?: string }
 }
+
+const marked = ({ mark, url }: Publishing): string => `${mark} ${url}`
+const isPublished = ({ metadata, data }: Address): boolean => metadata.annotations?.[MARK]?.endsWith(` ${data?.url}`) ?? false
 
 export function createPublished(publishing: Publishing): Published {
   let over = new AbortController()
@@ -74,18 +78,18 @@ async function said(publishing: Publishing, over: AbortSignal): Promise<void> {
 const isRace = (error: unknown): error is Refused => isRefused(error, 'Conflict', 'AlreadyExists')
 
 async function sayOnce(publishing: Asking): Promise<void> {
-  const { log, namespace, url, mark } = publishing
+  const { log, namespace, url } = publishing
   const found = await read(publishing)
-  const metadata = { name: NAME, annotations: { [MARK]: mark } }
+  const annotations = { [MARK]: marked(publishing) }
   if (found === null) {
-    await created(publishing, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { url } })
-  } else if (found.metadata.annotations?.[MARK] === undefined) {
+    await created(publishing, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: NAME, annotations }, data: { url } })
+  } else if (!isPublished(found)) {
     if (found.data?.url !== url) log.info('the cluster has an address of the control plane already', { url: found.data?.url ?? null })
     return
   } else {
     // Whose it was has ended, or leads no more.
     const { resourceVersion } = found.metadata
-    const body = { metadata: { resourceVersion, annotations: { [MARK]: mark } }, data: { url, 'ca.crt': null } }
+    const body = { metadata: { resourceVersion, annotations }, data: { url, 'ca.crt': null } }
     await asked(publishing, { method: 'PATCH', path: pathOf(namespace), contentType: 'application/merge-patch+json', body })
   }
   log.info('the command line finds it by the cluster', { namespace, url })
@@ -106,10 +110,10 @@ async function created(publishing: Asking, body: object): Promise<void> {
 }
 
 async function takenBack(publishing: Publishing): Promise<void> {
-  const { log, namespace, mark } = publishing
+  const { log, namespace } = publishing
   try {
     const found = await read(publishing)
-    if (found?.metadata.annotations?.[MARK] !== mark) return
+    if (found === null || !isPublished(found) || found.metadata.annotations?.[MARK] !== marked(publishing)) return
     const { resourceVersion } = found.metadata
     await asked(publishing, { method: 'DELETE', path: pathOf(namespace), body: { preconditions: { resourceVersion } } })
   } catch (error) {

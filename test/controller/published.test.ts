@@ -55,6 +55,20 @@ describe.skipIf(noCluster !== null)('where a controller outside of its cluster i
     await cluster.kubectl(['-n', 'bothy-system', 'delete', 'configmap', 'bothy'])
   })
 
+  test('is left alone where somebody declared it over what was said', { timeout: 120_000 }, async () => {
+    const said = await world.controller('said')
+    await published(said.url)
+    await declare({ url: 'https://bothy.example.com', 'ca.crt': 'theirs' })
+    await said.end()
+    const declared = { url: 'https://bothy.example.com', 'ca.crt': 'theirs' }
+    expect((await address())?.data).toEqual(declared)
+    const guest = await world.controller('guest')
+    await until('it to say so', () => guest.log().includes('the cluster has an address of the control plane already'))
+    await guest.end()
+    expect((await address())?.data).toEqual(declared)
+    await cluster.kubectl(['-n', 'bothy-system', 'delete', 'configmap', 'bothy'])
+  })
+
   test('is not said by who may not, and they are told how it is done by hand', { timeout: 120_000 }, async () => {
     const as = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name: 'reads' } }
     const reading = { ...as, kind: 'ClusterRole', rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list', 'watch'] }] }
