@@ -7,6 +7,7 @@ import { newUid } from '../kernel/names.ts'
 import { addressOf } from './address.ts'
 import { slowedDown } from './attempts.ts'
 import { answerRefused, refusedBy } from './answer.ts'
+import { createCrowd } from './crowd.ts'
 import { takesFiles } from './files.ts'
 import { callerOf, NOBODY, refuseOpenAddress, refuseStrangers, refuseWithoutRight } from './guard.ts'
 import type { Passes } from '../store/passes.ts'
@@ -62,6 +63,7 @@ export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {
   const keys = listen.tls ?? listen.own ?? null
   const tls = keys && addTlsDoor(server, door.clock, keys, listen.tls === null)
   const answering = createAnswering()
+  const crowd = createCrowd()
   server.maxConnections = CONNECTIONS_MAX
   server.maxHeadersCount = 100
   const route = createRouter(watches)
@@ -71,7 +73,7 @@ export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {
   server.on('request', (request, response) => {
     answering.add(response)
     if (isTooEager(request, response)) return void request.socket.destroy()
-    void serve({ door, hosts, answer, passes, staying, closing: closing.signal }, request, response)
+    void serve({ door, hosts, answer, passes, staying, crowd, closing: closing.signal }, request, response)
   })
   const upgrades = createUpgrades(door, () => ports, hosts, staying)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrades.handle(request, socket, head))
@@ -175,6 +177,7 @@ interface Serving {
   readonly answer: (call: EarlyCall) => Promise<void>
   readonly passes: () => Passes | null
   readonly staying: Staying
+  readonly crowd: ReturnType<typeof createCrowd>
   readonly closing: AbortSignal
 }
 
@@ -191,6 +194,7 @@ async function serve(serving: Serving, request: IncomingMessage, response: Serve
   response.setHeader('x-content-type-options', 'nosniff')
   const { path, query } = addressOf(request)
   if (!takesFiles(request.method ?? '', path)) limitArrival(clock, request)
+  await serving.crowd.turn()
   try {
     refuseStrangers(request, hosts)
     const method = request.method ?? ''
