@@ -49,10 +49,16 @@ async function* pagesOf({ ports, query }: Call, target: Target): AsyncGenerator<
 }
 
 export const get: ResourceHandler = async (call, target) => {
-  const { query, ports } = call
   // Only who names a version asks for the newest.
-  if (query.get('resourceVersion')) refuseUnknownVersion(query, (await ports.cluster.list(target.kind.kind, { limit: 1 })).resourceVersion)
+  if (Number(call.query.get('resourceVersion') ?? '') !== 0) await refuseVersionAhead(call, target)
   answerObject(call, target.kind, 200, await existing(call, target))
+}
+
+/** A list of one name says the newest version as every list does, and nothing has to be counted or kept for its next page. */
+async function refuseVersionAhead({ ports, query }: Call, { kind, namespace, name }: Target): Promise<void> {
+  const fieldSelector = `metadata.name=${(name ?? '').replace(/[\\,=]/g, '\\$&')}`
+  const { resourceVersion } = await ports.cluster.list(kind.kind, { namespace: namespace ?? '', fieldSelector })
+  refuseUnknownVersion(query, resourceVersion)
 }
 
 export async function existing({ ports }: Call, target: Target): Promise<Resource> {

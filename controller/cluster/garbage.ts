@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.ts'
-import { messageOf } from '../kernel/errors.ts'
+import { messageOf, Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 
 /**
@@ -40,8 +40,9 @@ export function createGarbage({ clock, log, sweep }: Ports): Garbage {
         await sweep(over.signal)
         await rest(SWEEP_EVERY_MS)
       } catch (error) {
-        log.debug('garbage stays for now', { error: messageOf(error) })
-        await clock.sleep(RETRY_MS, over.signal)
+        const passes = error instanceof Transient
+        log[passes ? 'debug' : 'warn']('garbage stays for now', { error: messageOf(error) })
+        await clock.sleep(passes ? RETRY_MS : SWEEP_EVERY_MS, over.signal)
       }
     }
   }

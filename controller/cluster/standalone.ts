@@ -49,8 +49,9 @@ const EVENT = kindNamed('Event')
 
 export async function openStandalone({ db, clock, log, metrics = createMetrics(), sealer }: Ports): Promise<Standalone> {
   const feed = createFeed({ db, clock, log, metrics })
-  const garbage = createGarbage({ clock, log, sweep: (signal) => sweep({ ...ports, log }, signal) })
   const ports: WritePorts = { db, clock, vault: createVault(sealer ?? null), looseEnds: () => garbage.look() }
+  // It begins at once: what it works with is there before it.
+  const garbage = createGarbage({ clock, log, sweep: (signal) => sweep({ ...ports, log }, signal) })
   await ensureNamespace(ports, 'default')
   return {
     cluster: {

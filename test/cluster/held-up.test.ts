@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'vitest'
 import type { Draft, Writer } from '../../controller/cluster/port.ts'
 import { openStandalone } from '../../controller/cluster/standalone.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
-import { silentLog } from '../../controller/kernel/log.ts'
+import { jsonLog } from '../../controller/kernel/log.ts'
 import { JSON_VALUES_MAX } from '../../crds/schema/parse.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -10,7 +10,9 @@ import { until } from '../support/until.ts'
 /** Objects that anybody may write, and that nobody else's deletions may have to wait for. */
 
 const { db } = await withDatabase()
-const { cluster, close } = await openStandalone({ db, clock: systemClock, log: silentLog })
+const lines: string[] = []
+const log = jsonLog(systemClock, 'warn', (line) => lines.push(line))
+const { cluster, close } = await openStandalone({ db, clock: systemClock, log })
 afterAll(close)
 
 const ada: Writer = { manager: 'test', user: 'ada' }
@@ -68,4 +70,8 @@ test('one as large as may be', async () => {
   await expect(grown(left + 50)).rejects.toMatchObject({ code: 413 })
   const { metadata: ending } = await cluster.delete('Template', 'default', name, ada, { propagation: 'Foreground' })
   expect(ending.deletionTimestamp).toBeDefined()
+})
+
+test('and nothing went wrong for what was collected', () => {
+  expect(lines).toEqual([])
 })
