@@ -52,6 +52,7 @@ async function* follow(
     if (options.initialEvents && options.from) refuseAhead(options.from, resourceVersion)
     while (options.initialEvents !== false) {
       for (const object of present.items) yield { type: 'ADDED', object }
+      if (signal.aborted) return
       if (present.continue === undefined) break
       present = await list(kind, { ...options, limit: PAGE, continue: present.continue })
     }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Misconfigured } from '../../controller/kernel/errors.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
-import { migrate, readMigrations } from '../../controller/store/migrate.ts'
+import { isAhead, isBehind, migrate, readMigrations } from '../../controller/store/migrate.ts'
 import { withDatabase, withEmptyDatabase } from '../support/postgres.ts'
 
 const newest = (await readMigrations(join(import.meta.dirname, '../../controller/store/migrations'))).at(-1)!.version
@@ -24,6 +24,17 @@ test('a database newer than the program is refused and left alone', async () => 
       `The database has schema ${newest + 1}, this program knows only up to ${newest}. Nothing was changed: run the newer program.`,
     ),
   )
+})
+
+test('a program knows whether the database has yet to be moved on for it, or has moved on without it', async () => {
+  const { db } = await withEmptyDatabase()
+  expect(await isAhead(db)).toBe(true)
+  await migrate(db, silentLog)
+  expect([await isAhead(db), await isBehind(db)]).toEqual([false, false])
+  await db.query('delete from schema_migrations where version = $1', [newest])
+  expect([await isAhead(db), await isBehind(db)]).toEqual([true, false])
+  await db.query(`insert into schema_migrations (version, name, digest) values ($1, 'later', 'x')`, [newest + 1])
+  expect([await isAhead(db), await isBehind(db)]).toEqual([false, true])
 })
 
 test('a migration that changed after it was applied is refused', async () => {
