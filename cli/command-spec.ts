@@ -61,10 +61,10 @@ export const STATE: OptionSpec = {
   help: 'where everything is kept (default BOTHY_STATE or ~/.local/state/bothy)',
 }
 
-const QUIET: OptionSpec = { flags: '-q, --quiet', help: 'no progress, only the answer' }
+export const QUIET: OptionSpec = { flags: '-q, --quiet', help: 'no progress, only the answer' }
 
 /** Whom to talk to: on every command that talks to somebody, but where it has one of its own by the same name. */
-const HOME_OPTIONS: readonly OptionSpec[] = [
+export const HOME_OPTIONS: readonly OptionSpec[] = [
   { flags: '--url <url>', help: 'the control plane to talk to (default BOTHY_URL, then the one running here)' },
   { flags: '--token <token>', help: 'the token to show it (default BOTHY_TOKEN)' },
   { flags: '--context <name>', help: 'the cluster to talk to, by a context of the kubeconfig' },

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import { commandFirst } from './before-command.ts'
 import { systemClock } from '../controller/kernel/clock.ts'
 import { readEnvironment, type Environment } from './environment.ts'
 import { EXIT, usage } from './failure.ts'
@@ -13,7 +14,8 @@ import { processTerminal } from './terminal.ts'
 /** The grammar of the command line, from the table of commands. */
 
 /** Parses, runs, and answers the exit code. Throws `Failure`; anything else that it throws is a bug. */
-export async function runProgram(argv: readonly string[], environment: Environment = readEnvironment()): Promise<number> {
+export async function runProgram(typed: readonly string[], environment: Environment = readEnvironment()): Promise<number> {
+  const argv = commandFirst(typed)
   let code: number = EXIT.done
   const program = programOf(environment, (answer) => {
     code = answer
@@ -64,7 +66,7 @@ function programOf(environment: Environment, finish: (code: number) => void): Co
     .configureHelp({ visibleOptions: () => [], subcommandTerm: (command) => command.name() })
     .addHelpText(
       'after',
-      `\nFirst steps: ${name} up, and in another terminal ${name} get workspaces.\nEach command explains itself: ${name} COMMAND --help`,
+      `\nFirst steps: ${name} up, and in another terminal ${name} get workspaces.\nEach command explains itself: ${name} COMMAND --help\nWhom to talk to may stand before it: ${name} --context prod -n team get ws`,
     )
   for (const group of GROUPS) {
     program.commandsGroup(group)

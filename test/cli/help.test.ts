@@ -108,6 +108,22 @@ test('the fix is the command that was meant', async () => {
   for (const [args, fix] of Object.entries(fixes)) expect((await inside(args.split(' '))).failure?.text.fix).toBe(fix)
 })
 
+test('whom to talk to may stand before the command, and is said to the command', async () => {
+  const url = 'http://127.0.0.1:9'
+  const talks = (...args: readonly string[]) => inside(args).then(({ code, failure }) => [code, failure?.text.where])
+  const there = [5, expect.stringContaining(`${url} (--url)`)]
+  expect(await talks('--url', url, 'get', 'workspaces')).toEqual(there)
+  expect(await talks(`--url=${url}`, '-q', '-nteam', '--token', 't', 'get', 'workspaces')).toEqual(there)
+  // As everywhere, the later one counts.
+  expect(await talks('--url', 'http://127.0.0.1:8', 'get', 'workspaces', '--url', url)).toEqual(there)
+  const what = (args: string) => inside(args.split(' ')).then(({ failure }) => failure?.text)
+  expect(await what('-n team completion bash')).toEqual({ what: "unknown option '-n'", fix: 'bothy completion --help shows how' })
+  expect(await what('-n team exec dev ls -la')).toMatchObject({ fix: 'put -- before the command, as in bothy exec dev -- make test' })
+  expect(await what('-n team gett')).toMatchObject({ what: expect.stringMatching(/unknown command 'gett'.*Did you mean get/) })
+  expect(await what('-n team --nope get ws')).toMatchObject({ what: "unknown option '--nope'" })
+  expect((await inside(['-n', 'team', 'help', 'get'])).stdout).toBe((await inside(['get', '--help'])).stdout)
+})
+
 const said = (...args: string[]) => bothy(args).stdout
 
 test('help and version are found under every name that people try', () => {
