@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { IMAGE, imageBuilder, must, noImage, type Builder } from './image.ts'
+import { IMAGE, imageBuilder, imageIn, noImage, type Builder } from './image.ts'
 
 /** The image, built from its file by a real Docker, on a Debian of our own instead of a registry's; and what runs in it. */
 
@@ -13,7 +13,7 @@ describe.skipIf(noImage !== null)(`the image${noImage ? ` (${noImage})` : ''}`, 
 
   beforeAll(async () => {
     builder = await imageBuilder()
-    await must(builder.build())
+    await imageIn(builder)
   }, 600_000)
   afterAll(() => builder.close(), 300_000)
 

@@ -79,21 +79,36 @@ export async function must(said: Promise<Said>): Promise<string> {
 }
 
 /** Its archive, as `docker save` writes it: built once for all that goes into it, and kept outside of the clone. */
-export async function theImage(): Promise<string> {
-  const archive = join(cacheFolder(), `image-${digest()}.tar`)
-  mkdirSync(cacheFolder(), { recursive: true })
-  await alone(`${archive}.lock`, async () => {
+export const theImage = (): Promise<string> =>
+  withArchive(async (archive) => {
     if (existsSync(archive)) return
     const builder = await imageBuilder()
     try {
-      await must(builder.build())
-      await keep(builder, archive)
+      await make(builder, archive)
     } finally {
       await builder.close()
     }
   })
+
+/** Among the images of a builder: made there for all who want its archive, or taken from that. */
+export const imageIn = (builder: Builder): Promise<string> =>
+  withArchive(async (archive) => {
+    if (existsSync(archive)) await must(builder.docker('load', '--input', archive))
+    else await make(builder, archive)
+  })
+
+/** One at a time: the others find what the first has made. */
+async function withArchive(work: (archive: string) => Promise<void>): Promise<string> {
+  const archive = join(cacheFolder(), `image-${digest()}.tar`)
+  mkdirSync(cacheFolder(), { recursive: true })
+  await alone(`${archive}.lock`, () => work(archive))
   utimesSync(archive, new Date(systemClock.now()), new Date(systemClock.now()))
   return archive
+}
+
+async function make(builder: Builder, archive: string): Promise<void> {
+  await must(builder.build())
+  await keep(builder, archive)
 }
 
 /** Each is of half a gigabyte, and each change of a source makes another. */
