@@ -2,6 +2,7 @@ import { declareObject, type DeclaredObject } from './declare.ts'
 import { placedCauses, readGiven, refOfDocument, shownPlace, type Given, type PlacedCause } from './documents.ts'
 import { EXIT, Failure } from './failure.ts'
 import { inOrder, shownRef, type Ref } from './objects.ts'
+import { causeText } from './refusal.ts'
 import type { Run, Session } from './session.ts'
 import { yamlOf } from './yaml.ts'
 
@@ -70,7 +71,7 @@ async function report(
       throw new Failure(EXIT.refused, { what: 'there is no document in what was given', fix: 'see that the file is not empty' })
     return EXIT.done
   }
-  if (output !== 'json') terminal.err(`bothy: ${refused.length} of ${total} documents refused`)
+  if (output !== 'json') terminal.err(`bothy: ${refused.length} of ${total} ${total === 1 ? 'document' : 'documents'} refused`)
   return EXIT.refused
 }
 
@@ -78,7 +79,7 @@ async function report(
 function refusedLines({ ref, failure, where, causes }: RefusedDocument): string[] {
   const name = ref ? `${shownRef(ref)}: ` : ''
   if (causes.length === 0) return [`${where}: ${name}${failure.text.what}`]
-  return causes.map((cause) => `${shownPlace(cause.place)}: ${name}${cause.field}: ${cause.message}`)
+  return causes.map((cause) => `${shownPlace(cause.place)}: ${name}${causeText(cause)}`)
 }
 
 const refusedJson = ({ ref, failure, where, causes }: RefusedDocument) => ({

@@ -22,8 +22,13 @@ function causeOf(value: unknown): ToldCause[] {
   const text = (name: string) => textOf(value[name]) ?? ''
   // Conflicts are told with a path that begins with a dot.
   const said = text('message')
+  const [, policy, path, denied] = text('field') === '' ? (DENIED.exec(said) ?? []) : []
+  if (path !== undefined) return [{ reason: text('reason'), message: `${denied} (policy ${policy})`, said, field: path }]
   return [{ reason: text('reason'), message: plainly(said), said, field: text('field').replace(/^\./, '') }]
 }
+
+/** A policy names no field but in its sentence, where ours begin with it. */
+const DENIED = /^ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request: ((?:spec|metadata)[.[][^ ]+): (.*)$/s
 
 /** A value of the wrong shape breaks every rule about it: the first is the one to mend. */
 const firstOfEach = (causes: readonly ToldCause[]): ToldCause[] =>

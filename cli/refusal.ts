@@ -44,8 +44,11 @@ export function failureOfAnswer(status: number, body: string, asked: Asked): Fai
   )
 }
 
+/** `spec.power: …`; not every cause has a field. */
+export const causeText = ({ field: path, message }: FailureCause): string => [path, message].filter(Boolean).join(': ')
+
 function whatOf(answer: unknown, status: number, causes: readonly FailureCause[]): string {
-  if (causes.length > 0) return causes.map((cause) => `${cause.field}: ${cause.message}`).join('; ')
+  if (causes.length > 0) return causes.map(causeText).join('; ')
   const [kind, name] = [textOf(field(answer, 'details', 'kind')), textOf(field(answer, 'details', 'name'))]
   if (status === 404 && kind && name) return `there is no ${kindOf(kind)?.singular ?? kind}/${name}`
   return textOf(field(answer, 'message')) ?? `the server answered ${status}`

@@ -46,6 +46,26 @@ test('of what a server finds wrong with one field the first is told, in words', 
   })
 })
 
+test('what a policy of ours refuses has the field that its sentence begins with; of any other all is told', () => {
+  const denied = (message: string) => {
+    const causes = [{ message: `ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: ${message}` }]
+    const { what, fields } = said(422, { reason: 'Invalid', message: 'raw', details: { causes } })
+    return [what, ...fields]
+  }
+  expect(denied('spec.schedule.ttl: Invalid value: "8h": must be at most 4h')).toEqual([
+    'spec.schedule.ttl: Invalid value: "8h": must be at most 4h (policy limits)',
+    'spec.schedule.ttl',
+  ])
+  expect(denied('metadata.annotations[bothy.dev/paused]: Forbidden: no')).toEqual([
+    'metadata.annotations[bothy.dev/paused]: Forbidden: no (policy limits)',
+    'metadata.annotations[bothy.dev/paused]',
+  ])
+  expect(denied('not on Fridays: wait')).toEqual([
+    "ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: not on Fridays: wait",
+    '',
+  ])
+})
+
 const unreadable = (why: string) =>
   said(400, { reason: 'BadRequest', message: `Owner in version "v1alpha1" cannot be handled as a Owner: ${why}` }).what
 
