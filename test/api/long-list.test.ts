@@ -13,6 +13,8 @@ const MEGABYTE = 'x'.repeat(1_000_000)
 
 const plane = await withPlane()
 
+const configMap = (name: string, data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'default', name }, data })
+
 function listed(accept: string): Promise<IncomingMessage> {
   const headers = { authorization: `Bearer ${plane.token}`, 'accept-encoding': accept }
   return new Promise((resolve, reject) => {
@@ -29,12 +31,6 @@ async function textOf(answer: AsyncIterable<Buffer>): Promise<string> {
 }
 
 test('shows what was when it began', { timeout: 120_000 }, async () => {
-  const configMap = (name: string, data: object) => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { namespace: 'default', name },
-    data,
-  })
   for (const name of NAMES) await plane.cluster.create(configMap(name, { n: 'before', MEGABYTE }), WRITER)
   // Nobody reads it yet, and no more of it is on the way than fits between the two.
   const answer = await listed('identity')
