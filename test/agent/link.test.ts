@@ -150,12 +150,20 @@ test('handshakes that are never completed keep no other agent out', async () => 
 })
 
 test('a control plane that ends says so to nobody for long, and agents come back to the next one', async () => {
-  const first = await startControlPlane(db)
+  const waits: number[] = []
+  const sleep: typeof systemClock.sleep = (ms, signal) => {
+    waits.push(ms)
+    return systemClock.sleep(ms, signal)
+  }
+  const first = await startControlPlane(db, 0, () => null, { clock: { ...systemClock, sleep } })
   const made = await makeAgent(db, { scripts: [script('once', 'echo ran >> "$HOME/ran"')] })
   const agent = startAgent(made, first.url)
   const { runId } = await reached(db, made, 'Ready')
-  const closingAt = systemClock.elapsedMs()
+  const someone = person(first.url, made, ['sh', '-c', 'echo in; read line; exit 3'])
+  await until('somebody to be in', () => someone.stdout() === 'in\n')
+  const [closingAt, before] = [systemClock.elapsedMs(), waits.length]
   await first.close()
+  expect(waits.slice(before)).toEqual([300])
   // An answer of the agent would have been awaited for five seconds.
   expect(systemClock.elapsedMs() - closingAt).toBeLessThan(5000)
   expect((await rowOf(db, made)).disconnectedAt).not.toBeNull()
@@ -170,6 +178,8 @@ test('a control plane that ends says so to nobody for long, and agents come back
     lifecycle: 'Ready',
     ran: 'ran\n',
   })
+  someone.stdin.end('\n')
+  expect(await someone.code).toBe(3)
 })
 
 async function killable(port: number): Promise<{ process: ChildProcess; port: number }> {
