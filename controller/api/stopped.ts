@@ -4,8 +4,18 @@ import { Refused } from '../kernel/errors.ts'
 
 /** Nobody answers there, so nobody is waited for. */
 export function refuseStopped({ metadata, status }: Resource): void {
-  const power = isJsonObject(status) ? own(status, 'power') : null
+  if (!isJsonObject(status)) return
+  const power = own(status, 'power')
   if (!isJsonObject(power) || own(power, 'effective') !== 'Stopped') return
   const how = own(power, 'reason') === 'NotBuilt' ? 'was not built yet' : 'is stopped'
-  throw new Refused('Conflict', `Workspace ${metadata.name} ${how}.`, { name: metadata.name, group: 'bothy.dev', kind: 'workspaces' })
+  const held = heldBy(own(status, 'conditions'))
+  const message = `Workspace ${metadata.name} ${how}${held === null ? '.' : `: ${held}`}`
+  throw new Refused('Conflict', message, { name: metadata.name, group: 'bothy.dev', kind: 'workspaces' })
+}
+
+/** What keeps it from being started: whoever was told to start it would hear that next. */
+function heldBy(conditions: unknown): string | null {
+  const stalled = Array.isArray(conditions) ? conditions.filter(isJsonObject).find((each) => own(each, 'type') === 'Stalled') : undefined
+  const message = stalled && own(stalled, 'status') === 'True' ? own(stalled, 'message') : null
+  return typeof message === 'string' ? message : null
 }

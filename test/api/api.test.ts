@@ -680,13 +680,16 @@ describe('upgrades', () => {
 
   test('nobody waits for an agent of a workspace that does not run', async () => {
     await ask('POST', WORKSPACES, { body: workspace('asleep') })
-    const enter = async (effective: string, reason: string) => {
-      const status = { power: { effective, reason } }
+    const enter = async (effective: string, reason: string, conditions: object[] = []) => {
+      const status = { power: { effective, reason }, conditions }
       await standalone.cluster.patchStatus('Workspace', 'default', 'asleep', { status }, { manager: 'test', user: 'ada' })
       return answered(upgrade(`${WORKSPACES}/asleep/exec`))
     }
     expect(await enter('Stopped', 'Requested')).toMatch(/^HTTP\/1\.1 409 Conflict\r\n.*"message":"Workspace asleep is stopped\."/s)
     expect(await enter('Stopped', 'NotBuilt')).toMatch(/^HTTP\/1\.1 409 Conflict\r\n.*"message":"Workspace asleep was not built yet\."/s)
+    const lastTransitionTime = '2026-11-21T12:00:00Z'
+    const held = { type: 'Stalled', status: 'True', reason: 'OwnerMissing', message: 'It has no owner.', lastTransitionTime }
+    expect(await enter('Stopped', 'NotBuilt', [held])).toMatch(/"message":"Workspace asleep was not built yet: It has no owner\."/)
     expect(await enter('Running', 'Requested')).toMatch(/hello$/)
   })
 
