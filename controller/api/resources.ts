@@ -166,7 +166,11 @@ export const removeMany: ResourceHandler = async (call, target) => {
       const object = await cluster.delete(kind.kind, metadata.namespace ?? '', metadata.name, writerOf(call), { ...more, uid })
       if (!options.dryRun) await remember(call, target, 'delete', object)
     } catch (error) {
-      if (!isRefused(error, 'NotFound')) throw error
+      if (isRefused(error, 'NotFound')) return
+      const mayBeAnother = isRefused(error, 'Conflict') && options.uid === undefined
+      // Another one has its name by now: it was not listed, and stays.
+      if (!mayBeAnother || (await cluster.get(kind.kind, metadata.namespace ?? '', metadata.name))?.metadata.uid === metadata.uid)
+        throw error
     }
   }
   const removed = async function* (): AsyncGenerator<Page, void, void> {
