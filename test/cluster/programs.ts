@@ -98,6 +98,7 @@ async function build(cache: string, folder: string): Promise<string | null> {
   try {
     await cp(SOURCES, join(work, 'go'), { recursive: true })
     await mkdir(join(work, 'out'))
+    process.stderr.write('building the API server of the test cluster from its source, once: that takes minutes …\n')
     await call('go', ['build', ...FLAGS, '-o', join(work, 'out/'), './apiserver', './node'], {
       cwd: join(work, 'go'),
       timeout: BUILD_LIMIT_MS,
