@@ -178,3 +178,13 @@ test('changes of objects: an hour, and the newest ten thousand', async () => {
     { least: '21', oldest: '20' },
   ])
 })
+
+test('what objects were, for lists that go on: ten minutes, and the newest ten thousand', async () => {
+  await db.query(`insert into past_objects (kind, namespace, name, version, until, body, at)
+    select 'Owner', '', n::text, n, n + 1, '{}', clock_timestamp() - case when n <= 5 then interval '11 minutes' else interval '9 minutes' end
+    from generate_series(1, 10020) as n`)
+  expect(await pruned()).toEqual({ past_objects: 20 })
+  expect(await db.query('select min(until) as least, (select past_from from object_version) as "from" from past_objects')).toEqual([
+    { least: '22', from: '21' },
+  ])
+})
