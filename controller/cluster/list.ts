@@ -40,8 +40,8 @@ export async function listKind(db: Db, kind: Kind, options: ListOptions): Promis
     const most = selection.selects ? READ_AT_ONCE : Math.min(READ_AT_ONCE, limit - items.length)
     const { namespace, name } = selection
     const listed = await listObjects(db, { kind: kind.kind, namespace, name, after, at, limit: most })
-    if (at !== null && at < listed.oldest) throw tokenExpired()
-    if (at !== null && at > listed.version) throw noToken()
+    // Ahead of the newest is who asked before an older state of the database was brought back.
+    if (at !== null && (at < listed.oldest || at > listed.version)) throw tokenExpired()
     const goesOn = listed.more || listed.objects.length > limit
     if (goesOn && !listed.isKept) {
       await keepWhatWas(db)
@@ -77,7 +77,7 @@ async function cutPage(
 
 function readToken(text: string, asked: string): Token {
   const token = decoded(text)
-  if (!isToken(token)) throw noToken()
+  if (!isToken(token)) throw new Refused('BadRequest', 'continue key is not valid: it must be what the list before has answered')
   if (token.asked !== asked)
     throw new Refused('BadRequest', 'continue key is not valid: it belongs to a list with another kind, namespace or selector')
   return token
@@ -98,8 +98,6 @@ const isToken = (value: unknown): value is Token =>
   typeof value['namespace'] === 'string' &&
   typeof value['name'] === 'string' &&
   typeof value['asked'] === 'string'
-
-const noToken = (): Refused => new Refused('BadRequest', 'continue key is not valid: it must be what the list before has answered')
 
 const tokenExpired = (): Refused =>
   new Refused(
