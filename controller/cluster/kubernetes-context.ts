@@ -135,9 +135,11 @@ function contextOf(files: readonly ConfigFile[], source: string, wanted: string 
   const name = wanted ?? files.map(({ current }) => current).find((current) => current !== null) ?? null
   if (name === null) throw new Misconfigured(`${source} has no current-context: name one`)
   const find = (list: 'clusters' | 'contexts' | 'users', sought: string | null): Entry => {
-    const found = files.flatMap((file) => file.entries(list)).find((entry) => entry.name === sought)
+    const all = files.flatMap((file) => file.entries(list))
+    const found = all.find((entry) => entry.name === sought)
     if (found) return found
-    throw new Misconfigured(`${source} has no ${list.slice(0, -1)} ${JSON.stringify(sought)}`)
+    const names = all.length === 0 ? '' : `; it has ${all.map((entry) => entry.name).join(', ')}`
+    throw new Misconfigured(`${source} has no ${list.slice(0, -1)} ${JSON.stringify(sought)}${names}`)
   }
   const context = find('contexts', name).value
   const cluster = find('clusters', textOf(context['cluster']))

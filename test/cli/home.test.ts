@@ -66,7 +66,7 @@ test('flags, then the environment, then what runs here, then the kubeconfig', as
   expect(await talksTo({ kubeconfig: true, standalone: 'runs', env: url })).toBe('BOTHY_URL')
   expect(await talksTo({ kubeconfig: true, standalone: 'runs', env: url, flags: { context: 'lab' } })).toBe('cluster lab, default')
   expect(await talksTo({ kubeconfig: true, flags: { url: 'http://plane.invalid' } })).toBe('--url')
-  expect(await talksTo({ kubeconfig: true, flags: { context: 'nowhere' } })).toMatch(/has no context "nowhere"/)
+  expect(await talksTo({ kubeconfig: true, flags: { context: 'nowhere' } })).toMatch(/has no context "nowhere"; it has prod, lab/)
 })
 
 test('as a plugin of kubectl the kubeconfig comes before what runs here', async () => {

@@ -68,7 +68,7 @@ function sourceOf({ metadata, spec }: Resource & Template, objects: Objects): So
     case 'Folder': {
       const digest = metadata.annotations?.['bothy.dev/source-digest']
       if (digest) return { usable: true, digest, origin: `folder ${source.folder.path}`, files: null }
-      const message = `Nobody reads the folder ${source.folder.path}: a template from a folder must be declared by a file beside it.`
+      const message = `Nobody reads the folder ${source.folder.path}: bothy up does, beside a file that declares the template. Use Inline or ConfigMap here.`
       return { usable: false, reason: 'FolderUnavailable', message }
     }
     case 'ConfigMap':
