@@ -24,6 +24,8 @@ interface Verdict {
   /** Of ours, and those that cannot be read. */
   readonly documents: number
   readonly wrong: number
+  /** Some are wrong only beside the others. */
+  readonly wrongTogether: boolean
   readonly findings: readonly Finding[]
   readonly hints: readonly Finding[]
   /** How many documents of each kind that is not ours. */
@@ -38,11 +40,13 @@ function verdictOf({ documents, problems }: Readings, namespace: string, isAll: 
   const references = referenceFindings(ours, isAll)
   const folders = documents.flatMap(folderOf)
   const hints = [...(isAll ? [] : toldOnce(references)), ...folders.flatMap(({ hint }) => hint ?? [])]
-  const findings = [...problems.map(unreadable), ...ours.flatMap((each) => each.findings), ...(isAll ? references : [])]
+  const together = isAll ? references : []
+  const findings = [...problems.map(unreadable), ...ours.flatMap((each) => each.findings), ...together]
   const fine = ours.filter((each) => each.findings.length === 0).length
   return {
     documents: ours.length + problems.length,
     wrong: ours.length - fine + problems.length,
+    wrongTogether: together.length > 0,
     findings: findings.toSorted(byPlace),
     hints: hints.toSorted(byPlace),
     notJudged: counted(judged),
@@ -104,12 +108,11 @@ function json({ terminal }: Session, { findings, hints, notJudged, ...verdict }:
 
 const PRINT: Readonly<Record<string, (session: Session, verdict: Verdict) => void>> = { text, github, json }
 
-function summary({ terminal, environment }: Session, { documents, wrong, findings, notJudged, folders }: Verdict): void {
+function summary({ terminal, environment }: Session, { documents, wrong, wrongTogether, notJudged, folders }: Verdict): void {
   if (terminal.quiet) return
   const all = documents === 1 ? '1 document' : `${documents} documents`
-  const elsewhere = findings.length > 0 && wrong === 0
-  if (wrong > 0) terminal.err(`bothy: ${wrong} of ${all} wrong`)
-  else terminal.err(elsewhere ? `bothy: ${all} fine alone, and not together` : `${all} fine`)
+  if (wrong > 0) terminal.err(`bothy: ${wrong} of ${all} wrong${wrongTogether ? ' alone, and more together' : ''}`)
+  else terminal.err(wrongTogether ? `bothy: ${all} fine alone, and not together` : `${all} fine`)
   if (notJudged.size > 0) terminal.err(`not judged: ${[...notJudged].map(([kind, count]) => `${count} × ${kind}`).join(', ')}`)
   for (const folder of folders) terminal.err(`what is in ${folder} is judged by: ${environment.program} template validate ${folder}`)
 }

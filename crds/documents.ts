@@ -36,6 +36,8 @@ export function readDocuments(text: string, file: string): Documents {
   if (Buffer.byteLength(text) > DOCUMENT_BYTES_MAX) {
     return { documents: [], problems: [at(`is larger than ${DOCUMENT_BYTES_MAX / 1024 / 1024} MiB`)] }
   }
+  const unread = text.indexOf(REPLACED)
+  if (unread >= 0) return { documents: [], problems: [at('is no UTF-8: save the file in that encoding', placeOf(text, unread))] }
   const lines = new LineCounter()
   const documents: SourceDocument[] = []
   const problems: DocumentProblem[] = []
@@ -52,6 +54,14 @@ export function readDocuments(text: string, file: string): Documents {
 }
 
 const START: Position = { line: 1, column: 1 }
+
+/** What a reader of UTF-8 puts in place of bytes that are none: nobody meant that to be declared. */
+const REPLACED = '\uFFFD'
+
+function placeOf(text: string, offset: number): Position {
+  const before = text.slice(0, offset).split('\n')
+  return { line: before.length, column: (before.at(-1) ?? '').length + 1 }
+}
 
 interface Found {
   readonly message: string

@@ -46,12 +46,13 @@ test('of what a server finds wrong with one field the first is told, in words', 
   })
 })
 
+const denied = (message: string) => {
+  const causes = [{ message: `ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: ${message}` }]
+  const { what, fields } = said(422, { reason: 'Invalid', message: 'raw', details: { causes } })
+  return [what, ...fields]
+}
+
 test('what a policy of ours refuses has the field that its sentence begins with; of any other all is told', () => {
-  const denied = (message: string) => {
-    const causes = [{ message: `ValidatingAdmissionPolicy 'limits' with binding 'all' denied request: ${message}` }]
-    const { what, fields } = said(422, { reason: 'Invalid', message: 'raw', details: { causes } })
-    return [what, ...fields]
-  }
   expect(denied('spec.schedule.ttl: Invalid value: "8h": must be at most 4h')).toEqual([
     'spec.schedule.ttl: Invalid value: "8h": must be at most 4h (policy limits)',
     'spec.schedule.ttl',

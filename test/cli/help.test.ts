@@ -101,6 +101,7 @@ test('the fix is the command that was meant', async () => {
   const fixes = {
     'delete dev': 'name the kind: bothy delete workspace dev',
     'exec dev ls -la': 'put -- before the command, as in bothy exec dev -- make test',
+    get: 'bothy get --help shows how, as in bothy get workspaces',
     'logs dev --nope': 'bothy logs --help shows how',
     'apply a.yaml b.yaml': 'files are named with -f: bothy apply -f a.yaml -f b.yaml',
     'why dev': 'write it as KIND/NAME, like workspace/dev',

@@ -129,6 +129,8 @@ test('a name that nothing declares is a hint where its kind is given, and wrong 
     'bothy: 4 documents fine alone, and not together\n',
     [`team/a.yaml:5:14: workspace/one: ${missing}`, `team/a.yaml:11:14: workspace/two: ${missing}`, twice],
   ])
+  writeFileSync(join(dirname(home.folder), 'team', 'b.yaml'), workspace('three', '  power: Never\n'))
+  expect((await home.run(['validate', 'team', '--closed'])).stderr).toBe('bothy: 1 of 5 documents wrong alone, and more together\n')
 })
 
 test('a folder is read with the links in it, as bothy up reads it', LIMIT, async () => {

@@ -132,6 +132,14 @@ test('a file beyond the limit is not read', () => {
   expect(readDocuments('a: 1\n---\n'.repeat(1001), 'x.yaml').problems[0]?.message).toBe('has more than 1000 documents')
 })
 
+const cafeIn = (encoding: BufferEncoding) => readDocuments(Buffer.from('kind: A\nname: café\n', encoding).toString('utf8'), 'x.yaml')
+
+test('bytes that are no UTF-8 are not declared as something else', () => {
+  expect(cafeIn('utf8').problems).toEqual([])
+  const message = 'is no UTF-8: save the file in that encoding'
+  expect(cafeIn('latin1')).toEqual({ documents: [], problems: [{ file: 'x.yaml', line: 2, column: 10, message }] })
+})
+
 test('the name __proto__ is a key as any other', () => {
   const [document] = readDocuments('__proto__: {polluted: true}\nkind: A\n', 'x.yaml').documents
   expect(Object.getOwnPropertyNames(document?.object)).toEqual(['__proto__', 'kind'])
