@@ -2,10 +2,15 @@ import { HOME_OPTIONS, NAMESPACE, QUIET } from './command-spec.ts'
 import { COMMANDS } from './grammar.ts'
 
 /** What may also stand before the command, where people of kubectl have it: `bothy --context prod -n team exec dev`. */
-const BEFORE = [NAMESPACE, QUIET, ...HOME_OPTIONS].map(({ flags }) => ({
+export const BEFORE_COMMAND = [NAMESPACE, QUIET, ...HOME_OPTIONS]
+
+const BEFORE = BEFORE_COMMAND.map(({ flags }) => ({
   names: flags.split(/[, ]+/).filter((word) => word.startsWith('-')),
   takesValue: flags.includes('<'),
 }))
+
+/** Those that take the next word as well. */
+export const VALUED_BEFORE: readonly string[] = BEFORE.flatMap(({ names, takesValue }) => (takesValue ? names : []))
 
 /** The same line with the command first. The options are the command's: one that has no use for them refuses them. */
 export function commandFirst(argv: readonly string[]): readonly string[] {

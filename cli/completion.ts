@@ -1,6 +1,7 @@
 import { KINDS } from '../crds/kinds.ts'
+import { BEFORE_COMMAND, VALUED_BEFORE } from './before-command.ts'
 import { EXIT, usage } from './failure.ts'
-import { optionsIn, type CommandSpec } from './command-spec.ts'
+import { optionsIn, type CommandSpec, type OptionSpec } from './command-spec.ts'
 import { COMMANDS } from './grammar.ts'
 import type { Run } from './session.ts'
 
@@ -25,7 +26,7 @@ const ACTIONS: readonly (readonly [command: string, actions: string])[] = [
 
 const names = (): string => COMMANDS.map(({ name }) => name).join(' ')
 const kinds = (): string => KINDS.flatMap(({ plural, singular }) => [plural, singular]).join(' ')
-const longFlags = (command: CommandSpec): readonly string[] => optionsIn(command).flatMap(({ flags }) => /--[a-z-]+/.exec(flags)?.[0] ?? [])
+const longIn = (options: readonly OptionSpec[]): string => options.flatMap(({ flags }) => /--[a-z-]+/.exec(flags)?.[0] ?? []).join(' ')
 
 /** Which commands take a kind first, and which KIND/NAME or the name of a workspace. */
 const takesKind = (command: CommandSpec): boolean => command.arguments.startsWith('<kind>')
@@ -38,18 +39,31 @@ const joined = (test: (command: CommandSpec) => boolean): string =>
     .join('|') || '-'
 
 function cases(): string {
-  return COMMANDS.map((command) => `    ${command.name}) options='${longFlags(command).join(' ')}' ;;`).join('\n')
+  return COMMANDS.map((command) => `    ${command.name}) options='${longIn(optionsIn(command))}' ;;`).join('\n')
 }
 
 function bash(): string {
   return `# bash completion of bothy
 _bothy() {
-  local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} options='' words=''
+  local current=\${COMP_WORDS[COMP_CWORD]} at=1 before=() word options='' words=''
   COMPREPLY=()
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W '${names()}' -- "$current"))
+  # What stands before the command; bash takes --context=prod for three words.
+  while [ "$at" -lt "$COMP_CWORD" ]; do
+    word=\${COMP_WORDS[at]}
+    case "$word" in
+      ${VALUED_BEFORE.join('|')})
+        [ "\${COMP_WORDS[at+1]}" = = ] && at=$((at + 1))
+        before+=("$word" "\${COMP_WORDS[at+1]}") at=$((at + 2)) ;;
+      -*) before+=("$word") at=$((at + 1)) ;;
+      *) break ;;
+    esac
+  done
+  if [ "$at" -ge "$COMP_CWORD" ]; then
+    case "$current" in -*) words='${longIn(BEFORE_COMMAND)}' ;; *) words='${names()}' ;; esac
+    [ "$at" -eq "$COMP_CWORD" ] && COMPREPLY=($(compgen -W "$words" -- "$current"))
     return
   fi
+  local command=\${COMP_WORDS[at]} nth=$((COMP_CWORD - at))
   case "$command" in
 ${cases()}
   esac
@@ -57,10 +71,10 @@ ${cases()}
     -*) COMPREPLY=($(compgen -W "$options" -- "$current")); return ;;
   esac
   case "$command" in
-    ${joined(takesKind)}) [ "$COMP_CWORD" -eq 2 ] && words='${kinds()}' ;;
-    ${joined(takesObject)}) words=$(for kind in workspace template; do bothy get "$kind" -o name -q 2>/dev/null; done) ;;
-    ${joined(takesName)}) words=$(bothy get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
-${ACTIONS.map(([name, actions]) => `    ${name}) [ "$COMP_CWORD" -eq 2 ] && words='${actions}' ;;`).join('\n')}
+    ${joined(takesKind)}) [ "$nth" -eq 1 ] && words='${kinds()}' ;;
+    ${joined(takesObject)}) words=$(for kind in workspace template; do bothy "\${before[@]}" get "$kind" -o name -q 2>/dev/null; done) ;;
+    ${joined(takesName)}) words=$(bothy "\${before[@]}" get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
+${ACTIONS.map(([name, actions]) => `    ${name}) [ "$nth" -eq 1 ] && words='${actions}' ;;`).join('\n')}
   esac
   if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current")); else COMPREPLY=($(compgen -f -- "$current")); fi
 }
@@ -79,10 +93,18 @@ ${bash()}`
 function kubectl(): string {
   return `#!/bin/sh
 # Completion of kubectl bothy: put this on your PATH as kubectl_complete-bothy.
-command=$1 words=''
+words='' before=''
+while [ $# -gt 1 ]; do
+  case "$1" in
+    ${VALUED_BEFORE.join('|')}) [ $# -gt 2 ] || { echo :4; exit; }; before="$before $1 $2"; shift 2 ;;
+    -*) before="$before $1"; shift ;;
+    *) break ;;
+  esac
+done
+command=$1
 eval "current=\\\${$#}"
 if [ $# -le 1 ]; then
-  words='${names()}'
+  case "$current" in -*) words='${longIn(BEFORE_COMMAND)}' ;; *) words='${names()}' ;; esac
 else
   options=''
   case "$command" in
@@ -93,8 +115,8 @@ ${cases()}
     *)
       case "$command" in
         ${joined(takesKind)}) [ $# -eq 2 ] && words='${kinds()}' ;;
-        ${joined(takesObject)}) words=$(for kind in workspace template; do kubectl bothy get "$kind" -o name -q 2>/dev/null; done) ;;
-        ${joined(takesName)}) words=$(kubectl bothy get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
+        ${joined(takesObject)}) words=$(for kind in workspace template; do kubectl bothy $before get "$kind" -o name -q 2>/dev/null; done) ;;
+        ${joined(takesName)}) words=$(kubectl bothy $before get workspaces -o name -q 2>/dev/null | sed 's,.*/,,') ;;
 ${ACTIONS.map(([name, actions]) => `        ${name}) [ $# -eq 2 ] && words='${actions}' ;;`).join('\n')}
       esac ;;
   esac
@@ -109,18 +131,19 @@ echo :4
 const seen = (name: string): string => `__fish_seen_subcommand_from ${name}`
 const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 
+function fishOption(when: string, { flags, help }: OptionSpec): string {
+  const short = /(?:^|, )-([a-zA-Z])\b/.exec(flags)?.[1]
+  const long = /--([a-z-]+)/.exec(flags)?.[1]
+  return `complete -c bothy -n ${when}${short ? ` -s ${short}` : ''}${long ? ` -l ${long}` : ''} -d ${quoted(help)}`
+}
+
 function fish(): string {
   const none = '__fish_use_subcommand'
   return [
     '# fish completion of bothy',
     ...COMMANDS.map(({ name, summary }) => `complete -c bothy -n ${none} -f -a ${name} -d ${quoted(summary)}`),
-    ...COMMANDS.flatMap((command) =>
-      optionsIn(command).map(({ flags, help }) => {
-        const short = /(?:^|, )-([a-zA-Z])\b/.exec(flags)?.[1]
-        const long = /--([a-z-]+)/.exec(flags)?.[1]
-        return `complete -c bothy -n ${quoted(seen(command.name))}${short ? ` -s ${short}` : ''}${long ? ` -l ${long}` : ''} -d ${quoted(help)}`
-      }),
-    ),
+    ...BEFORE_COMMAND.map((option) => fishOption(none, option)),
+    ...COMMANDS.flatMap((command) => optionsIn(command).map((option) => fishOption(quoted(seen(command.name)), option))),
     ...COMMANDS.filter(takesKind).map(({ name }) => `complete -c bothy -n ${quoted(seen(name))} -f -a ${quoted(kinds())}`),
     ...ACTIONS.map(
       ([name, actions]) => `complete -c bothy -n ${quoted(`${seen(name)}; and not ${seen(actions)}`)} -f -a ${quoted(actions)}`,

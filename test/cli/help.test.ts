@@ -216,14 +216,24 @@ test('completions are scripts that their shells can read', () => {
   const { code, stdout } = bothy(['completion', 'bash'])
   expect(code).toBe(0)
   expect(spawnSync('bash', ['-n'], { input: stdout, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
-  const completed = spawnSync('bash', ['-c', `${stdout}\nCOMP_WORDS=(bothy wh); COMP_CWORD=1; _bothy; echo "\${COMPREPLY[@]}"`], {
-    encoding: 'utf8',
-  })
-  expect(completed.stdout).toBe('why\n')
+  // What is looked up is asked with what stands before the command.
+  const asked = 'bothy() { echo "workspace/$*" | tr " " _; }'
+  const forBash = (...typed: readonly string[]) => {
+    const words = `COMP_WORDS=(bothy ${typed.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${typed.length}`
+    return spawnSync('bash', ['-c', `${asked}\n${stdout}\n${words}; _bothy; echo "\${COMPREPLY[@]}"`], { encoding: 'utf8' }).stdout
+  }
+  expect(forBash('wh')).toBe('why\n')
+  expect(forBash('-n', 'team', 'wh')).toBe('why\n')
+  expect(forBash('-n', 'wh')).toBe('\n')
+  expect(forBash('--conte')).toBe('--context\n')
+  expect(forBash('-q', '--context', '=', 'prod', 'get', 'workspaces')).toBe('workspaces\n')
+  expect(forBash('-q', '--context', '=', 'prod', 'exec', '')).toBe('-q_--context_prod_get_workspaces_-o_name_-q\n')
   const forKubectl = (...typed: readonly string[]) =>
-    spawnSync('sh', ['-s', ...typed], { input: bothy(['completion', 'kubectl']).stdout, encoding: 'utf8' }).stdout
+    spawnSync('sh', ['-s', '--', ...typed], { input: bothy(['completion', 'kubectl']).stdout, encoding: 'utf8' }).stdout
   expect(forKubectl('wh')).toBe('why\n:4\n')
   expect(forKubectl('get', 'workspaces')).toBe('workspaces\n:4\n')
+  expect(forKubectl('--context=prod', '-n', 'team', 'get', 'workspaces')).toBe('workspaces\n:4\n')
+  expect(forKubectl('-n', 'wh')).toBe(':4\n')
   expect(forKubectl('get', '--conte')).toBe('--context\n:4\n')
   expect(forKubectl('template', 'v')).toBe('validate\nversions\n:4\n')
   expect(bothy(['completion', 'zsh']).stdout).toMatch(/^#compdef bothy\n/)
