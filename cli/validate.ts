@@ -7,6 +7,7 @@ import { annotation, findingJson, findingLine, hintLine, type Finding } from './
 import { judge, type Judged } from './judge.ts'
 import { referenceFindings, toldOnce } from './references.ts'
 import type { Run, Session } from './session.ts'
+import { zoneHints } from './zone-hints.ts'
 
 /** Files judged as an API server would judge them, by this program alone: for a hook before a commit, and for a pipeline. */
 export const run: Run = async (session, args, options) => {
@@ -39,7 +40,7 @@ function verdictOf({ documents, problems }: Readings, namespace: string, isAll: 
   const ours = judged.filter(({ foreign }) => foreign === null)
   const references = referenceFindings(ours, isAll)
   const folders = documents.flatMap(folderOf)
-  const hints = [...(isAll ? [] : toldOnce(references)), ...folders.flatMap(({ hint }) => hint ?? [])]
+  const hints = [...(isAll ? [] : toldOnce(references)), ...zoneHints(ours), ...folders.flatMap(({ hint }) => hint ?? [])]
   const together = isAll ? references : []
   const findings = [...problems.map(unreadable), ...ours.flatMap((each) => each.findings), ...together]
   const fine = ours.filter((each) => each.findings.length === 0).length

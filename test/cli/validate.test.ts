@@ -133,6 +133,20 @@ test('a name that nothing declares is a hint where its kind is given, and wrong 
   expect((await home.run(['validate', 'team', '--closed'])).stderr).toBe('bothy: 1 of 5 documents wrong alone, and more together\n')
 })
 
+test('a time zone that does not exist is a hint, since an API server takes it', LIMIT, async () => {
+  const home = withFiles({
+    'a.yaml': workspace('one', '  schedule: {timezone: Europe/Berln}\n'),
+    'b.yaml': workspace('two', '  schedule: {timezone: Europe/Berlin}\n'),
+    'o.yaml': 'apiVersion: bothy.dev/v1alpha1\nkind: Owner\nmetadata: {name: ada}\nspec: {timezone: Mars}\n',
+  })
+  const { code, stdout } = await home.run(['validate', 'team'])
+  expect([code, stdout]).toEqual([
+    0,
+    'team/a.yaml:6:14: hint: workspace/one: spec.schedule.timezone: there is no time zone "Europe/Berln": write one such as Europe/Berlin\n' +
+      'team/o.yaml:4:8: hint: owner/ada: spec.timezone: there is no time zone "Mars": write one such as Europe/Berlin\n',
+  ])
+})
+
 test('a folder is read with the links in it, as bothy up reads it', LIMIT, async () => {
   const home = withFiles({ 'a.yaml': workspace('one', '  power: Never\n') })
   const team = join(dirname(home.folder), 'team')
