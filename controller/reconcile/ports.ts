@@ -4,6 +4,7 @@ import type { Key } from '../kernel/names.ts'
 import type { TemplateFile } from '../../crds/files.ts'
 import type { Variables } from './variables.ts'
 import type { ActivitySeen } from '../store/activity.ts'
+import type { History } from '../store/build-histories.ts'
 import type {
   AgentRow,
   BuildInput,
@@ -13,7 +14,6 @@ import type {
   NewImport,
   NewJob,
   NewPlan,
-  PlanRow,
   ProvisionerRow,
   VersionRow,
 } from '../store/records.ts'
@@ -24,23 +24,26 @@ export interface Objects {
   list(kind: string, namespace?: string): readonly Resource[]
 }
 
+/** What is known of a workspace besides what is declared, all of one moment. */
+export interface Facts extends History {
+  readonly agents: readonly AgentRow[]
+  /** null: it was never used. */
+  readonly activity: ActivitySeen | null
+  /** null: nothing is kept of it yet. */
+  readonly life: LifeRow | null
+  readonly provisioners: readonly ProvisionerRow[]
+  /** `bothy down` was asked. */
+  readonly broughtDown: boolean
+}
+
 /** What happened, and the ways to make something happen. */
 export interface Store {
-  /** Newest first, bounded, and the newest succeeded start however old. */
-  builds(workspaceUid: string): Promise<readonly Job[]>
-  newestLook(workspaceUid: string): Promise<Job | null>
-  newestPlan(workspaceUid: string): Promise<PlanRow | null>
-  agents(workspaceUid: string): Promise<readonly AgentRow[]>
+  facts(workspaceUid: string): Promise<Facts>
   provisioners(): Promise<readonly ProvisionerRow[]>
   version(templateUid: string, digest: string): Promise<VersionRow | null>
   /** Newest first. */
   versions(templateUid: string, limit: number): Promise<readonly VersionRow[]>
   newestImport(templateUid: string, digest: string): Promise<Job | null>
-  isBroughtDown(): Promise<boolean>
-  /** null: it was never used. */
-  activity(workspaceUid: string): Promise<ActivitySeen | null>
-  /** null: nothing is kept of it yet. */
-  life(workspaceUid: string): Promise<LifeRow | null>
   /** false: it was changed since it was read. */
   keepLife(workspaceUid: string, workspaceKey: Key, life: LifeRow): Promise<boolean>
   forgetLife(workspaceUid: string): Promise<void>

@@ -1,5 +1,6 @@
 import type { Instant } from '../kernel/clock.ts'
 import type { Db } from './pool.ts'
+import type { Question } from './questions.ts'
 import { storable } from './text.ts'
 
 /** Who used a workspace, how, and from when to when: the evidence that keeps it awake. */
@@ -87,17 +88,15 @@ async function merge(tx: Db, workspaceUid: string, uses: readonly Activity[]): P
 }
 
 /** Of many workspaces at once; one that was never used is not among them. */
-export async function activityOfAll(db: Db, workspaceUids: readonly string[]): Promise<ReadonlyMap<string, ActivitySeen>> {
-  const rows = await db.query<ActivitySource & { readonly uid: string }>(
-    `select asked.uid, newest.kind, newest.actor as by, newest.until_at as at
-     from unnest($1::text[]) as asked (uid), unnest($2::text[]) as kinds (kind), lateral (
+export const activities: Question<ActivitySource & { readonly uid: string }, ReadonlyMap<string, ActivitySeen>> = {
+  text: `select asked.uid, newest.kind, newest.actor as by, newest.until_at as at
+     from unnest($1::text[]) as asked (uid), unnest('{${ACTIVITY_KINDS.join(',')}}'::text[]) as kinds (kind), lateral (
        select kind, actor, until_at from activity where workspace_uid = asked.uid and kind = kinds.kind
        order by until_at desc limit 1) as newest
      order by at desc, kind`,
-    [workspaceUids, ACTIVITY_KINDS],
-  )
-  const byWorkspace = Map.groupBy(rows, ({ uid }) => uid)
-  return new Map([...byWorkspace].map(([uid, sources]) => [uid, seenOf(sources)]))
+  instants: ['at'],
+  int8s: [],
+  answer: (rows) => new Map([...Map.groupBy(rows, ({ uid }) => uid)].map(([uid, sources]) => [uid, seenOf(sources)])),
 }
 
 const seenOf = (sources: readonly ActivitySource[]): ActivitySeen => ({

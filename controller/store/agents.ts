@@ -1,6 +1,7 @@
 import { plain } from '../kernel/plain.ts'
 import { wholeManifest, type StoredManifest } from './agent-manifests.ts'
 import type { Db } from './pool.ts'
+import type { Question } from './questions.ts'
 import type { AgentLifecycle, AgentManifest, AgentRow } from './records.ts'
 import { storable } from './text.ts'
 
@@ -51,9 +52,11 @@ export async function agentMade(db: Db, agent: AgentMade): Promise<void> {
 
 type StoredRow = Omit<AgentRow, 'manifest'> & { readonly manifest: StoredManifest }
 
+const allowedWhere = (where: string): string => `select ${COLUMNS} from agents where ${where} and ${ALLOWED} order by name, id`
+const agentOf = ({ manifest, ...row }: StoredRow): AgentRow => Object.assign(row, { manifest: wholeManifest(manifest) })
+
 async function rowsWhere(db: Db, where: string, values: readonly unknown[]): Promise<AgentRow[]> {
-  const rows = await db.query<StoredRow>(`select ${COLUMNS} from agents where ${where} and ${ALLOWED} order by name, id`, values)
-  return rows.map(({ manifest, ...row }) => Object.assign(row, { manifest: wholeManifest(manifest) }))
+  return (await db.query<StoredRow>(allowedWhere(where), values)).map(agentOf)
 }
 
 /** null: unknown, a wrong token, or neither in the newest state nor of a running build. */
@@ -90,8 +93,20 @@ export async function programsInUse(db: Db): Promise<ReadonlySet<string>> {
 export const agentsOf = (db: Db, workspaceUid: string): Promise<AgentRow[]> => rowsWhere(db, 'workspace_uid = $1', [workspaceUid])
 
 /** The agents of many workspaces at once, by the uid of their workspace. */
-export async function agentsOfAll(db: Db, workspaceUids: readonly string[]): Promise<ReadonlyMap<string, readonly AgentRow[]>> {
-  return Map.groupBy(await rowsWhere(db, 'workspace_uid = any($1::text[])', [workspaceUids]), (row) => row.workspaceUid)
+export const agentsOfAll: Question<StoredRow, ReadonlyMap<string, readonly AgentRow[]>> = {
+  text: allowedWhere('workspace_uid = any($1::text[])'),
+  instants: [
+    'createdAt',
+    'firstConnectedAt',
+    'connectedAt',
+    'disconnectedAt',
+    'lastSeenAt',
+    'shutdownRequestedAt',
+    'reportedAt',
+    'readyAt',
+  ],
+  int8s: ['jobId'],
+  answer: (rows) => Map.groupBy(rows.map(agentOf), (row) => row.workspaceUid),
 }
 
 export interface AgentConnection {

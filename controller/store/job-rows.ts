@@ -14,6 +14,8 @@ export const JOB_COLUMNS = `
   cancel_requested_at as "cancelRequestedAt", cancel_by as "cancelBy", error_reason as "errorReason", error,
   provisioner_id as "provisionerId", result`
 
+export const JOB_INSTANTS = ['queuedAt', 'claimedAt', 'startedAt', 'finishedAt', 'cancelRequestedAt'] as const
+
 export function jobOf({ subjectUid, subjectNamespace, subjectName, ...rest }: JobColumns): Job {
   return { ...rest, subject: { uid: subjectUid, namespace: subjectNamespace, name: subjectName } }
 }

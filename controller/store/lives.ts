@@ -1,4 +1,5 @@
 import type { Db } from './pool.ts'
+import type { Question } from './questions.ts'
 import type { LifeRow } from './records.ts'
 import { storable } from './text.ts'
 
@@ -10,13 +11,24 @@ const COLUMNS = `
   deleting_at as "deletingAt", delete_dormant_after_ms::float8 as "deleteDormantAfterMs", used_at as "usedAt", schedule,
   schedule_seen_at as "scheduleSeenAt", missed_at as "missedAt", suspended, restored_at as "restoredAt", power, auto_at as "autoAt"`
 
-/** Of many workspaces at once; one of which nothing is kept yet is not among them. */
-export async function livesOf(db: Db, workspaceUids: readonly string[]): Promise<ReadonlyMap<string, LifeRow>> {
-  const rows = await db.query<LifeRow & { readonly uid: string }>(
-    `select workspace_uid as uid, ${COLUMNS} from lives where workspace_uid = any($1::text[])`,
-    [workspaceUids],
-  )
-  return new Map(rows.map(({ uid, ...life }) => [uid, life]))
+/** One of which nothing is kept yet is not in the answer. */
+export const lives: Question<LifeRow & { readonly uid: string }, ReadonlyMap<string, LifeRow>> = {
+  text: `select workspace_uid as uid, ${COLUMNS} from lives where workspace_uid = any($1::text[])`,
+  instants: [
+    'deadlineAt',
+    'maxDeadlineAt',
+    'warnedAt',
+    'holdUntil',
+    'dormantAt',
+    'deletingAt',
+    'usedAt',
+    'scheduleSeenAt',
+    'missedAt',
+    'restoredAt',
+    'autoAt',
+  ],
+  int8s: [],
+  answer: (rows) => new Map(rows.map(({ uid, ...life }) => [uid, life])),
 }
 
 const at = (parameter: number): string => `to_timestamp($${parameter}::float8 / 1000.0)`

@@ -1,20 +1,6 @@
-import { JOB_COLUMNS, jobOf, type JobColumns } from './job-rows.ts'
 import type { Db } from './pool.ts'
-import type { PlanRow } from './records.ts'
 
 /** Sealed plans, and who agreed to them. */
-
-/** The newest plan of each workspace that has one, by uid. */
-export async function newestPlansOf(db: Db, workspaceUids: readonly string[]): Promise<ReadonlyMap<string, PlanRow>> {
-  const rows = await db.query<JobColumns & { readonly approvedBy: string | null }>(
-    `select newest.* from unnest($1::text[]) as wanted (uid)
-     cross join lateral (
-       select ${JOB_COLUMNS}, approved_by as "approvedBy" from jobs left join plans on plans.job_id = jobs.id
-       where subject_uid = wanted.uid and kind = 'plan' order by id desc limit 1) as newest`,
-    [workspaceUids],
-  )
-  return new Map(rows.map(({ approvedBy, ...row }) => [row.subjectUid, { job: jobOf(row), approvedBy }]))
-}
 
 /** Only together with the outcome of the job that made it. */
 export async function keepPlan(tx: Db, workspaceUid: string, jobId: string, sealed: Buffer): Promise<void> {

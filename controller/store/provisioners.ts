@@ -1,5 +1,6 @@
 import type { ProvisionerRow } from './records.ts'
 import type { Db } from './pool.ts'
+import type { Question } from './questions.ts'
 
 /** Silent for longer than this, a provisioner does not count: it says so once a minute at least. */
 export const PROVISIONER_SILENT_MS = 90_000
@@ -31,8 +32,12 @@ export async function withdrawProvisioner(db: Db, id: string): Promise<void> {
   )
 }
 
-export function listProvisioners(db: Db): Promise<ProvisionerRow[]> {
-  return db.query<ProvisionerRow>(
-    `select id, name, labels, version, capacity, isolation, last_seen_at as "lastSeenAt" from provisioners order by name, id`,
-  )
+/** Whoever is asked about. */
+export const allProvisioners: Question<ProvisionerRow, readonly ProvisionerRow[]> = {
+  text: 'select id, name, labels, version, capacity, isolation, last_seen_at as "lastSeenAt" from provisioners order by name, id',
+  instants: ['lastSeenAt'],
+  int8s: [],
+  answer: (rows) => rows,
 }
+
+export const listProvisioners = (db: Db): Promise<ProvisionerRow[]> => db.query<ProvisionerRow>(allProvisioners.text)

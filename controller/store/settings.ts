@@ -1,4 +1,5 @@
 import type { Db } from './pool.ts'
+import type { Question } from './questions.ts'
 
 /** A handful of rows about this installation itself. */
 
@@ -7,6 +8,14 @@ export async function getSetting(db: Db, key: string): Promise<unknown> {
   const [row] = await db.query<{ value: unknown }>('select value from settings where key = $1', [key])
   return row?.value ?? null
 }
+
+/** Whoever is asked about. */
+export const isSet = (key: 'down'): Question<object, boolean> => ({
+  text: `select key from settings where key = '${key}'`,
+  instants: [],
+  int8s: [],
+  answer: (rows) => rows.length > 0,
+})
 
 export async function putSetting(db: Db, key: string, value: unknown): Promise<void> {
   await db.query(

@@ -8,7 +8,8 @@ import { findProgram } from '../../agent/resolve-command.ts'
 import { createStats } from '../../agent/stats.ts'
 import { joined } from '../../agent/uses.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
-import { activityOfAll } from '../../controller/store/activity.ts'
+import { activities } from '../../controller/store/activity.ts'
+import { answersTo } from '../../controller/store/questions.ts'
 import { steppedClock } from '../support/clock.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -178,7 +179,7 @@ test('reports that wait are one, and lose no use', () => {
   expect(joined(Array.from({ length: 200 }, (_, i) => use(i * 100, i * 100)))).toHaveLength(64)
 })
 
-const sources = async (workspace: string) => (await activityOfAll(db, [workspace])).get(workspace)?.sources ?? []
+const sources = async (workspace: string) => (await answersTo(db, { activities }, [workspace])).activities.get(workspace)?.sources ?? []
 
 test('a command somebody ran is on the ledger with their name, and the agent is known to speak', async () => {
   const made = await makeAgent(db)

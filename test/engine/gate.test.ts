@@ -26,7 +26,7 @@ const heartbeatAt = (at: Instant) =>
 
 /** A workspace whose schedule was due at eight, judged with what the store says of provisioners and builds. */
 async function looksAt(now: Instant): Promise<readonly Action[]> {
-  const [provisioners, builds] = await Promise.all([store.provisioners(), store.builds(UID)])
+  const { provisioners, builds } = await store.facts(UID)
   const past = [stop({ queuedAt: NOW - DAY }), build({ queuedAt: NOW - DAY })]
   const seen = world({ provisioners, builds: [...builds, ...past], workspace: { schedule: { autostart: '0 8 * * *' } } })
   const { actions } = decide(seen, now)
@@ -137,16 +137,16 @@ test('what was changed since it was read is not written over', async () => {
   const now = await databaseNow(db)
   const life = world().life
   expect(await store.keepLife('w', 'Workspace/default/w', { ...life, revision: 0, holdUntil: now })).toBe(true)
-  const kept = await store.life('w')
+  const { life: kept } = await store.facts('w')
   expect(kept).toEqual({ ...life, revision: 1, holdUntil: now })
   if (!kept) throw new Error('it was not kept')
   const both = await Promise.all([1, 2].map((deadlineBuild) => store.keepLife('w', 'Workspace/default/w', { ...kept, deadlineBuild })))
   expect(both.toSorted()).toEqual([false, true])
   expect(await store.keepLife('w', 'Workspace/default/w', { ...life, revision: 0 })).toBe(false)
-  expect((await store.life('w'))?.revision).toBe(2)
+  expect((await store.facts('w')).life?.revision).toBe(2)
   await store.forgetLife('w')
   expect(await store.keepLife('w', 'Workspace/default/w', { ...life, revision: 2 })).toBe(false)
-  expect(await store.life('w')).toBe(null)
+  expect((await store.facts('w')).life).toBe(null)
 })
 
 test('a stop that was decided before somebody extended the deadline is not queued', async () => {
@@ -154,7 +154,7 @@ test('a stop that was decided before somebody extended the deadline is not queue
   if (!input) throw new Error('it has no input')
   const stopped = { ...first, input, number: 2, transition: 'stop' as const }
   await store.keepLife(UID, 'Workspace/default/dev', { ...world().life, revision: 0 })
-  const read = await store.life(UID)
+  const { life: read } = await store.facts(UID)
   if (!read) throw new Error('it was not kept')
   await store.keepLife(UID, 'Workspace/default/dev', { ...read, deadlineAt: NOW + HOUR })
   expect(await store.queueBuild(stopped, read.revision)).toBe(false)

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { agentsOf } from '../../controller/store/agents.ts'
-import { approvePlan, newestPlansOf } from '../../controller/store/plans.ts'
+import { histories } from '../../controller/store/build-histories.ts'
+import { approvePlan } from '../../controller/store/plans.ts'
+import { answersTo } from '../../controller/store/questions.ts'
 import { queuePlan } from '../../controller/store/queue-jobs.ts'
 import type { BuildInput, Job, Subject } from '../../controller/store/records.ts'
 import { openedManifest } from '../../controller/store/sealed-manifest.ts'
@@ -47,7 +49,7 @@ test('a plan changes nothing, says what it would do, and is carried out exactly'
   expect((await newestState(db, dev.uid))?.equals(before ?? Buffer.alloc(0))).toBe(true)
   expect(pidsWith(`${world.stateDir}/machines/`)).toEqual([pid])
 
-  const newest = async () => (await newestPlansOf(db, [dev.uid])).get(dev.uid)
+  const newest = async () => (await answersTo(db, { each: histories(1) }, [dev.uid])).each.get(dev.uid)?.plan
   expect(await newest()).toMatchObject({ job: { id: plan.id }, approvedBy: null })
   await approvePlan(db, plan.id, 'ada')
   await approvePlan(db, plan.id, 'bob')

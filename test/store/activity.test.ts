@@ -1,9 +1,10 @@
 import { beforeEach, expect, test } from 'vitest'
-import { activityOfAll, agentToldActivity, noteActivity, type Activity } from '../../controller/store/activity.ts'
+import { activities, agentToldActivity, noteActivity, type Activity } from '../../controller/store/activity.ts'
 import { NO_MANIFEST } from '../../controller/store/agent-manifests.ts'
 import { agentConnected, agentMade, agentsOf } from '../../controller/store/agents.ts'
 import { databaseNow } from '../../controller/store/pool.ts'
 import { prune } from '../../controller/store/retention.ts'
+import { answersTo } from '../../controller/store/questions.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { claimed, queued } from './samples.ts'
@@ -60,7 +61,7 @@ test('the same use told twenty times at once is one interval', async () => {
 test('the newest of each kind and the newest of all, for many workspaces in one question', async () => {
   await noteActivity(db, 'one', [use(0, 30), use(500, 530, { actor: 'bob' }), use(900, 910, { kind: 'Process' })])
   await noteActivity(db, 'two', [use(5, 6, { kind: 'Ssh', actor: '' })])
-  expect(await activityOfAll(db, ['one', 'two', 'three'])).toEqual(
+  expect((await answersTo(db, { activities }, ['one', 'two', 'three'])).activities).toEqual(
     new Map([
       [
         'one',
@@ -115,5 +116,5 @@ test('kept for thirty days, and the newest of each kind for a year', async () =>
   })
   await noteActivity(db, 'w', [ago(1), ago(29), ago(31), ago(40, { kind: 'Ssh' }), ago(50, { kind: 'Ssh' }), ago(400, { kind: 'Ide' })])
   expect(await prune(db, now)).toEqual({ activity: 3 })
-  expect((await activityOfAll(db, ['w'])).get('w')?.sources.map(({ kind }) => kind)).toEqual(['Terminal', 'Ssh'])
+  expect((await answersTo(db, { activities }, ['w'])).activities.get('w')?.sources.map(({ kind }) => kind)).toEqual(['Terminal', 'Ssh'])
 })

@@ -17,6 +17,7 @@ import {
 } from '../../controller/store/agents.ts'
 import { finishJob, type Outcome } from '../../controller/store/finish-job.ts'
 import { readLogs } from '../../controller/store/logs.ts'
+import { answersTo } from '../../controller/store/questions.ts'
 import type { AgentManifest, Claim, Transition } from '../../controller/store/records.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -85,7 +86,9 @@ describe('who is let in', () => {
     await made(claim)
     await finishJob(db, claim, outcome(['agent-1']))
     expect(await agentByToken(db, 'agent-1', hash)).toMatchObject({ name: 'main', confirmed: true })
-    expect(await agentsOfAll(db, ['uid-dev', 'uid-none'])).toEqual(new Map([['uid-dev', await agentsOf(db, 'uid-dev')]]))
+    expect((await answersTo(db, { agentsOfAll }, ['uid-dev', 'uid-none'])).agentsOfAll).toEqual(
+      new Map([['uid-dev', await agentsOf(db, 'uid-dev')]]),
+    )
   })
 
   test('not one of a build that ended without telling its agents', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { buildHistoriesOf, newestLooksOf } from '../../controller/store/build-histories.ts'
+import { histories } from '../../controller/store/build-histories.ts'
 import {
   buildsOf,
   claimJob,
@@ -25,6 +25,7 @@ import {
 import { appendLogs, JOB_LOG_BYTES_MAX, readLogs } from '../../controller/store/logs.ts'
 import { keptDigests } from '../../controller/store/provider-locks.ts'
 import { heartbeatProvisioner, listProvisioners, withdrawProvisioner } from '../../controller/store/provisioners.ts'
+import { answersTo } from '../../controller/store/questions.ts'
 import { newestState } from '../../controller/store/states.ts'
 import { versionOf } from '../../controller/store/versions.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -110,7 +111,7 @@ describe('the queue', () => {
     expect(await buildsOf(db, 'uid-dev', 10)).toEqual([])
   })
 
-  test('the newest builds and looks of many workspaces are one query each, with the newest start that succeeded', async () => {
+  test('the newest builds and looks of many workspaces are one question, with the newest start that succeeded', async () => {
     const start = await queued(db, 'a', { number: 1 })
     await finishJob(db, await claimed(db), succeeded)
     for (const number of [2, 3]) {
@@ -118,11 +119,12 @@ describe('the queue', () => {
       await finishJob(db, await claimed(db), { ...succeeded, phase: 'Failed' })
     }
     await queued(db, 'b')
-    const histories = await buildHistoriesOf(db, ['uid-a', 'uid-b', 'uid-none'], 1)
-    const told = [...histories].map(([uid, jobs]) => [uid, jobs.map((job) => job.number)])
-    expect(Object.fromEntries(told)).toEqual({ 'uid-a': [3, start.number], 'uid-b': [1] })
     const look = await queueLook(db, newJob('a'))
-    expect(await newestLooksOf(db, ['uid-a', 'uid-b'])).toEqual(new Map([['uid-a', look]]))
+    const { asked } = await answersTo(db, { asked: histories(1) }, ['uid-a', 'uid-b', 'uid-none'])
+    const told = [...asked].map(([uid, { builds }]) => [uid, builds.map((job) => job.number)])
+    expect(Object.fromEntries(told)).toEqual({ 'uid-a': [3, start.number], 'uid-b': [1] })
+    expect(asked.get('uid-a')).toMatchObject({ look, plan: null })
+    expect(asked.get('uid-a')?.builds).toEqual([(await buildsOf(db, 'uid-a', 1))[0], await jobById(db, start.id)])
   })
 })
 

@@ -24,16 +24,7 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
   const found = objects.get('Template', workspace.template.namespace, workspace.template.name)
   const template = found && isTemplate(found) ? templateSeen(found, await ports.variables.of(found)) : null
   const agreed = policyOf(workspace.approval, template?.approval ?? 'Auto') !== 'Auto'
-  const [builds, look, plan, agents, provisioners, broughtDown, activity, life] = await Promise.all([
-    store.builds(uid),
-    store.newestLook(uid),
-    agreed ? store.newestPlan(uid) : null,
-    store.agents(uid),
-    store.provisioners(),
-    store.isBroughtDown(),
-    store.activity(uid),
-    store.life(uid),
-  ])
+  const { builds, look, plan, agents, provisioners, broughtDown, activity, life } = await store.facts(uid)
   return {
     workspace,
     owner: ownerSeen(objects, object.spec.owner, ports.localUser),
@@ -43,7 +34,7 @@ export async function observe(ports: Ports, object: Resource, now: Instant): Pro
     requests: requestsOf(objects, workspace.namespace, workspace.name),
     builds,
     look,
-    plan,
+    plan: agreed ? plan : null,
     agents: agents.filter(({ confirmed }) => confirmed).map((agent) => agentSeen(agent, now)),
     provisioners,
     activity: activity ?? { lastUsedAt: null, sources: [] },
