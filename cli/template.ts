@@ -24,7 +24,7 @@ const validate: Action = async (session, folder, options) => {
   const { validateTemplate } = await import('../controller/main.ts')
   const { digest, problems, learnt } = await onThisMachine(() => validateTemplate(folderNamed(folder), pairs(options, 'var')))
   if (session.output === 'json') session.terminal.out(JSON.stringify({ valid: learnt !== null, digest, problems, ...learnt }, null, 2))
-  else if (!learnt) for (const problem of problems) session.terminal.out(fromHere(folder, problem))
+  else if (!learnt) for (const line of problems.flatMap((problem) => fromHere(folder, problem))) session.terminal.out(line)
   else {
     const { parameters, presets, facts } = learnt
     session.terminal.out(`${folder} can be imported: ${counted(parameters.length, 'parameter')}, ${counted(presets.length, 'preset')}`)
@@ -36,8 +36,9 @@ const validate: Action = async (session, folder, options) => {
   return learnt ? EXIT.done : EXIT.didNotBecomeSo
 }
 
-/** A template's own places are within its folder; whoever clicks one is outside. */
-const fromHere = (folder: string, problem: string): string => (/^[^\s:]+:\d+:\d+: /.test(problem) ? join(folder, problem) : problem)
+/** A line for each place. A template's own are within its folder; whoever clicks one is outside. */
+const fromHere = (folder: string, problem: string): string[] =>
+  problem.split(/; (?=[^\s:]+:\d+:\d+: )/).map((each) => (/^[^\s:]+:\d+:\d+: /.test(each) ? join(folder, each) : each))
 
 /** What only describes agents and what belongs to them is nothing that somebody could lose. */
 const isThing = (address: string): boolean => !isOurs(typeIn(address)) || /_(process|container|pod)$/.test(typeIn(address))
@@ -90,7 +91,7 @@ async function previewHere(
   if (answer) return answer
   throw new Failure(EXIT.didNotBecomeSo, {
     what: `${folder} cannot be evaluated`,
-    where: problems.map((problem) => fromHere(folder, problem)).join('\n  '),
+    where: problems.flatMap((problem) => fromHere(folder, problem)).join('\n  '),
     fix: 'mend it: template validate says all that is wrong',
   })
 }

@@ -29,6 +29,7 @@ test('validate says every mistake with file, line and column, and needs no contr
       { 'main.tf': 'resource "coder_agent" "a" {\n  os   = "linux"\n  arch = "amd64"\n}\n' },
       [/^main\.tf:1:1: Nothing says where the provider coder comes from: add coder = \{ source = "coder\/coder" \} to required_providers/],
     ],
+    [{ 'main.tf': 'resource "x" {\n' }, [/^main\.tf:1:1: Unclosed configuration block/, /^main\.tf:1:1: Missing name for resource/]],
     [{ 'main.tf': 'terraform {\n  cloud {}\n}\n' }, [/^main\.tf:2:3: a cloud block/]],
     [{ 'main.tf': 'module "x" {\n  source = "../x"\n}\n' }, [/^main\.tf:2:\d*:? ?.*outside/]],
     [{ 'main.tf': OURS, 'more.tf': OURS.replaceAll('coder', 'null') }, [/^more\.tf:2:1: Duplicate required providers/]],
@@ -38,12 +39,9 @@ test('validate says every mistake with file, line and column, and needs no contr
     const path = folder(files)
     const { code, stdout, stderr } = await home.run(['template', 'validate', path])
     expect([code, stderr]).toEqual([1, ''])
-    const lines = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.replace(`${path}/`, ''))
-    expect(stdout.startsWith(`${path}/`)).toBe(true)
-    expect(lines).toEqual(says.map((each) => expect.stringMatching(each)))
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.every((line) => line.startsWith(`${path}/`))).toBe(true)
+    expect(lines.map((line) => line.replace(`${path}/`, ''))).toEqual(says.map((each) => expect.stringMatching(each)))
   }
   const fine = await home.run([
     'template',
