@@ -182,10 +182,13 @@ const queued = async (db: Db): Promise<number> =>
 
 const isReady = (object: Resource): boolean => saidBy(object, 'Ready') === 'True Running'
 
-/** Until a moment has gone by in which it wrote nothing. What waits in a queue is looked at now and then, and that is no work. */
+/** Until a moment has gone by in which it wrote nothing, and nothing is left that it would look at now. */
 async function calm(controller: Controller): Promise<void> {
-  for (let before = -1, now = await writesOf(controller); before !== now; before = now, now = await writesOf(controller))
+  const done = async () => ({ writes: await writesOf(controller), waiting: await controller.counted('bothy_reconcile_queue_depth') })
+  for (let before = -1, now = await done(); before !== now.writes || now.waiting > 0; now = await done()) {
+    before = now.writes
     await systemClock.sleep(CALM_MS)
+  }
 }
 
 async function silence(controller: Controller, ms: number) {
