@@ -43,6 +43,7 @@ function hint({ program }: Environment, [first = '', ...rest]: readonly string[]
   // An option that nobody knows here belongs to the command that is to be run there.
   if (command?.arguments.endsWith('[command...]') && error.code === 'commander.unknownOption')
     return `put -- before the command, as in ${program} ${command.examples.find((example) => example.includes(' -- ')) ?? command.name}`
+  if (first.startsWith('-')) return `an option of a command stands behind it: ${program} COMMAND --help`
   const like = command && error.code === 'commander.missingArgument' ? `, as in ${program} ${command.examples[0]}` : ''
   return `${program} ${command ? `${command.name} ` : ''}--help shows how${like}`
 }

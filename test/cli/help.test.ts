@@ -122,6 +122,8 @@ test('whom to talk to may stand before the command, and is said to the command',
   expect(await what('-n team exec dev ls -la')).toMatchObject({ fix: 'put -- before the command, as in bothy exec dev -- make test' })
   expect(await what('-n team gett')).toMatchObject({ what: expect.stringMatching(/unknown command 'gett'.*Did you mean get/) })
   expect(await what('-n team --nope get ws')).toMatchObject({ what: "unknown option '--nope'" })
+  expect((await what('-o json get ws'))?.fix).toBe('an option of a command stands behind it: bothy COMMAND --help')
+  expect(await what('-q --context')).toMatchObject({ what: 'nothing follows --context' })
   expect((await inside(['-n', 'team', 'help', 'get'])).stdout).toBe((await inside(['get', '--help'])).stdout)
 })
 
