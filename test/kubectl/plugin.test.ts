@@ -100,6 +100,8 @@ describe.skipIf(noCluster !== null)('bothy and kubectl bothy in a cluster', () =
     await bothy('wait', 'ws/dev', '--for', 'condition=Running', '--timeout', '60s')
     expect(await bothy('exec', 'dev', '--', 'sh', '-c', 'echo in; exit 3')).toBe('in\nexit 3\n')
     expect((await ada.kubectl(['bothy', 'exec', 'dev', '--', 'echo', 'plugged'])).stdout).toBe('plugged\n')
+    const before = ['bothy', '--context', 'here', '--namespace=team', 'exec', 'dev', '--', 'echo', 'before']
+    expect((await ada.kubectl(before)).stdout).toBe('before\n')
     expect((await ada.kubectl(['bothy', 'ssh', 'dev', '--', 'echo', 'by ssh'])).stdout).toBe('by ssh\n')
     expect((await ada.kubectl(['bothy', 'get', 'ws'])).stdout).toMatch(/^NAME +STATE/)
     expect((await ada.kubectl(['bothy', 'get'])).stderr).toContain('kubectl bothy get --help')
