@@ -6,7 +6,7 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { startEmbedded } from '../../controller/store/embedded.ts'
 import { openDb } from '../../controller/store/pool.ts'
-import { temporaryHome } from '../support/bothy.ts'
+import { killQuietly, temporaryHome } from '../support/bothy.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
 
@@ -21,6 +21,11 @@ const freePort = (): Promise<number> =>
       server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0))
     })
   })
+
+const pressed = (pid: number): false => {
+  killQuietly(pid, 'SIGINT')
+  return false
+}
 
 /** A Postgres of its own, and somebody else who holds the lock of migrations until released. */
 async function migrating() {
@@ -54,9 +59,9 @@ test('a second Ctrl-C while it starts goes at once, and leaves nothing', async (
     return found && readFileSync(join(home.state, 'bothy.log'), 'utf8').includes('the API is open') ? found.pid : null
   })
   process.kill(pid, 'SIGINT')
-  const startedAt = systemClock.elapsedMs()
-  await until('a wish of its own', () => systemClock.elapsedMs() - startedAt > 350)
-  process.kill(pid, 'SIGINT')
+  // Pressed again until it is heard: what comes within 300 ms of the first, as the process sees it, is the same wish.
+  const ended = upping.then(() => true)
+  await until('it to go at a wish of its own', async () => (await Promise.race([ended, false])) || pressed(pid), { everyMs: 400 })
   const up = await upping
   expect({ code: up.exited(), said: up.output() }).toEqual({
     code: 130,
