@@ -20,14 +20,29 @@ interface WorkspaceJson {
   }
 }
 
+/** A failed build is tried again after 10 s, then 20, then 40; and other files may be writing images to the same disk. */
+const CONVERGED_MS = 150_000
+
+/** What was asked last, and what the control plane says of it, is in the error. */
 async function usable(home: Home, greeting?: string): Promise<number> {
+  let last = ''
+  try {
+    return await used(home, (said) => (last = said), greeting)
+  } catch (error) {
+    const [events, why, log] = await Promise.all([home.run(['events']), home.run(['why', 'workspace/dev']), home.run(['logs', 'dev'])])
+    throw new Error([String(error), last, events.stdout, why.stdout, log.stdout].join('\n'), { cause: error })
+  }
+}
+
+async function used(home: Home, tell: (said: string) => void, greeting?: string): Promise<number> {
   await until(
     'a usable workspace',
     async () => {
-      const { code, stdout } = await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $GREETING'])
+      const { code, stdout, stderr } = await home.run(['exec', 'dev', '--', 'sh', '-c', 'echo $GREETING'])
+      tell(`exec: ${code} ${stdout}${stderr}`)
       return code === 0 && (greeting === undefined || stdout.trim() === greeting)
     },
-    { limitMs: 60_000, everyMs: 250 },
+    { limitMs: CONVERGED_MS, everyMs: 250 },
   )
   await until(
     'Ready',
@@ -35,7 +50,7 @@ async function usable(home: Home, greeting?: string): Promise<number> {
       const { status } = await home.json<WorkspaceJson>('get', 'workspace', 'dev')
       return status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
     },
-    { limitMs: 60_000, everyMs: 100 },
+    { limitMs: CONVERGED_MS, everyMs: 100 },
   )
   return (await home.json<WorkspaceJson>('get', 'workspace', 'dev')).status.build.number
 }
@@ -47,7 +62,7 @@ function killed(home: Home, pattern: RegExp): boolean {
   return victim !== undefined
 }
 
-test('killed at rest: agent, supervisor, provisioner, Postgres, control plane', { timeout: 180_000 }, async () => {
+test('killed at rest: agent, supervisor, provisioner, Postgres, control plane', { timeout: 900_000 }, async () => {
   const home = temporaryHome()
   let up: Up = await home.up()
   const first = await usable(home)
@@ -75,7 +90,7 @@ for (const [name, pattern] of [
   ['Postgres', POSTGRES],
   ['the control plane', null],
 ] as const) {
-  test(`killed in the middle of a build: ${name}`, async () => {
+  test(`killed in the middle of a build: ${name}`, { timeout: 400_000 }, async () => {
     const home = temporaryHome()
     let up = await home.up()
     await usable(home)
