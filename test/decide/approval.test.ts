@@ -91,7 +91,7 @@ const TABLE: readonly (readonly [sentence: string, seen: Seen, expected: Summary
   [
     'while it is planned it is left alone',
     changed('Plan', seenPlan({ phase: 'Running', finishedAt: null, result: null })),
-    { does: [], ready: 'False Planning', under: 'Reconciling Planning', state: 'Running', wakesInMs: 30 * SECOND },
+    { does: [], ready: 'False Planning', under: 'Reconciling Planning', state: 'Running', wakesInMs: 5 * SECOND },
   ],
   ['planned: it waits, and says so once', changed('Plan', seenPlan()), WAITS],
   ['agreed to: exactly that is built', changed('Plan', seenPlan({}, 'ada')), BUILT],
@@ -110,12 +110,12 @@ const TABLE: readonly (readonly [sentence: string, seen: Seen, expected: Summary
   [
     'while a build is under way nothing is planned',
     changed('Plan', null, { builds: [running({ number: 2 }), build()] }),
-    { does: [], ready: 'False Starting', under: 'Reconciling Starting', state: 'Starting', wakesInMs: 30 * SECOND },
+    { does: [], ready: 'False Starting', under: 'Reconciling Starting', state: 'Starting', wakesInMs: 5 * SECOND },
   ],
   [
     'a queued one neither',
     changed('Plan', null, { builds: [queued({ number: 2 }), build()] }),
-    { does: [], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: 30 * SECOND },
+    { does: [], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: 5 * SECOND },
   ],
   [
     'it could not be planned: somebody has to change something',

@@ -46,12 +46,12 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'while its build waits, it is queued and left alone',
       world({ builds: [queued()] }),
-      { does: [], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: 30 * SECOND },
+      { does: [], ready: 'False Queued', under: 'Reconciling Queued', state: 'Queued', wakesInMs: 5 * SECOND },
     ],
     [
       'while its build runs, it is starting',
       world({ builds: [running()] }),
-      { does: [], ready: 'False Starting', under: 'Reconciling Starting', state: 'Starting', wakesInMs: 30 * SECOND },
+      { does: [], ready: 'False Starting', under: 'Reconciling Starting', state: 'Starting', wakesInMs: 5 * SECOND },
     ],
     [
       'built, with an agent that has not connected, it is still starting',
@@ -225,7 +225,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'while a build runs: it waits for that build',
       world({ workspace: { parameters: { cpu: '4' } }, builds: [running()] }),
-      { does: [], ready: 'False Starting', under: 'Reconciling Starting', state: 'Starting', wakesInMs: 30 * SECOND },
+      { does: [], ready: 'False Starting', under: 'Reconciling Starting', state: 'Starting', wakesInMs: 5 * SECOND },
     ],
     [
       'a value that the template does not allow: stalled, nothing is queued',
@@ -279,7 +279,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
         ready: 'False CancelRequested',
         under: 'Reconciling CancelRequested',
         state: 'Starting',
-        wakesInMs: 30 * SECOND,
+        wakesInMs: 5 * SECOND,
       },
     ],
     [
@@ -288,7 +288,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
         workspace: { power: 'Stopped' },
         builds: [running({ phase: 'Canceling', cancelRequestedAt: NOW - SECOND, cancelBy: CONTROLLER })],
       }),
-      { does: [], ready: 'False CancelRequested', under: 'Reconciling CancelRequested', state: 'Starting', wakesInMs: 30 * SECOND },
+      { does: [], ready: 'False CancelRequested', under: 'Reconciling CancelRequested', state: 'Starting', wakesInMs: 5 * SECOND },
     ],
     [
       'Stopped: after a start that was cancelled, what it made is stopped',
@@ -316,7 +316,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'Running: a stop in flight is never cancelled',
       world({ workspace: { power: 'Running' }, builds: [running({ number: 2, transition: 'stop' }), build()] }),
-      { does: [], ready: 'False Stopping', under: 'Reconciling Stopping', state: 'Stopping', wakesInMs: 30 * SECOND },
+      { does: [], ready: 'False Stopping', under: 'Reconciling Stopping', state: 'Stopping', wakesInMs: 5 * SECOND },
     ],
     [
       'Running → Auto: it stays as it is',
@@ -373,7 +373,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
         ready: 'False CancelRequested',
         under: 'Reconciling CancelRequested',
         state: 'Starting',
-        wakesInMs: 30 * SECOND,
+        wakesInMs: 5 * SECOND,
       },
     ],
     [
@@ -586,7 +586,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'Start waits for a stop in flight',
       world({ builds: [running({ number: 2, transition: 'stop' }), build()], requests: [request('Start')] }),
-      { does: [], ready: 'False Stopping', under: 'Reconciling Stopping', state: 'Stopping', wakesInMs: 30 * SECOND },
+      { does: [], ready: 'False Stopping', under: 'Reconciling Stopping', state: 'Stopping', wakesInMs: 5 * SECOND },
     ],
     [
       'Stop stops what runs',
@@ -601,7 +601,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
         ready: 'False CancelRequested',
         under: 'Reconciling CancelRequested',
         state: 'Starting',
-        wakesInMs: 30 * SECOND,
+        wakesInMs: 5 * SECOND,
       },
     ],
     [
@@ -677,7 +677,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
         ready: 'False CancelRequested',
         under: 'Reconciling CancelRequested',
         state: 'Starting',
-        wakesInMs: 30 * SECOND,
+        wakesInMs: 5 * SECOND,
       },
     ],
     [
@@ -686,7 +686,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
         builds: [running({ number: 3, requestUid: 'Restart-uid' }), stop({ requestUid: 'Restart-uid' }), build()],
         requests: [request('Restart')],
       }),
-      { does: [], ready: 'False Starting', under: 'Reconciling Starting', state: 'Starting', wakesInMs: 30 * SECOND },
+      { does: [], ready: 'False Starting', under: 'Reconciling Starting', state: 'Starting', wakesInMs: 5 * SECOND },
     ],
     [
       'Restart works under power: Running',
@@ -929,7 +929,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
         ready: 'False CancelRequested',
         under: 'Reconciling CancelRequested',
         state: 'Deleting',
-        wakesInMs: 30 * SECOND,
+        wakesInMs: 5 * SECOND,
       },
     ],
     [
@@ -972,7 +972,7 @@ const TABLES: Readonly<Record<string, readonly (readonly [sentence: string, seen
     [
       'nothing is let go while terraform works on it',
       world({ workspace: { deleting: true, abandoned: true }, builds: [running({ number: 2, transition: 'destroy' }), build()] }),
-      { does: [], ready: 'False Deleting', under: 'Reconciling Deleting', state: 'Deleting', wakesInMs: 30 * SECOND },
+      { does: [], ready: 'False Deleting', under: 'Reconciling Deleting', state: 'Deleting', wakesInMs: 5 * SECOND },
     ],
     [
       'without our finalizer nothing is left to do',

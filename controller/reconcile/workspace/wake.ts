@@ -13,7 +13,7 @@ import type { Seen } from './seen.ts'
 import type { Step } from './step.ts'
 
 const LOOK_FOR_SILENCE_MS = 60_000
-const LOOK_AT_BUILD_MS = 30_000
+const LOOK_AT_BUILD_MS = 5_000
 
 /** The next instant at which the same facts would be judged differently. */
 export function wakeAt(seen: Seen, step: Step, now: Instant): Instant | null {
@@ -23,7 +23,7 @@ export function wakeAt(seen: Seen, step: Step, now: Instant): Instant | null {
 
 function ofStep(step: Step, now: Instant): Instant[] {
   if (step.is === 'held' || step.is === 'shutdown') return step.until === null ? [] : [step.until]
-  // Its provisioner wakes us with every step; this is for what nobody tells. Thousands may wait in the queue at the same time.
+  // Its provisioner wakes us with every step; this is for the notification that was lost.
   return step.is === 'building' || step.is === 'cancel' || step.is === 'planning' ? [now + LOOK_AT_BUILD_MS] : []
 }
 
