@@ -66,6 +66,16 @@ afterEach(async () => {
   benches = []
 })
 
+/** Without a lease both controllers may import what was declared: the same twice, and harmless. */
+async function buildsEnd(bench: Bench, count: number): Promise<void> {
+  for (let left = count; left > 0;) {
+    const claim = await bench.claim()
+    const isImport = claim.job.kind === 'import'
+    await bench.finish(claim, isImport ? IMPORTED : {})
+    if (!isImport) left -= 1
+  }
+}
+
 test('two controllers look at the same workspaces, and each is built once', async () => {
   benches = [await openBench(db), await openBench(db)]
   const [one] = benches
@@ -76,7 +86,7 @@ test('two controllers look at the same workspaces, and each is built once', asyn
   await one.becomes('Template', 'node', 'Ready', 'True Imported')
   const names = Array.from({ length: 20 }, (_, i) => `dev-${i}`)
   await Promise.all(names.map((name) => one.apply(workspaceDraft({ schedule: { ttl: '1h' } }, name))))
-  for (const _ of names) await one.finish(await one.claim())
+  await buildsEnd(one, names.length)
   for (const name of names) await one.becomes('Workspace', name, 'Ready', 'True Running')
   const rows = await db.query<{ name: string; builds: string }>(
     `select subject_name as name, count(*) as builds from jobs where kind = 'build' group by 1 order by 1`,
@@ -103,7 +113,7 @@ test('without any provisioner at their autostart no build is queued, and its ret
   await one.becomes('Template', 'node', 'Ready', 'True Imported')
   const names = Array.from({ length: 6 }, (_, i) => `early-${i}`)
   await Promise.all(names.map((name) => one.apply(workspaceDraft({}, name))))
-  for (const _ of names) await one.finish(await one.claim())
+  await buildsEnd(one, names.length)
   for (const name of names) {
     await one.becomes('Workspace', name, 'Ready', 'True Running')
     await one.apply({
@@ -112,7 +122,7 @@ test('without any provisioner at their autostart no build is queued, and its ret
       spec: { workspace: name, action: 'Stop' },
     })
   }
-  for (const _ of names) await one.finish(await one.claim())
+  await buildsEnd(one, names.length)
   for (const name of names) await one.becomes('Workspace', name, 'Ready', 'True Stopped')
   await db.query('delete from provisioners')
   for (const name of names) await one.patch('Workspace', name, { spec: { schedule: { autostart: '* * * * *' } } })
