@@ -2,13 +2,26 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { buildsFolder } from './folder.ts'
 
 /**
- * A sandbox is two processes at first: the outer one tells us who the inner one is, and then lets it begin. Where we are killed
- * in that moment the outer one dies of telling nobody, and the inner one would wait for ever. It has begun nothing.
+ * A sandbox is two processes at first: the outer one tells us who the inner one is, and then lets it begin. Where the outer one ends
+ * in that moment, the inner one waits for ever, and holds the output that we read. It has begun nothing.
+ *
+ * Those of a provisioner that was killed: their outer ones died of telling nobody.
  */
 export function endStrays(stateDir: string): number {
   // As the first process of a container we are the parent of the outer ones.
   if (process.pid === 1) return 0
-  const strays = pids().filter((pid) => isStray(pid, ` ${buildsFolder(stateDir)}/`))
+  const mark = ` ${buildsFolder(stateDir)}/`
+  return end((pid) => isOrphan(pid) && textOf(`/proc/${pid}/task/${pid}/children`) === '' && commandOf(pid).includes(mark))
+}
+
+/** The one of a launch of ours whose outer one is gone, whoever killed it. What has that command line and is still bubblewrap began nothing. */
+export function endUnbegun(command: readonly string[]): number {
+  const whole = ` ${command.join(' ')} `
+  return end((pid) => whole.endsWith(` ${commandOf(pid)}`))
+}
+
+function end(isStray: (pid: number) => boolean): number {
+  const strays = pids().filter((pid) => statOf(pid)?.name === 'bwrap' && isStray(pid))
   for (const pid of strays) {
     try {
       process.kill(pid, 'SIGKILL')
@@ -19,11 +32,14 @@ export function endStrays(stateDir: string): number {
   return strays.length
 }
 
-function isStray(pid: number, mark: string): boolean {
-  const [name, parent] = [/^\d+ \((.*)\) \S (\d+)/.exec(textOf(`/proc/${pid}/stat`))].flatMap((found) => [found?.[1], found?.[2]])
-  if (name !== 'bwrap' || parent !== '1' || textOf(`/proc/${pid}/task/${pid}/children`) !== '') return false
-  return textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').includes(mark)
+const isOrphan = (pid: number): boolean => statOf(pid)?.parent === '1'
+
+function statOf(pid: number): { readonly name?: string; readonly parent?: string } | null {
+  return /^\d+ \((?<name>.*)\) \S (?<parent>\d+)/.exec(textOf(`/proc/${pid}/stat`))?.groups ?? null
 }
+
+/** Each argument with a blank behind it. */
+const commandOf = (pid: number): string => textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')
 
 function pids(): number[] {
   try {

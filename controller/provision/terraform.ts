@@ -4,6 +4,7 @@ import { access, realpath } from 'node:fs/promises'
 import { basename, delimiter, isAbsolute, join } from 'node:path'
 import { Misconfigured } from '../kernel/errors.ts'
 import { startOf } from '../kernel/pids.ts'
+import { endUnbegun } from './strays.ts'
 
 /** Terraform or OpenTofu: nothing else in the code knows which one runs. */
 export interface Terraform {
@@ -103,6 +104,9 @@ export function startTerraform(launch: Launch, onLine: (line: string) => void): 
   const ended = new Promise<Ended>((resolve) => {
     child.once('error', (error) => resolve({ code: null, signal: null, stderr: error.message }))
     child.once('close', (code, signal) => resolve({ code, signal, stderr: stderr.join('') }))
+    child.once('exit', (code) => {
+      if (launch.wrapped && code !== 0) endUnbegun(child.spawnargs)
+    })
   })
   const signal = async (name: 'SIGINT' | 'SIGKILL') => send(await process, name, launch.wrapped)
   let interrupted = false
