@@ -5,7 +5,7 @@ import { finishJob } from '../store/finish-job.ts'
 import { intentOf, jobById } from '../store/read-jobs.ts'
 import type { Claim, Intent, Job } from '../store/records.ts'
 import { keepLateState, newestState } from '../store/states.ts'
-import { folderOf, foldersLeft, mayInterrupt, removePath, setAside, stateIn } from './folder.ts'
+import { buildsFolder, folderOf, foldersLeft, mayInterrupt, removePath, setAside, stateIn } from './folder.ts'
 import { holdClaim } from './hold.ts'
 import { keptAgent, type Ending, type Tools } from './job.ts'
 import { orphansIn } from './machines-left.ts'
@@ -78,7 +78,7 @@ async function settle(tools: Tools, options: ClassifierOptions, job: Job, intent
   const claim = await takeOver(db, job.id, options.provisionerId, options.leaseMs)
   if (!claim) return
   log.info('a job was left behind', { job: job.id, kind: job.kind, written: intent !== null })
-  endStrays(tools.stateDir)
+  endStrays(buildsFolder(tools.stateDir))
   if (!intent && claim.epoch <= CLAIMS_MAX && (await releaseClaim(db, claim))) return
   // The same lease that its holder had: waiting for terraform may take longer than one.
   const hold = holdClaim({ db, clock: tools.clock, log, leaseMs: options.leaseMs, limitMs: options.limitMs }, claim)

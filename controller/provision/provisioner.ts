@@ -13,6 +13,7 @@ import type { Sealer } from '../store/sealed.ts'
 import { BUILD_LIMITS, type BuildLimits } from './build-limits.ts'
 import { createClassifier, type Classifier } from './classify.ts'
 import { passedOf, waysOut } from './environment.ts'
+import { buildsFolder } from './folder.ts'
 import { createJobs } from './jobs.ts'
 import type { Hold } from './hold.ts'
 import type { MachinesFor, Tools } from './job.ts'
@@ -136,7 +137,7 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
       const ready = await toolsOf(options, limits.graceMs)
       tools = ready
       log.info('provisioner ready', { terraform: ready.terraform.path, isolation: ready.sandbox.description, capacity: config.capacity })
-      endStrays(config.stateDir)
+      endStrays(buildsFolder(config.stateDir))
       jobs.accept((claim, hold, worked) => seeThrough(options, ready, claim, hold, worked))
       await heartbeat()
       stopListening = await db.listen(

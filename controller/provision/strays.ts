@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { buildsFolder } from './folder.ts'
 
 /**
  * A sandbox is two processes at first: the outer one tells us who the inner one is, and then lets it begin. Where the outer one ends
@@ -7,10 +6,10 @@ import { buildsFolder } from './folder.ts'
  *
  * Those of a provisioner that was killed: their outer ones died of telling nobody.
  */
-export function endStrays(stateDir: string): number {
+export function endStrays(builds: string): number {
   // As the first process of a container we are the parent of the outer ones.
   if (process.pid === 1) return 0
-  const mark = ` ${buildsFolder(stateDir)}/`
+  const mark = ` ${builds}/`
   return end((pid) => isOrphan(pid) && textOf(`/proc/${pid}/task/${pid}/children`) === '' && commandOf(pid).includes(mark))
 }
 
