@@ -48,8 +48,9 @@ function celText(schema: Schema, value: string): CelValue | Fault {
   return schema.format === 'date-time' ? instantOf(value) : value
 }
 
-/** What passes for a date-time is not always one: the schema takes a `t` and any offset, a rule does not. */
+/** What passes for a date-time is not always one: the schema takes a `t` and any offset, a rule does not. Nothing is the epoch. */
 function instantOf(value: string): Date | Fault {
+  if (value === '') return new Date(0)
   const why = problemOf(value)
   if (why !== null) return new Fault(`Invalid date-time formatted string ${value}: parsing time ${timeQuoted(value)}${why}`)
   const [fraction = ''] = FRACTION.exec(value) ?? []
