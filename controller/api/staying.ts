@@ -20,21 +20,40 @@ interface Stay {
   readonly cut: () => void
 }
 
+/** Asked at a time: whoever is asked refuses too many at once, and then those who come last would never be looked at. */
+const LOOKS_AT_ONCE = 16
+
 export function createStaying(authority: Authority): Staying {
   const stays = new Set<Stay>()
+  /** To be looked at, in order. */
+  const due = new Set<Stay>()
   const stops: (() => void)[] = []
   let passes: Passes | null = null
   let listens = false
 
+  let looks = 0
+
   const look = async (stay: Stay): Promise<void> => {
     const { caller, wish, cut } = stay
-    if (caller.session && passes?.hasEnded(caller.session)) return cut()
     // Where nobody can be asked now, whoever is in stays.
     const refused = await authority.authorize(caller, wish).catch(() => null)
     if (stays.has(stay) && isRefused(refused, 'Forbidden', 'Unauthorized')) cut()
   }
+  const lookAtSome = async (): Promise<void> => {
+    looks += 1
+    for (const stay of due) {
+      due.delete(stay)
+      await look(stay)
+    }
+    looks -= 1
+  }
   const lookAtAll = () => {
-    for (const stay of stays) void look(stay)
+    for (const stay of stays) {
+      const { caller, cut } = stay
+      if (caller.session && passes?.hasEnded(caller.session)) cut()
+      else due.add(stay)
+    }
+    while (looks < LOOKS_AT_ONCE && due.size > 0) void lookAtSome()
   }
   const listen = (stop: (() => void) | undefined) => {
     if (stop) stops.push(stop)
@@ -46,7 +65,10 @@ export function createStaying(authority: Authority): Staying {
       listens = true
       const stay = { caller, wish, cut }
       stays.add(stay)
-      return () => void stays.delete(stay)
+      return () => {
+        stays.delete(stay)
+        due.delete(stay)
+      }
     },
     open(opened) {
       passes = opened
@@ -55,6 +77,7 @@ export function createStaying(authority: Authority): Staying {
     close() {
       for (const stop of stops.splice(0)) stop()
       stays.clear()
+      due.clear()
     },
   }
 }

@@ -7,6 +7,8 @@ export interface Remembered<T> {
   put(key: string, value: T): void
   /** What is remembered, or what `find` answers; null is not remembered. */
   recall(key: string, find: () => Promise<T | null>): Promise<T | null>
+  /** Whoever asks next is not answered with what was known before. */
+  forget(): void
 }
 
 export function createRemembered<T>(clock: Clock, forMs: number, most: number): Remembered<T> {
@@ -44,5 +46,6 @@ export function createRemembered<T>(clock: Clock, forMs: number, most: number): 
       finding.set(key, asked)
       return asked
     },
+    forget: () => kept.clear(),
   }
 }

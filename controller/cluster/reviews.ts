@@ -43,7 +43,7 @@ export interface Reviews {
   authenticate(bearer: string): Promise<Known | null>
   /** null: they may. */
   authorize(person: Person, wish: Wish): Promise<Refused | null>
-  /** Now and then, while somebody listens: what goes on is to be asked about again. Answers how to listen no more. */
+  /** Every ten seconds, while somebody listens: what goes on is to be asked about again. Answers how to listen no more. */
   onChanged(listener: () => void): Cancel
 }
 
@@ -118,6 +118,8 @@ export function openReviews({ connection, clock, log, metrics }: ReviewsPorts): 
     onChanged(listener) {
       let cancel = clock.after(RIGHT_MS, again)
       function again() {
+        // What somebody asked a moment ago would count until after this, and be believed until the next time.
+        verdicts.forget()
         listener()
         cancel = clock.after(RIGHT_MS, again)
       }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { connectKubernetes, type KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
 import { openReviews, type Reviews } from '../../controller/cluster/reviews.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
@@ -112,6 +112,27 @@ describe.skipIf(noCluster !== null)('reviews', () => {
     expect((await reviews.authorize(ada, wish('connect')))?.message).toBe(
       `workspaces.bothy.dev "dev" is forbidden: User "${ada.user}" cannot connect resource "workspaces" in API group "bothy.dev" in the namespace "${namespace}"`,
     )
+  })
+
+  test('what goes on is asked about every ten seconds, whoever asked a moment before', async () => {
+    const { reviews, clock, asked } = await opened()
+    const ada = await reviews.authenticate(await tokenOf('bothy'))
+    if (!ada) throw new Error('ada is nobody')
+    let heard = 0
+    onTestFinished(
+      reviews.onChanged(() => {
+        void reviews.authorize(ada, wish('list')).then(() => (heard += 1))
+      }),
+    )
+    const before = await asked()
+    await clock.step(9000)
+    await reviews.authorize(ada, wish('list'))
+    expect([heard, await asked()]).toEqual([0, before + 1])
+    for (const times of [1, 2, 3]) {
+      await clock.step(times === 1 ? 1000 : 10_000)
+      await until('it to be heard', () => heard === times)
+      expect(await asked()).toBe(before + 1 + times)
+    }
   })
 
   test('nobody is let in while the API server is away, and everybody when it is back', { timeout: 60_000 }, async () => {
