@@ -42,31 +42,14 @@ export function failure({ reason, message, details, code }: Refused): Status {
 }
 
 export function answerJson(response: ServerResponse, code: number, body: unknown): void {
-  const text = `${JSON.stringify(body)}\n`
-  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
-  response.end(text)
+  // Bytes, not a text: before a text the head would be written in its encoding, and warnings are encoded already.
+  const bytes = Buffer.from(`${JSON.stringify(body)}\n`)
+  response.writeHead(code, { 'content-type': 'application/json', 'content-length': bytes.length })
+  response.end(bytes)
 }
 
 export function answerRefused(response: ServerResponse, refused: Refused): void {
   if (refused.details.retryAfterSeconds !== undefined) response.setHeader('retry-after', refused.details.retryAfterSeconds)
   if (refused.reason === 'Unauthorized') response.setHeader('www-authenticate', 'Bearer')
   answerJson(response, refused.code, failure(refused))
-}
-
-/** Warnings travel in headers, as the API server sends them: not too many, and nothing that ends a header. */
-const WARNINGS_MAX = 20
-const WARNING_LENGTH_MAX = 256
-
-export function setWarnings(response: ServerResponse, warnings: ReadonlySet<string>): void {
-  const texts = [...warnings].slice(0, WARNINGS_MAX).map((warning) =>
-    warning
-      .slice(0, WARNING_LENGTH_MAX)
-      .replaceAll(/["\\]/g, '\\$&')
-      .replaceAll(/[^\x20-\x7e]/g, '?'),
-  )
-  if (texts.length > 0)
-    response.setHeader(
-      'warning',
-      texts.map((text) => `299 - "${text}"`),
-    )
 }
