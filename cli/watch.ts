@@ -34,14 +34,19 @@ export async function* watchObjects(
         yield { type: 'LISTED', items: listed.items }
         first = false
       }
+      let isTold = false
       for await (const change of changesFrom(client, kind, namespace, selection, from, signal)) {
         if (change === 'EXPIRED') {
           from = null
           break
         }
         from = change.resourceVersion ?? from
-        if (change.seen) yield change.seen
+        if (!change.seen) continue
+        isTold = true
+        yield change.seen
       }
+      // Whoever ends watches as soon as they begin would otherwise be asked as fast as it answers.
+      if (!isTold) await clock.sleep(AGAIN_MS, signal)
     } catch (error) {
       if (signal.aborted) return
       if (first || (error instanceof Failure && (error.code === EXIT.refused || error.code === EXIT.notFound))) throw error

@@ -53,7 +53,7 @@ export function createStaying(authority: Authority): Staying {
       if (caller.session && passes?.hasEnded(caller.session)) cut()
       else due.add(stay)
     }
-    while (looks < LOOKS_AT_ONCE && due.size > 0) void lookAtSome()
+    for (let more = looks; more < LOOKS_AT_ONCE; more += 1) void lookAtSome()
   }
   const listen = (stop: (() => void) | undefined) => {
     if (stop) stops.push(stop)

@@ -49,7 +49,7 @@ test('whoever goes while it is asked what they may is not looked at for ever', a
 test('of many that go on each is looked at, a few at a time', async () => {
   const most = 16
   let asking = 0
-  let change = () => {}
+  const changed: (() => void)[] = []
   const held: (() => void)[] = []
   const authority: Authority = {
     authenticate: async () => null,
@@ -62,7 +62,7 @@ test('of many that go on each is looked at, a few at a time', async () => {
       return new Refused('Forbidden', 'not any more')
     },
     onChanged: (listener) => {
-      change = listener
+      changed.push(listener)
       return () => {}
     },
   }
@@ -71,8 +71,7 @@ test('of many that go on each is looked at, a few at a time', async () => {
   const wish = { verb: 'get', group: '', resource: '', subresource: null, namespace: null, name: null, path: '/version' }
   for (let number = 0; number < 100; number += 1)
     staying.add({ user: 'ada', groups: [], session: null, token: null }, wish, () => cut.add(number))
-  change()
-  change()
+  for (const change of changed) change()
   await until('each to be cut', () => {
     for (const go of held.splice(0)) go()
     return cut.size === 100
