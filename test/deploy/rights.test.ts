@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { noCluster, type OwnCluster } from '../support/cluster.ts'
-import { CONTROLLER, deployedCluster, groupsOf, must, PROVISIONER, SYSTEM, untilInForce, WORKSPACE } from './deployed.ts'
+import { as, CONTROLLER, deployedCluster, groupsOf, must, PROVISIONER, SYSTEM, untilInForce, WORKSPACE } from './deployed.ts'
 
 /** Who may do what, as the API server itself answers. The same table is in docs/install-in-a-cluster.md. */
 
@@ -114,17 +114,33 @@ const ROWS: readonly Row[] = [
   {
     who: 'admin-of-team-a',
     may: [
-      ...OURS.flatMap((resource) => all([...READS, ...WRITES], resource, 'team-a')),
+      ...OURS.flatMap((resource) => all(READS, resource, 'team-a')),
+      ...['workspaces.bothy.dev', 'workspacerequests.bothy.dev'].flatMap((resource) => all(WRITES, resource, 'team-a')),
       'connect workspaces.bothy.dev in team-a',
       'pause workspaces.bothy.dev in team-a',
       'abandon workspaces.bothy.dev in team-a',
       'pause templates.bothy.dev in team-a',
     ],
     mayNot: [
+      // What a template says is run beside the key of all workspaces.
+      ...all(WRITES, 'templates.bothy.dev', 'team-a'),
       ...OURS.flatMap((resource) => all([...READS, ...WRITES], resource, 'team-b')),
       'patch workspaces.bothy.dev/status in team-a',
       ...all([...READS, ...WRITES], 'owners.bothy.dev', '*'),
       'impersonate owners.bothy.dev in *',
+    ],
+  },
+  {
+    who: 'bothy-templates-of-team-a',
+    may: all([...READS, ...WRITES], 'templates.bothy.dev', 'team-a'),
+    mayNot: [
+      ...['workspaces.bothy.dev', 'workspacerequests.bothy.dev', 'secrets', 'configmaps'].flatMap((resource) =>
+        all([...READS, ...WRITES], resource, 'team-a'),
+      ),
+      ...OURS.flatMap((resource) => all([...READS, ...WRITES], resource, 'team-b')),
+      'patch templates.bothy.dev/status in team-a',
+      'connect workspaces.bothy.dev in team-a',
+      'pause templates.bothy.dev in team-a',
     ],
   },
   {
@@ -193,7 +209,7 @@ describe.skipIf(noCluster !== null)(`rights${noCluster ? ` (${noCluster})` : ''}
   beforeAll(async () => {
     cluster = await deployedCluster()
     await must(cluster, ['create', 'namespace', 'team-a'])
-    for (const role of ['view', 'edit', 'admin', 'bothy-connect', 'bothy-use'])
+    for (const role of ['view', 'edit', 'admin', 'bothy-templates', 'bothy-connect', 'bothy-use'])
       await must(cluster, ['-n', 'team-a', 'create', 'rolebinding', role, '--clusterrole', role, '--user', `${role}-of-team-a`])
     const through = 'bothy-connect-through'
     await must(cluster, ['-n', SYSTEM, 'create', 'rolebinding', through, '--role', through, '--user', through])
@@ -214,6 +230,16 @@ describe.skipIf(noCluster !== null)(`rights${noCluster ? ` (${noCluster})` : ''}
       .map((line) => line === 'true')
     expect(allowed).toHaveLength(wishes.length)
     expect(wishes.filter((_, i) => allowed[i])).toEqual(may)
+  })
+
+  test.each([
+    ['bothy-use', ''],
+    ['bothy-templates', /is attempting to grant RBAC permissions not currently held[^]*Resources:\["templates"\], Verbs:\["create"/],
+  ])('who administers a namespace hands on %s: %s', async (role, refused) => {
+    const give = ['-n', 'team-a', 'create', 'rolebinding', 'given', '--clusterrole', role, '--user', 'eve', '--dry-run=server']
+    const { stderr } = await cluster.kubectl([...as('admin-of-team-a'), ...give])
+    if (refused === '') expect(stderr).toBe('')
+    else expect(stderr).toMatch(refused)
   })
 
   test('no role of ours has a wildcard, and none reads Secrets of the whole cluster', async () => {
