@@ -183,14 +183,38 @@ function userOf(entry: Entry): UserEntry {
 }
 
 function impersonation(user: Json): Record<string, string | string[]> {
-  const [as, uid, groups] = [textOf(user['as']), textOf(user['as-uid']), user['as-groups']]
-  if (as === null) return {}
+  const [as, uid, groups, extra] = [textOf(user['as']), textOf(user['as-uid']), user['as-groups'], user['as-user-extra']]
+  if (as === null) {
+    // Whoever wrote them means to be less than they are.
+    const more = ['as-uid', 'as-groups', 'as-user-extra'].filter((name) => user[name] !== undefined)
+    if (more.length > 0)
+      throw new Misconfigured(`a user of the kubeconfig has ${more.join(', ')} and no "as": it says not whom to impersonate`)
+    return {}
+  }
   return {
     'impersonate-user': as,
     ...(uid === null ? {} : { 'impersonate-uid': uid }),
     ...(Array.isArray(groups) ? { 'impersonate-group': groups.map(String) } : {}),
+    ...(isJsonObject(extra) ? extraHeaders(extra) : {}),
   }
 }
+
+const extraHeaders = (extra: Json): Record<string, string[]> =>
+  Object.fromEntries(
+    Object.entries(extra).map(([key, values]) => [
+      `impersonate-extra-${inHeaderName(key)}`,
+      (Array.isArray(values) ? values : [values]).map(String),
+    ]),
+  )
+
+/** As client-go does: what may not stand in the name of a header, a percent sign too, is written as in an address. */
+const inHeaderName = (key: string): string =>
+  [...Buffer.from(key)]
+    .map((byte) => {
+      const character = String.fromCharCode(byte)
+      return /[\w!#$&'*+.^`|~-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+    })
+    .join('')
 
 /** A command that is a path begins at the folder of its kubeconfig; a mere name is looked for on the PATH. */
 function withPath(exec: Json, folder: string): Json {

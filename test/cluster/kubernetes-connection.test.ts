@@ -21,10 +21,17 @@ async function connected(kubeconfig: string, more: Partial<Parameters<typeof con
   return connection
 }
 
-const who = async (connection: KubernetesConnection): Promise<{ username: string; groups: readonly string[] }> => {
+interface UserInfo {
+  readonly username: string
+  readonly groups: readonly string[]
+  readonly uid?: string
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+const who = async (connection: KubernetesConnection): Promise<UserInfo> => {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
   const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
-  const answer = await connection.request<{ status: { userInfo: { username: string; groups: readonly string[] } } }>({
+  const answer = await connection.request<{ status: { userInfo: UserInfo } }>({
     method: 'POST',
     path,
     body,
@@ -36,7 +43,7 @@ const who = async (connection: KubernetesConnection): Promise<{ username: string
 async function written(folder: string, { user = {}, cluster = {}, context = {} }: Parts): Promise<string> {
   const { kubeconfig } = await theCluster()
   const real = readContext({ kubeconfig, context: null, environment: {} })
-  const ca = { 'certificate-authority-data': Buffer.from(real.cluster.ca ?? '').toString('base64') }
+  const ca = { 'certificate-authority-data': base64(real.cluster.ca) }
   const path = join(folder, 'kubeconfig')
   const config = {
     'current-context': 'it',
@@ -56,6 +63,7 @@ async function tokenIn(namespace: string, account: string): Promise<string> {
   return stdout.trim()
 }
 
+const base64 = (text: string | null) => Buffer.from(text ?? '').toString('base64')
 const configOf = (parts: object) => JSON.stringify({ apiVersion: 'v1', kind: 'Config', ...parts })
 const clusterNamed = (name: string, server = `https://${name}.example`) => ({ name, cluster: { server } })
 const contextNamed = (name: string, user = 'ada') => ({ name, context: { cluster: name, user, namespace: `of-${name}` } })
@@ -92,6 +100,19 @@ describe.skipIf(noCluster !== null)('a connection to an API server', () => {
     await expect(who(connection)).rejects.toMatchObject({ reason: 'Unauthorized', code: 401 })
     writeFileSync(join(folder, 'token'), await tokenIn(namespace, 'renewed'))
     expect((await who(connection)).username).toMatch(/:renewed$/)
+  })
+
+  test('is somebody else’s where the kubeconfig says so, with all that is said of them', async () => {
+    const { login } = readContext({ kubeconfig: (await theCluster()).kubeconfig, context: null, environment: {} })
+    const admin = { 'client-certificate-data': base64(login.certificate), 'client-key-data': base64(login.key) }
+    const extra = { scopes: ['read', 'write'], 'example.com/100% ünlike': ['yes'] }
+    const bea = { as: 'bea', 'as-uid': 'b-1', 'as-groups': ['x', 'y'], 'as-user-extra': extra }
+    expect(await who(await connected(await written(temporaryFolder(), { user: { ...admin, ...bea } })))).toEqual({
+      username: 'bea',
+      uid: 'b-1',
+      groups: ['x', 'y', 'system:authenticated'],
+      extra,
+    })
   })
 
   test('asks a plugin who it is, once for all, and again when it is not believed', async () => {
@@ -232,6 +253,9 @@ users: [{name: ada, user: {client-certificate: ada.crt, client-key: ../ada.key}}
       /is not a URL/,
     )
     expect(reading(configOf({ contexts: [contextNamed('a')], clusters: [clusterNamed('a')] }), 'a')).toThrow(/no user "ada"/)
+    const halfWritten = { contexts: [contextNamed('a')], clusters: [clusterNamed('a')] }
+    for (const more of [{ 'as-uid': 'b-1' }, { 'as-groups': ['x'] }, { 'as-user-extra': { scopes: ['read'] } }])
+      expect(reading(configOf({ ...halfWritten, users: [{ name: 'ada', user: { token: 't', ...more } }] }), 'a')).toThrow(/no "as"/)
     expect(() => readContext({ kubeconfig: join(folder, 'absent'), context: null, environment: {} })).toThrow(/cannot be read/)
     expect(() => readContext({ kubeconfig: null, context: null, environment: { HOME: folder } })).toThrow(/there is no kubeconfig/)
   })
