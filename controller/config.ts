@@ -3,7 +3,21 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { Misconfigured } from './kernel/errors.ts'
 import type { Level } from './kernel/log.ts'
 import { checkProviderPatterns, type SourceRules } from './kernel/source-rules.ts'
-import { type Environment, flag, listed, names, oneOf, pairs, patterns, someOf, url, whole, wildcard, wrong } from './kernel/variables.ts'
+import {
+  certificates,
+  type Environment,
+  flag,
+  listed,
+  names,
+  oneOf,
+  pairs,
+  patterns,
+  someOf,
+  url,
+  whole,
+  wildcard,
+  wrong,
+} from './kernel/variables.ts'
 
 export const VERSION = '0.1.0'
 
@@ -106,6 +120,10 @@ export interface Config {
     readonly programImage: string | null
     /** Where agents in pods reach the control plane; null: where everybody does. */
     readonly url: string | null
+    /** The authority of the certificate there, in PEM; null: one that images know. */
+    readonly authority: string | null
+    /** Secrets with logins of registries, in the namespaces of pods. */
+    readonly pullSecrets: readonly string[]
   } | null
   /** The environment as it was. Who uses it picks names from a list. */
   readonly environment: Environment
@@ -177,6 +195,8 @@ function pods(env: Environment): Config['pods'] {
     allow: someOf(env, 'BOTHY_POD_ALLOW', ['root', 'privileged', 'service-account']),
     programImage: env['BOTHY_POD_PROGRAM_IMAGE'] || null,
     url: url(env, 'BOTHY_POD_URL', ['http:', 'https:']),
+    authority: certificates(env, 'BOTHY_POD_CA'),
+    pullSecrets: listed(env['BOTHY_POD_PULL_SECRETS']),
   })
 }
 

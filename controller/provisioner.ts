@@ -86,6 +86,8 @@ export const machinesOn =
               allowed: new Set(config.pods.allow),
               programImage: config.pods.programImage,
               url: config.pods.url ?? config.accessUrl ?? announcedUrl(config),
+              authority: config.pods.authority,
+              pullSecrets: config.pods.pullSecrets,
             },
             naming: { workspace: { uid: workspace.uid, name: workspace.name, owner: owner.name }, buildId },
             clock: systemClock,

@@ -19,6 +19,8 @@ export interface Around {
 const POD = ['spec', 'template', 'spec'] as const
 const CONTAINER = [...POD, 'containers', 0] as const
 const BOTH = /^(Deployment|StatefulSet) /
+/** Who makes pods of workspaces. */
+const PODS = /^(Deployment bothy-provisioner|StatefulSet bothy-controller)$/
 const IMAGE =
   '"{{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}"'
 
@@ -37,10 +39,12 @@ const ofProcess = (of: RegExp, values: string): readonly Change[] => [
 export const CHANGES: readonly Change[] = [
   { of: BOTH, at: [...CONTAINER, 'image'], value: IMAGE },
   {
-    of: /^(Deployment bothy-provisioner|StatefulSet bothy-controller)$/,
+    of: PODS,
     at: [...CONTAINER, 'env', env('BOTHY_POD_PROGRAM_IMAGE'), 'value'],
     value: IMAGE,
   },
+  { of: PODS, at: [...CONTAINER, 'env', env('BOTHY_POD_CA'), 'valueFrom'], value: 'include "bothy.authority" .' },
+  { of: PODS, at: [...CONTAINER, 'env', env('BOTHY_POD_PULL_SECRETS'), 'value'], value: '{{ include "bothy.podPullSecrets" . | quote }}' },
   { of: BOTH, at: [...CONTAINER, 'imagePullPolicy'], value: '{{ .Values.image.pullPolicy }}' },
   { of: BOTH, at: [...POD], optional: { key: 'imagePullSecrets', from: '.Values.image.pullSecrets' } },
   {
@@ -74,12 +78,12 @@ export const CHANGES: readonly Change[] = [
   },
   ...ofProcess(/^Deployment bothy-provisioner$/, '.Values.provisioner'),
   {
-    of: /^(Deployment bothy-provisioner|StatefulSet bothy-controller)$/,
+    of: PODS,
     at: [...CONTAINER, 'env', env('BOTHY_POD_NAMESPACE'), 'value'],
     value: '{{ first .Values.workspaces.namespaces }}',
   },
   {
-    of: /^(Deployment bothy-provisioner|StatefulSet bothy-controller)$/,
+    of: PODS,
     at: [...CONTAINER, 'env', env('BOTHY_POD_NAMESPACES'), 'value'],
     value: '{{ rest .Values.workspaces.namespaces | join "," | quote }}',
   },
@@ -108,6 +112,9 @@ export const CHANGES: readonly Change[] = [
   { of: /^ConfigMap bothy$/, at: ['data', 'appsUrl'], value: '{{ include "bothy.appsUrl" . | quote }}' },
   { of: /^ConfigMap bothy$/, at: ['data'], optional: { key: 'appsHost', from: '.Values.apps.host' } },
   { of: /^ConfigMap bothy$/, at: ['data'], optional: { key: 'ca.crt', from: '.Values.caCertificate' } },
+  { of: /^Certificate bothy$/, at: ['spec', 'secretName'], value: '{{ .Values.tls.secretName }}' },
+  { of: /^Certificate bothy$/, at: ['spec', 'dnsNames'], value: 'include "bothy.dnsNames" . | trim' },
+  { of: /^Certificate bothy$/, at: ['spec'], optional: { key: 'ipAddresses', from: '(include "bothy.ipAddresses" . | fromYamlArray)' } },
   { of: /^Service /, at: ['spec'], optional: { key: 'type', from: '.Values.service.type' } },
   { of: /^Service /, at: ['metadata'], optional: { key: 'annotations', from: '.Values.service.annotations' } },
   { of: /^ConfigMap bothy-limits$/, at: ['data'], value: 'include "bothy.limits" .' },

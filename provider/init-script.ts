@@ -86,7 +86,7 @@ fetch() {
   if have curl; then
     code=$(curl -sSL --connect-timeout 10 --speed-limit 1 --speed-time 30 -o "$2" -w '%{http_code}' "$1" 2>"$work/said") || code=000
     return 0
-  elif have wget && wget --version >/dev/null 2>&1; then set -- "$1" "$2" wget -nv -T 30 -t 1
+  elif have wget && wget --version >/dev/null 2>&1; then set -- "$1" "$2" wget -nv -T 30 -t 1 \${SSL_CERT_FILE:+"--ca-certificate=$SSL_CERT_FILE"}
   # Busybox has a limit of its own; told another with -T, some of its versions crash.
   elif have wget; then set -- "$1" "$2" wget -q
   elif have busybox; then set -- "$1" "$2" busybox wget -q

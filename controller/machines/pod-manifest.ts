@@ -1,9 +1,8 @@
 import { fetchScript } from '../../provider/init-script.ts'
 import type { PodWanted } from '../../provider/machine-ports.ts'
-import type { Diagnostic } from '../../provider/schema/model.ts'
-import { problem } from '../../provider/schema/rules.ts'
 import { sha256 } from '../kernel/names.ts'
 import { BESIDE, LABEL, TOKEN } from './container-spec.ts'
+import type { PodPlace } from './pod-place.ts'
 import { machineName } from './record.ts'
 
 /** What Kubernetes is asked for, from what a template wants: a pod, its token, its volumes. Pure. */
@@ -24,21 +23,6 @@ export interface KubeObject {
   readonly [field: string]: unknown
 }
 
-/** Beyond the restricted standard of Kubernetes: what an operator may allow templates. */
-export const POD_ALLOWANCES = ['root', 'privileged', 'service-account'] as const
-
-export interface PodPlace {
-  /** Where pods go unless a template says otherwise. */
-  readonly namespace: string
-  /** All that a template may name. */
-  readonly namespaces: readonly string[]
-  readonly allowed: ReadonlySet<string>
-  /** The image with the agent's program, which is copied from it; null: the pod fetches the program from the control plane. */
-  readonly programImage: string | null
-  /** Where agents in pods reach the control plane. */
-  readonly url: string
-}
-
 export interface PodNaming {
   readonly workspace: { readonly uid: string; readonly name: string; readonly owner: string }
   readonly buildId: string
@@ -47,6 +31,9 @@ export interface PodNaming {
 const PROGRAM = '/opt/bothy'
 /** Where our image has the program. */
 const PROGRAM_SOURCE = '/bothy-agent'
+const BESIDE_TOKEN = TOKEN.slice(0, TOKEN.lastIndexOf('/'))
+const AUTHORITY_KEY = 'ca.crt'
+const AUTHORITY = `${BESIDE_TOKEN}/${AUTHORITY_KEY}`
 const STOP_S = 30
 export const MAIN = 'main'
 
@@ -58,35 +45,11 @@ export const secretName = (naming: PodNaming, name: string): string => `${podNam
 /** By where it is mounted, so that adding one before it changes nothing. */
 export const claimName = (naming: PodNaming, name: string, mount: string): string => `${podName(naming, name)}-${sha256(mount).slice(0, 8)}`
 
-export function refusedOf(wanted: PodWanted, { namespace, namespaces, allowed }: PodPlace): readonly Diagnostic[] {
-  const { security, serviceAccount } = wanted
-  const chosen = wanted.namespace ?? namespace
-  const asksFor = (what: string, allowance: (typeof POD_ALLOWANCES)[number]): Diagnostic[] =>
-    allowed.has(allowance)
-      ? []
-      : [problem([allowance === 'service-account' ? 'service_account' : 'security_context'], `${what} not allowed`, notAllowed(allowance))]
-  return [
-    ...(chosen === namespace || namespaces.includes(chosen)
-      ? []
-      : [problem(['namespace'], 'Namespace not allowed', `Templates may use ${[namespace, ...namespaces].join(', ')}, not "${chosen}".`)]),
-    ...(serviceAccount === null ? [] : asksFor('A service account is', 'service-account')),
-    ...(security.runAsNonRoot && security.runAsUser !== 0 ? [] : asksFor('Root is', 'root')),
-    ...(security.privileged ||
-    security.allowPrivilegeEscalation ||
-    security.addCapabilities.length > 0 ||
-    security.seccomp !== 'RuntimeDefault'
-      ? asksFor('More than the restricted standard is', 'privileged')
-      : []),
-  ]
-}
-
-const notAllowed = (allowance: string): string =>
-  `The operator of this provisioner does not allow it. BOTHY_POD_ALLOW=${allowance} in its environment does.`
-
 /** Everything a running pod cannot take over. */
-export function inputsOf(wanted: PodWanted, { url }: PodPlace): string {
+export function inputsOf(wanted: PodWanted, { url, authority }: PodPlace): string {
   const { labels: _labels, annotations: _annotations, wait: _wait, ...rest } = wanted
-  return sha256(JSON.stringify({ ...rest, env: sorted(wanted.env), nodeSelector: sorted(wanted.nodeSelector), url }))
+  const trusted = authority === null ? {} : { authority }
+  return sha256(JSON.stringify({ ...rest, env: sorted(wanted.env), nodeSelector: sorted(wanted.nodeSelector), url, ...trusted }))
 }
 
 const sorted = (map: Readonly<Record<string, string>>) => Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -110,13 +73,20 @@ const metadataOf = (naming: PodNaming, machine: string, name: string, namespace:
   annotations: annotationsOf(naming),
 })
 
-export const secretOf = (wanted: PodWanted, naming: PodNaming, namespace: string, token: string): KubeObject => ({
+export interface Mounted {
+  readonly token: string
+  readonly authority: string | null
+}
+
+export const secretOf = (wanted: PodWanted, naming: PodNaming, namespace: string, { token, authority }: Mounted): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Secret',
   metadata: metadataOf(naming, wanted.name, secretName(naming, wanted.name), namespace),
   type: 'Opaque',
-  data: { token: Buffer.from(`${token}\n`).toString('base64') },
+  data: { token: base64(`${token}\n`), ...(authority === null ? {} : { [AUTHORITY_KEY]: base64(authority) }) },
 })
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 /** The volumes that stay when the workspace stops. The others are part of the pod. */
 export const claimsOf = (wanted: PodWanted, naming: PodNaming, namespace: string): readonly KubeObject[] =>
@@ -160,6 +130,7 @@ export function podOf(wanted: PodWanted, naming: PodNaming, namespace: string, p
       ...(wanted.serviceAccount === null ? {} : { serviceAccountName: wanted.serviceAccount }),
       ...(Object.keys(wanted.nodeSelector).length === 0 ? {} : { nodeSelector: wanted.nodeSelector }),
       ...(wanted.tolerations.length === 0 ? {} : { tolerations: wanted.tolerations.map(tolerationOf) }),
+      ...(place.pullSecrets.length === 0 ? {} : { imagePullSecrets: place.pullSecrets.map((name) => ({ name })) }),
       securityContext: podSecurity(wanted.security),
       initContainers: [programContainer(wanted, place)],
       containers: [mainContainer(wanted, naming, place)],
@@ -191,10 +162,10 @@ const containerSecurity = (security: PodWanted['security']) => ({
 const LAST_WORDS = 'FallbackToLogsOnError'
 
 /** Brings the program; as whoever the pod runs as, with little of everything. */
-const programContainer = ({ image, security }: PodWanted, { programImage, url }: PodPlace) => ({
+const programContainer = ({ image, security }: PodWanted, { programImage, url, authority }: PodPlace) => ({
   name: 'bothy-program',
   ...(programImage === null
-    ? { image, command: ['/bin/sh', '-c', fetchScript(PROGRAM)], env: [{ name: 'BOTHY_URL', value: url }] }
+    ? { image, command: ['/bin/sh', '-c', fetchScript(PROGRAM)], env: fetchEnvironment(url, authority) }
     : { image: programImage, command: ['/bin/sh', '-c', `cp -R ${PROGRAM_SOURCE}/. ${PROGRAM}/`] }),
   securityContext: {
     ...containerSecurity({ ...security, privileged: false, allowPrivilegeEscalation: false, addCapabilities: [] }),
@@ -202,12 +173,26 @@ const programContainer = ({ image, security }: PodWanted, { programImage, url }:
   },
   terminationMessagePolicy: LAST_WORDS,
   resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { memory: '256Mi' } },
-  volumeMounts: [{ name: 'bothy-program', mountPath: PROGRAM }],
+  volumeMounts: [
+    { name: 'bothy-program', mountPath: PROGRAM },
+    // Of what is beside the token, nothing else.
+    ...(programImage === null && authority !== null
+      ? [{ name: 'bothy-token', mountPath: AUTHORITY, subPath: AUTHORITY_KEY, readOnly: true }]
+      : []),
+  ],
 })
+
+/** By the names that curl knows, and the script for wget. */
+const fetchEnvironment = (url: string, authority: string | null) => [
+  { name: 'BOTHY_URL', value: url },
+  ...(authority === null ? [] : ['CURL_CA_BUNDLE', 'SSL_CERT_FILE'].map((name) => ({ name, value: AUTHORITY }))),
+]
 
 function mainContainer(wanted: PodWanted, { workspace }: PodNaming, place: PodPlace) {
   const beside = [...wanted.command, ...wanted.args]
   const environment: Readonly<Record<string, string>> = {
+    // A template that names a file of its image has one with everybody in it whom its programs trust.
+    ...(place.authority === null ? {} : { NODE_EXTRA_CA_CERTS: AUTHORITY }),
     ...wanted.env,
     BOTHY_AGENT_ID: wanted.agentId,
     BOTHY_AGENT_TOKEN_FILE: TOKEN,
@@ -229,7 +214,7 @@ function mainContainer(wanted: PodWanted, { workspace }: PodNaming, place: PodPl
     securityContext: containerSecurity(wanted.security),
     volumeMounts: [
       { name: 'bothy-program', mountPath: PROGRAM, readOnly: true },
-      { name: 'bothy-token', mountPath: TOKEN.slice(0, TOKEN.lastIndexOf('/')), readOnly: true },
+      { name: 'bothy-token', mountPath: BESIDE_TOKEN, readOnly: true },
       ...wanted.storage.map(({ mount }) => ({ name: volumeOf(mount), mountPath: mount })),
     ],
   }

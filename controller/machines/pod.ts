@@ -4,8 +4,9 @@ import { Wrong } from '../../provider/session.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import { LABEL } from './container-spec.ts'
-import { claimsOf, givenIn, inputsOf, MAIN, podName, podOf, refusedOf, secretName, secretOf } from './pod-manifest.ts'
-import type { KubeObject, PodNaming, PodPlace } from './pod-manifest.ts'
+import { claimsOf, givenIn, inputsOf, MAIN, podName, podOf, secretName, secretOf } from './pod-manifest.ts'
+import type { KubeObject, PodNaming } from './pod-manifest.ts'
+import { refusedOf, type PodPlace } from './pod-place.ts'
 import { progressOf, type PodEvent } from './pod-progress.ts'
 
 /** A machine that is a pod. The cluster keeps everything that is known of it, under a name that is the same at every try. */
@@ -50,11 +51,11 @@ export function podMachines(options: PodMachinesOptions): PodMachines {
     const found = await ours(options, namespace, wanted.name)
     const same = found !== null && isAlive(found) && found.metadata.annotations?.[LABEL.inputs] === inputsOf(wanted, place)
     // What the cluster refuses here costs no session.
-    await pods.apply(secretOf(wanted, naming, namespace, token))
+    await pods.apply(secretOf(wanted, naming, namespace, { token, authority: place.authority }))
     for (const claim of claimsOf(wanted, naming, namespace)) await pods.apply(claim)
     if (found && !same) await end(options, found)
     const pod = podOf(wanted, naming, namespace, place)
-    const made = await pods.apply(same ? withProgramOf(found, pod) : pod)
+    const made = await pods.apply(same ? withOriginOf(found, pod) : pod)
     log.info(same ? 'pod adopted' : 'pod made', { pod: made.metadata.name, namespace })
     return seenOf(wanted.wait ? await untilRunning(options, made, signal) : made)
   }
@@ -86,10 +87,10 @@ export function podMachines(options: PodMachinesOptions): PodMachines {
   }
 }
 
-/** How the program came into a pod that runs cannot be changed, and does not matter any more. */
-const withProgramOf = ({ spec: running }: KubeObject, pod: KubeObject): KubeObject => ({
+/** How the program and the images came into a pod that runs cannot be changed, and does not matter any more. */
+const withOriginOf = ({ spec: running }: KubeObject, pod: KubeObject): KubeObject => ({
   ...pod,
-  spec: { ...pod.spec, initContainers: running?.['initContainers'] },
+  spec: { ...pod.spec, initContainers: running?.['initContainers'], imagePullSecrets: running?.['imagePullSecrets'] },
 })
 
 const namespacesOf = ({ namespace, namespaces }: PodPlace): readonly string[] => [...new Set([namespace, ...namespaces])]

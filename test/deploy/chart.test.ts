@@ -15,6 +15,14 @@ const missing = 'missing' in found ? found.missing : null
 const CHART = join(DEPLOY, 'chart/bothy')
 const PLACE = ['--namespace', 'bothy-system']
 
+interface Provisioner {
+  readonly spec: {
+    readonly template: {
+      readonly spec: { readonly containers: readonly { readonly env: readonly { readonly name: string; readonly valueFrom?: object }[] }[] }
+    }
+  }
+}
+
 interface Said {
   readonly code: number
   readonly stdout: string
@@ -112,6 +120,28 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
     expect(withoutLabels(added)).toEqual(withoutLabels([...certificates, ...(await kustomized('components/template-secrets'))]))
   })
 
+  test('a certificate by cert-manager has the names where people reach it, and workspaces trust whoever signed it', async () => {
+    const where = [
+      'url=https://bothy.example.com',
+      'apps.url=https://10.1.2.3:8443',
+      'apps.host=*.apps.example.com',
+      'tls.secretName=other',
+    ]
+    const objects = await rendered('--set', ['tls.certManager=true', ...where].join(','))
+    expect(one(objects, 'Certificate bothy-system/bothy').spec).toMatchObject({
+      secretName: 'other',
+      dnsNames: ['bothy.bothy-system.svc', 'bothy-apps.bothy-system.svc', 'bothy.example.com', '*.apps.example.com'],
+      ipAddresses: ['10.1.2.3'],
+    })
+    const authority = (of: readonly Rendered[]) =>
+      (
+        parse(JSON.stringify(one(of, 'Deployment bothy-system/bothy-provisioner'))) as Provisioner
+      ).spec.template.spec.containers[0]?.env.find(({ name }) => name === 'BOTHY_POD_CA')?.valueFrom
+    expect(authority(objects)).toEqual({ secretKeyRef: { name: 'other', key: 'ca.crt' } })
+    const said = await rendered('--set', 'tls.certManager=true,caCertificate=-----BEGIN CERTIFICATE-----')
+    expect(authority(said)).toEqual({ configMapKeyRef: { name: 'bothy', key: 'ca.crt', optional: true } })
+  })
+
   test('each setting is heard', async () => {
     const objects = await rendered('--values', join(import.meta.dirname, 'other-values.yaml'))
     const text = JSON.stringify(objects)
@@ -150,6 +180,7 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
     expect(one(objects, 'Deployment bothy-system/bothy-controller').spec).toMatchObject({ replicas: 3 })
     expect(one(objects, 'Deployment bothy-system/bothy-provisioner').spec).toMatchObject({ replicas: 5 })
     expect(text).toMatch(/"BOTHY_POD_NAMESPACE","value":"ws-one".*"BOTHY_POD_NAMESPACES","value":"ws-two"/)
+    expect(text).toContain('"BOTHY_POD_PULL_SECRETS","value":"PULL,WS-PULL"')
     expect(one(objects, 'ConfigMap bothy-system/bothy-limits')).toMatchObject({
       data: { maxTtl: '48h', maxHold: '4h', templateNamespaces: 'bothy-templates,shared-one', namespaces: '*' },
     })

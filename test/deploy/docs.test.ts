@@ -1,8 +1,9 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
 import { temporaryHome } from '../support/bothy.ts'
 import { noCluster, type OwnCluster, ownCluster } from '../support/cluster.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -65,11 +66,37 @@ describe.skipIf(noCluster !== null)(`what the page says${noCluster ? ` (${noClus
     expect(code).toBe(3)
   })
 
+  test('with cert-manager, the certificate has the names of the example, and workspaces trust its authority', async () => {
+    const [added = ''] = blocksOf('From nothing', 'yaml')
+    const own = join(home, 'deploy/certified')
+    cpSync(join(home, 'deploy/example'), own, { recursive: true })
+    const file = join(own, 'kustomization.yaml')
+    const [example, more] = [readFileSync(file, 'utf8'), added].map((text) => parse(text) as { patches: object[] })
+    writeFileSync(file, stringify({ ...example, ...more, patches: [...(example?.patches ?? []), ...(more?.patches ?? [])] }))
+    const objects = objectsIn(await must(cluster, ['kustomize', own]))
+    const names = ['bothy.bothy-system.svc', 'bothy-apps.bothy-system.svc', 'bothy.example.com', 'apps.example.com']
+    expect(objects.find(({ kind, metadata }) => kind === 'Certificate' && metadata.name === 'bothy')?.spec).toMatchObject({
+      dnsNames: names,
+    })
+    const provisioner = objects.find(({ metadata, spec }) => spec?.template && metadata.name === 'bothy-provisioner')
+    expect(JSON.stringify(provisioner)).toContain(
+      '{"name":"BOTHY_POD_CA","valueFrom":{"secretKeyRef":{"key":"ca.crt","name":"bothy-tls"}}}',
+    )
+  })
+
   test('installs it, declares a workspace, sets limits, and takes everything away again', async () => {
     await runAll(blocksOf('From nothing', 'sh'))
     await untilInForce(cluster)
     const image = ['-n', 'bothy-system', 'get', 'deployment', 'bothy-controller', '-o', 'jsonpath={..image}']
     expect(await must(cluster, image)).toBe('registry.example.com/bothy:0.1.0')
+    // As cert-manager keeps the authority beside what it signed.
+    const authority = readFileSync(join(home, 'tls.crt'))
+    const kept = { data: { 'ca.crt': authority.toString('base64') } }
+    await must(cluster, ['-n', 'bothy-system', 'patch', 'secret', 'bothy-tls', '--patch', JSON.stringify(kept)])
+    await runAll([/^ {4}(kubectl -n bothy-system patch configmap .*)$/m.exec(PAGE)?.[1] ?? 'false'])
+    expect(await must(cluster, ['-n', 'bothy-system', 'get', 'configmap', 'bothy', '-o', 'jsonpath={.data.ca\\.crt}'])).toBe(
+      String(authority),
+    )
     const [offered = '', declared = ''] = blocksOf('A first workspace', 'yaml')
     await must(cluster, ['apply', '-f', '-'], offered)
     const create = [...as('ada@example.com'), 'create', '--dry-run=server', '-f', '-']

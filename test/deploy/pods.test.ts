@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { connectKubernetes, type KubernetesConnection } from '../../controller/cluster/kubernetes-connection.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
-import { claimsOf, podOf, secretOf, type PodNaming, type PodPlace } from '../../controller/machines/pod-manifest.ts'
+import { silentLog } from '../../controller/kernel/log.ts'
+import { claimsOf, podOf, secretOf, type PodNaming } from '../../controller/machines/pod-manifest.ts'
+import type { PodPlace } from '../../controller/machines/pod-place.ts'
+import { podMachines } from '../../controller/machines/pod.ts'
 import { openPods } from '../../controller/pods.ts'
 import type { PodWanted } from '../../provider/machine-ports.ts'
 import { noCluster, type OwnCluster } from '../support/cluster.ts'
@@ -46,6 +49,16 @@ const WANTED: PodWanted = {
 }
 const NAMING: PodNaming = { workspace: { uid: '0b6ff1a8-2a5e-4f0e-9d3b-2f6c1f9f9a01', name: 'dev', owner: 'ada' }, buildId: '1' }
 const NAMESPACE = 'bothy-workspaces'
+const AUTHORITY = '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n'
+const PLACE: PodPlace = {
+  namespace: NAMESPACE,
+  namespaces: [],
+  allowed: new Set(),
+  programImage: null,
+  url: 'https://bothy.example.com',
+  authority: null,
+  pullSecrets: [],
+}
 
 const refusedWith = (error: unknown) => JSON.stringify(error) + String(error)
 
@@ -67,9 +80,9 @@ describe.skipIf(noCluster !== null)(`pods of workspaces${noCluster ? ` (${noClus
 
   test.each([null, 'bothy:0.1.0'])('are made, found, told of and removed; the agent comes from %s', async (programImage) => {
     const pods = openPods({ connection, clock: systemClock, say: () => {} })
-    const place: PodPlace = { namespace: NAMESPACE, namespaces: [], allowed: new Set(), programImage, url: 'https://bothy.example.com' }
+    const place: PodPlace = { ...PLACE, programImage, authority: AUTHORITY, pullSecrets: ['registry'] }
     const made = [
-      secretOf(WANTED, NAMING, NAMESPACE, 'token'),
+      secretOf(WANTED, NAMING, NAMESPACE, { token: 'token', authority: AUTHORITY }),
       ...claimsOf(WANTED, NAMING, NAMESPACE),
       podOf(WANTED, NAMING, NAMESPACE, place),
     ]
@@ -88,18 +101,35 @@ describe.skipIf(noCluster !== null)(`pods of workspaces${noCluster ? ` (${noClus
     await must(cluster, ['-n', NAMESPACE, 'wait', '--for=delete', 'pods', '--all', '--timeout=30s'])
   })
 
+  test('are adopted where the operator has named other logins of registries since, or none', async () => {
+    const pods = openPods({ connection, clock: systemClock, say: () => {} })
+    const uidWith = async (...pullSecrets: string[]) => {
+      const place = { ...PLACE, pullSecrets }
+      const machines = podMachines({
+        pods,
+        place,
+        naming: NAMING,
+        clock: systemClock,
+        log: silentLog,
+        say: () => {},
+        tokenOf: () => 'token',
+      })
+      await machines.create(WANTED, new AbortController().signal)
+      const [pod] = await pods.list('Pod', NAMESPACE, { 'bothy.dev/workspace': NAMING.workspace.uid })
+      return pod?.metadata.uid
+    }
+    const first = await uidWith('registry')
+    expect([await uidWith('another', 'registry'), await uidWith()]).toEqual([first, first])
+    for (const kind of ['Pod', 'Secret', 'PersistentVolumeClaim'] as const)
+      for (const each of await pods.list(kind, NAMESPACE, { 'bothy.dev/workspace': NAMING.workspace.uid })) await pods.remove(each)
+    await must(cluster, ['-n', NAMESPACE, 'wait', '--for=delete', 'pods', '--all', '--timeout=30s'])
+  })
+
   test('are not made elsewhere, and not with more than the restricted standard', async () => {
     const pods = openPods({ connection, clock: systemClock, say: () => {} })
-    const place: PodPlace = {
-      namespace: NAMESPACE,
-      namespaces: [],
-      allowed: new Set(),
-      programImage: null,
-      url: 'https://bothy.example.com',
-    }
-    const elsewhere = await pods.apply(podOf(WANTED, NAMING, 'bothy-system', place)).catch(refusedWith)
+    const elsewhere = await pods.apply(podOf(WANTED, NAMING, 'bothy-system', PLACE)).catch(refusedWith)
     expect(elsewhere).toMatch(/cannot patch resource/)
     const asRoot = { ...WANTED, security: { ...WANTED.security, runAsUser: 0, runAsNonRoot: false } }
-    expect(await pods.apply(podOf(asRoot, NAMING, NAMESPACE, place)).catch(refusedWith)).toMatch(/violates PodSecurity/)
+    expect(await pods.apply(podOf(asRoot, NAMING, NAMESPACE, PLACE)).catch(refusedWith)).toMatch(/violates PodSecurity/)
   })
 })

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { podMachines } from '../../controller/machines/pod.ts'
-import { claimsOf, podOf, refusedOf, type PodPlace } from '../../controller/machines/pod-manifest.ts'
+import { claimsOf, inputsOf, podOf, secretOf } from '../../controller/machines/pod-manifest.ts'
+import { refusedOf, type PodPlace } from '../../controller/machines/pod-place.ts'
 import { progressOf } from '../../controller/machines/pod-progress.ts'
 import type { PodWanted } from '../../provider/machine-ports.ts'
 import { podsInMemory, RUNNING } from './pods.ts'
@@ -18,6 +19,8 @@ const place: PodPlace = {
   allowed: new Set(),
   programImage: 'bothy:1',
   url: 'https://bothy.example.com',
+  authority: null,
+  pullSecrets: [],
 }
 const never = new AbortController().signal
 
@@ -280,4 +283,33 @@ const firstContainer = (programImage: string | null) => {
 test('a pod without an image that has the program fetches it, from where its agent connects to', () => {
   expect(firstContainer('bothy:1')).toMatchObject({ image: 'bothy:1', command: ['/bin/sh', '-c', 'cp -R /bothy-agent/. /opt/bothy/'] })
   expect(firstContainer(null)).toMatchObject({ image: 'debian', env: [{ name: 'BOTHY_URL', value: 'https://bothy.example.com' }] })
+})
+
+test('whom a pod trusts besides is beside its token, for its agent and for whoever fetches the program', async () => {
+  const { spec = {} } = podOf(wanted(), naming, 'workspaces', { ...place, authority: 'PEM', programImage: null })
+  const [first] = spec['initContainers'] as readonly object[]
+  const [main] = spec['containers'] as readonly { readonly env: readonly object[] }[]
+  const file = '/run/bothy-agent/ca.crt'
+  expect(main?.env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: file })
+  expect(first).toMatchObject({
+    env: [{ name: 'BOTHY_URL' }, { name: 'CURL_CA_BUNDLE', value: file }, { name: 'SSL_CERT_FILE', value: file }],
+    volumeMounts: [{ name: 'bothy-program' }, { name: 'bothy-token', mountPath: file, subPath: 'ca.crt', readOnly: true }],
+  })
+  expect(secretOf(wanted(), naming, 'workspaces', { token: 'a', authority: 'PEM' })).toMatchObject({
+    data: { token: Buffer.from('a\n').toString('base64'), 'ca.crt': Buffer.from('PEM').toString('base64') },
+  })
+  // A template that has a file of its own for this keeps it.
+  const own = podOf(wanted({ env: { NODE_EXTRA_CA_CERTS: '/etc/all.pem' } }), naming, 'workspaces', { ...place, authority: 'PEM' })
+  expect(JSON.stringify(own)).not.toContain(file)
+})
+
+test('another authority is another pod: an agent has read the one that it began with', () => {
+  const inputs = [null, 'PEM', 'another'].map((authority) => inputsOf(wanted(), { ...place, authority }))
+  expect(new Set(inputs).size).toBe(3)
+})
+
+test('logins of registries are those of the operator; none are those of the service account', () => {
+  const given = podOf(wanted(), naming, 'workspaces', { ...place, pullSecrets: ['one', 'two'] })
+  expect(given.spec).toMatchObject({ imagePullSecrets: [{ name: 'one' }, { name: 'two' }] })
+  expect(podOf(wanted(), naming, 'workspaces', place).spec).not.toHaveProperty('imagePullSecrets')
 })

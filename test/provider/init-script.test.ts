@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { initScript } from '../../provider/init-script.ts'
+import { fetchScript, initScript } from '../../provider/init-script.ts'
 
 const run = promisify(execFile)
 
@@ -76,4 +77,58 @@ test('an archive of another digest is not run, and leaves nothing behind', async
 
 test('without a token it says what is missing', async () => {
   await expect(start({})).rejects.toThrow("set BOTHY_AGENT_TOKEN to the agent's token")
+})
+
+/** For an address of this machine, signed by itself: an authority that nobody knows. */
+async function certify(): Promise<{ readonly key: string; readonly cert: string; readonly file: string }> {
+  const fresh = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out tls.crt -subj /CN=bothy'
+  await run('openssl', [...fresh.split(' '), '-addext', 'subjectAltName=IP:127.0.0.1'], { cwd: folder })
+  const [key, cert] = await Promise.all(['tls.key', 'tls.crt'].map((name) => readFile(join(folder, name), 'utf8')))
+  return { key: key ?? '', cert: cert ?? '', file: join(folder, 'tls.crt') }
+}
+
+/** A folder of programs in which the one that fetches is the only one of its kind. */
+async function onlyWith(program: string): Promise<string> {
+  const bin = await mkdtemp(join(folder, 'bin-'))
+  for (const name of [
+    'sh',
+    'uname',
+    'mktemp',
+    'rm',
+    'mkdir',
+    'chmod',
+    'mv',
+    'tar',
+    'gzip',
+    'sha256sum',
+    'sed',
+    'cut',
+    'tail',
+    'head',
+    'sleep',
+    'id',
+    program,
+  ]) {
+    const { stdout } = await run('sh', ['-c', `command -v ${name}`])
+    await symlink(stdout.trim(), join(bin, name))
+  }
+  return bin
+}
+
+test.each(['curl', 'wget'])('an authority of its own is trusted where the environment names one, by %s', async (program) => {
+  const { key, cert, file } = await certify()
+  const answering = server.listeners('request')[0] as RequestListener
+  const secure = createSecureServer({ key, cert }, answering)
+  await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve))
+  const address = secure.address()
+  const at = `https://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
+  const into = join(folder, 'program')
+  await mkdir(into)
+  try {
+    const environment = { PATH: await onlyWith(program), BOTHY_URL: at, CURL_CA_BUNDLE: file, SSL_CERT_FILE: file }
+    await run('/bin/sh', ['-c', fetchScript(into)], { env: environment, timeout: 20_000 })
+    expect(await readdir(into)).toContain('bothy-agent')
+  } finally {
+    await new Promise((resolve) => secure.close(resolve))
+  }
 })

@@ -9,3 +9,36 @@
 {{- define "bothy.limits" -}}
 {{ toYaml (merge (dict "namespaces" "*" "templateNamespaces" (join "," .Values.policies.templateNamespaces)) .Values.policies.limits) }}
 {{- end }}
+
+{{- define "bothy.authority" -}}
+{{- if and .Values.tls.certManager (not .Values.caCertificate) (not .Values.trial.enabled) -}}
+{{ toYaml (dict "secretKeyRef" (dict "name" .Values.tls.secretName "key" "ca.crt")) }}
+{{- else -}}
+{{ toYaml (dict "configMapKeyRef" (dict "name" "bothy" "key" "ca.crt" "optional" true)) }}
+{{- end }}
+{{- end }}
+
+{{- define "bothy.podPullSecrets" -}}
+{{- $names := list }}
+{{- range concat .Values.image.pullSecrets .Values.workspaces.pullSecrets }}{{ $names = append $names .name }}{{ end }}
+{{- $names | uniq | join "," }}
+{{- end }}
+
+{{- define "bothy.hosts" -}}
+{{- $hosts := list "bothy.bothy-system.svc" "bothy-apps.bothy-system.svc" }}
+{{- range list (include "bothy.url" .) (include "bothy.appsUrl" .) }}{{ $hosts = append $hosts (get (urlParse .) "hostname") }}{{ end }}
+{{- with .Values.apps.host }}{{ $hosts = append $hosts . }}{{ end }}
+{{- toYaml (uniq $hosts) }}
+{{- end }}
+
+{{- define "bothy.dnsNames" -}}
+{{- range include "bothy.hosts" . | fromYamlArray }}{{ if not (regexMatch "^[0-9.]+$|:" .) }}
+- {{ . | quote }}
+{{- end }}{{ end }}
+{{- end }}
+
+{{- define "bothy.ipAddresses" -}}
+{{- range include "bothy.hosts" . | fromYamlArray }}{{ if regexMatch "^[0-9.]+$|:" . }}
+- {{ . | quote }}
+{{- end }}{{ end }}
+{{- end }}
