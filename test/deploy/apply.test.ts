@@ -72,10 +72,10 @@ describe.skipIf(noCluster !== null)(`deploy, applied${noCluster ? ` (${noCluster
     expect(checked.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])).toEqual([])
     expect(checked.map(({ metadata }) => metadata.name)).toEqual([
       'bothy-controller',
-      'bothy-hold-limits',
       'bothy-limits',
       'bothy-marks',
       'bothy-owner',
+      'bothy-request-limits',
       'bothy-requests',
       'bothy-template-grants',
     ])

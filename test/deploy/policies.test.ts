@@ -28,6 +28,7 @@ import {
   start,
   type Case,
 } from './policy-cases.ts'
+import { EXTENSIONS, HOLDS, STARTS } from './policy-cases-of-time.ts'
 
 /** Each rule of the shipped policies, in a real API server: what it lets pass, and what it refuses in which words. */
 
@@ -53,6 +54,7 @@ async function makeObjects(cluster: OwnCluster): Promise<void> {
     workspace('large', 'team-a', { owner: 'ada', parameters: many(65) }),
     workspace('left', 'team-a', { owner: 'ada', template: { name: 'private', namespace: 'bothy-templates' } }),
     workspace('paused', 'team-a', { owner: 'ada' }, { annotations: { 'bothy.dev/paused': 'true' } }),
+    workspace('orphan', 'team-a', { owner: 'ada', deletionPolicy: 'Orphan' }),
     workspace('held', 'team-a', { owner: 'ada' }, { finalizers: [FINALIZER] }),
   ]
   await must(cluster, ['create', '-f', '-'], objects.map((object) => JSON.stringify(object)).join('\n'))
@@ -78,6 +80,7 @@ async function makePeople(cluster: OwnCluster): Promise<void> {
   await bind('team-a', 'admin', 'olga')
   await bind('team-a', 'bothy-use', 'uma')
   await bind('team-b', 'edit', 'berta')
+  await bind('team-c', 'edit', 'carl')
   await must(cluster, ['create', '-f', '-'], {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'ClusterRole',
@@ -92,11 +95,12 @@ describe.skipIf(noCluster !== null)(`policies${noCluster ? ` (${noCluster})` : '
   let cluster: OwnCluster
   beforeAll(async () => {
     cluster = await deployedCluster('base')
-    for (const namespace of ['team-a', 'team-b', 'bothy-templates']) await must(cluster, ['create', 'namespace', namespace])
+    for (const namespace of ['team-a', 'team-b', 'team-c', 'bothy-templates']) await must(cluster, ['create', 'namespace', namespace])
     await makePeople(cluster)
     await makeObjects(cluster)
     await apply(cluster)
     await must(cluster, ['create', '-f', '-'], limits('of-team-b', { namespaces: 'team-z, team-b', maxTtl: '48h', maxHold: '4h' }))
+    await must(cluster, ['create', '-f', '-'], limits('of-team-c', { namespaces: 'team-c', maxTtl: '12h' }))
     await untilInForce(cluster)
     const create = ['create', '--dry-run=server', '-f', '-']
     // Each policy comes into force by itself, and each set of limits and each template is seen by itself.
@@ -105,7 +109,8 @@ describe.skipIf(noCluster !== null)(`policies${noCluster ? ` (${noCluster})` : '
     await untilRefused(cluster, create, from('bothy-templates', 'elsewhere'), /bothy-template-grants/)
     await untilRefused(cluster, create, workspace('x', 'team-b', { owner: 'x', schedule: { ttl: '3d' } }), /48h/)
     await untilRefused(cluster, create, mine({ parameters: many(65) }), /must have at most 64/)
-    await untilRefused(cluster, create, request('team-b', { workspace: 'x', action: 'Hold', for: '5h' }), /bothy-hold-limits/)
+    await untilRefused(cluster, create, request('team-b', { workspace: 'x', action: 'Hold', for: '5h' }), /bothy-request-limits/)
+    await untilRefused(cluster, create, request('team-c', { workspace: 'x', action: 'Hold', for: '13h' }), /of-team-c/)
     await untilRefused(cluster, [...as('uma'), ...create], request('team-a', start), /bothy-requests/)
     await untilRefused(cluster, [...as('ada'), ...create], mine({}, { annotations: { 'bothy.dev/paused': 'true' } }), /bothy-marks/)
     await untilRefused(cluster, [...as(CONTROLLER), ...patch({ spec: { power: 'Stopped' } }), '--dry-run=server'], {}, /bothy-controller/)
@@ -123,12 +128,15 @@ describe.skipIf(noCluster !== null)(`policies${noCluster ? ` (${noCluster})` : '
   describe('whose a workspace is', () => void test.each(OWNER)('$who: $says', check))
   describe('which template it is of', () => void test.each(GRANTS)('$who: $says', check))
   describe('how much it is', () => void test.each(LIMITS)('$who: $says', check))
+  describe('how long a start of it lasts', () => void test.each(STARTS)('$who: $says', check))
+  describe('how far its stop is moved', () => void test.each(EXTENSIONS)('$who: $says', check))
+  describe('how long it is held', () => void test.each(HOLDS)('$who: $says', check))
   describe('who asks', () => void test.each(REQUESTS)('$who: $says', check))
   describe('what it is marked with', () => void test.each(MARKS)('$who: $says', check))
   describe('what the controller writes', () => void test.each(OF_THE_CONTROLLER)('$says', check))
 
   test('without any limits nothing is let in, rather than everything', async () => {
-    await must(cluster, ['-n', SYSTEM, 'delete', 'configmap', 'bothy-limits', 'of-team-b'])
+    await must(cluster, ['-n', SYSTEM, 'delete', 'configmap', 'bothy-limits', 'of-team-b', 'of-team-c'])
     await untilRefused(cluster, ['create', '--dry-run=server', '-f', '-'], mine({}), /no params found/)
   })
 })

@@ -130,27 +130,6 @@ export const LIMITS: readonly Case[] = [
     does: mine({}, { labels: many(65) }),
     refused: /metadata\.labels: Too many: 65: must have at most 64/,
   },
-  { says: 'any ttl, where nothing bounds it', who: 'ada', does: mine({ schedule: { ttl: '0s' } }) },
-  { says: 'a ttl within the bound', who: 'berta', does: workspace('dev', 'team-b', { owner: 'berta', schedule: { ttl: '2d' } }) },
-  {
-    says: 'a ttl beyond the bound',
-    who: 'berta',
-    does: workspace('dev', 'team-b', { owner: 'berta', schedule: { ttl: '3d' } }),
-    refused: /spec\.schedule\.ttl: Invalid value: "3d": must be more than 0s and at most 48h/,
-  },
-  {
-    says: 'a ttl in hours beyond the bound',
-    who: 'berta',
-    does: workspace('dev', 'team-b', { owner: 'berta', schedule: { ttl: '48h1m' } }),
-    refused: /must be more than 0s and at most 48h/,
-  },
-  {
-    says: 'a ttl that never ends',
-    who: 'berta',
-    does: workspace('dev', 'team-b', { owner: 'berta', schedule: { ttl: '0h' } }),
-    refused: /must be more than 0s/,
-  },
-  { says: 'no ttl of its own', who: 'berta', does: workspace('dev', 'team-b', { owner: 'berta' }) },
   {
     says: 'what was within the limits once, and is looked after',
     who: CONTROLLER,
@@ -182,14 +161,6 @@ export const REQUESTS: readonly Case[] = [
   { says: 'for a colleague’s, as edit allows', who: 'eve', does: request('team-a', start) },
   { says: 'for what is not there', who: 'uma', does: request('team-a', { workspace: 'nowhere', action: 'Start' }) },
   { says: 'by the controller, for whoever is at its page', who: CONTROLLER, does: request('team-a', start) },
-  { says: 'any hold, where nothing bounds it', who: 'ada', does: request('team-a', { workspace: 'adas', action: 'Hold', for: '100h' }) },
-  { says: 'a hold within the bound', who: 'berta', does: request('team-b', { workspace: 'x', action: 'Hold', for: '4h' }) },
-  {
-    says: 'a hold beyond the bound',
-    who: 'berta',
-    does: request('team-b', { workspace: 'x', action: 'Hold', for: '4h1s' }),
-    refused: /spec\.for: Invalid value: "4h1s": must be at most 4h/,
-  },
 ]
 
 export const MARKS: readonly Case[] = [
