@@ -227,6 +227,47 @@ export const MARKS: readonly Case[] = [
     who: 'ada',
     does: patch({ metadata: { finalizers: [FINALIZER, 'example.com/mine'] } }, 'workspace', 'held'),
   },
+  {
+    says: 'created to be left behind, by its owner',
+    who: 'ada',
+    does: mine({ deletionPolicy: 'Orphan' }),
+    refused: /spec\.deletionPolicy: Forbidden: Orphan leaves what was built where it is: only who may abandon says so \(the verb abandon\)/,
+  },
+  {
+    says: 'to be left behind, by its owner',
+    who: 'ada',
+    does: patch({ spec: { deletionPolicy: 'Orphan' } }),
+    refused: /spec\.deletionPolicy: Forbidden/,
+  },
+  {
+    says: 'created to be left behind, by an administrator',
+    who: 'Ada',
+    does: workspace('dev', 'team-a', { owner: 'Ada', deletionPolicy: 'Orphan' }),
+  },
+  { says: 'to be left behind, by an administrator', who: 'olga', does: patch({ spec: { deletionPolicy: 'Orphan' } }) },
+  {
+    says: 'to be left behind as before, with the rest changed',
+    who: 'ada',
+    does: patch({ spec: { power: 'Stopped' } }, 'workspace', 'orphan'),
+  },
+  {
+    says: 'not to be left behind any more, by its owner',
+    who: 'ada',
+    does: patch({ spec: { deletionPolicy: 'Destroy' } }, 'workspace', 'orphan'),
+  },
+  {
+    says: 'replaced by a file without its finalizer, by its owner',
+    who: 'ada',
+    does: workspace('held', 'team-a', { owner: 'ada' }),
+    by: ['replace', '-f', '-'],
+    refused: /metadata\.finalizers: Forbidden: [^]*kubectl apply keeps it, kubectl replace does not/,
+  },
+  {
+    says: 'replaced by a file with its finalizer, by its owner',
+    who: 'ada',
+    does: workspace('held', 'team-a', { owner: 'ada', power: 'Stopped' }, { finalizers: [FINALIZER] }),
+    by: ['replace', '-f', '-'],
+  },
 ]
 
 export const OF_THE_CONTROLLER: readonly Case[] = [
