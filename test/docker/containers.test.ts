@@ -22,6 +22,10 @@ describe.skipIf(missing !== null)(`containers${missing ? ` (skipped: ${missing})
   afterAll(() => daemon.close())
 
   const inspect = async (name: string) => (await daemon.docker.call('GET', `/containers/${name}/json`)).json
+  /** The agent has read what it was given, and hears signals. */
+  const started = (name: string, times = 1) =>
+    until(`start ${times} of the agent`, async () => (await daemon.exec(name, 'sh', '-c', 'wc -l < /tmp/starts')).trim() === String(times))
+
   const existing = async (uid: string) => {
     const [containers, volumes, networks] = await Promise.all([
       ofWorkspace(daemon.docker, 'containers', uid),
@@ -36,8 +40,8 @@ describe.skipIf(missing !== null)(`containers${missing ? ` (skipped: ${missing})
     const seen = await world.machines().create(wanted(), never)
     const name = world.nameOf()
     expect(seen).toMatchObject({ image: 'bothy-test', ip: '', cpus: null, memoryMb: null })
-    const token = await until('the agent to have read its token', () => daemon.exec(name, 'cat', '/tmp/token'))
-    expect(token).toBe('secret-of-agent-1')
+    await started(name)
+    expect(await daemon.exec(name, 'cat', '/tmp/token')).toBe('secret-of-agent-1')
     expect(await daemon.exec(name, 'cat', '/tmp/environment')).toMatch(
       /BOTHY_URL=unix:\/\/\/run\/bothy\/agent\.sock\n[\s\S]*BOTHY_WORKSPACE_NAME=dev\n[\s\S]*COLOUR=green/,
     )
@@ -60,7 +64,8 @@ describe.skipIf(missing !== null)(`containers${missing ? ` (skipped: ${missing})
     const file = join(world.stateDir, 'containers', world.nameOf(), 'token')
     await world.machines().create(wanted({ image: 'bothy-ada' }), never)
     expect([statSync(file).uid, statSync(file).mode & 0o777]).toEqual([1815, 0o400])
-    expect(await until('the token', () => daemon.exec(world.nameOf(), 'cat', '/tmp/token'))).toBe('secret-of-agent-1')
+    await started(world.nameOf())
+    expect(await daemon.exec(world.nameOf(), 'cat', '/tmp/token')).toBe('secret-of-agent-1')
     await world.machines().update(wanted({ image: 'bothy-ada', user: '4711:4711' }), never)
     expect(statSync(file).uid).toBe(4711)
     await world.machines().forget()
@@ -87,11 +92,11 @@ describe.skipIf(missing !== null)(`containers${missing ? ` (skipped: ${missing})
   test('one that was ended by hand counts as gone, and goes on with what it wrote', async () => {
     const world = createWorld(daemon.docker)
     const first = await world.machines().create(wanted(), never)
-    await until('the first start', () => daemon.exec(world.nameOf(), 'cat', '/tmp/starts'))
+    await started(world.nameOf())
     await daemon.docker.call('POST', `/containers/${first.id}/kill`)
     await until('it to be seen', async () => (await world.machines().observe('main', never)) === null)
     expect((await world.machines().create(wanted(), never)).id).toBe(first.id)
-    await until('the second start', async () => (await daemon.exec(world.nameOf(), 'cat', '/tmp/starts')).split('\n').length === 2)
+    await started(world.nameOf(), 2)
     await daemon.docker.call('DELETE', `/containers/${first.id}`, { query: { force: 'true' } })
     expect(await world.machines().observe('main', never)).toBeNull()
     expect((await world.machines().create(wanted(), never)).id).not.toBe(first.id)
@@ -106,6 +111,7 @@ describe.skipIf(missing !== null)(`containers${missing ? ` (skipped: ${missing})
     ]
     // On TERM the agent writes where the next container can read.
     await world.machines().create(wanted({ volumes, env: { HOME: '/home/ada' } }), never)
+    await started(world.nameOf())
     await daemon.exec(world.nameOf(), 'sh', '-c', 'echo kept > /home/ada/kept; ln -sf /home/ada/ended /tmp/ended')
     await world.machines().destroy('main')
     expect(await existing(world.uid)).toEqual([0, 1, 0])
@@ -129,13 +135,17 @@ describe.skipIf(missing !== null)(`containers${missing ? ` (skipped: ${missing})
 
   test('a command of the template runs beside the agent, without what is the agent’s', async () => {
     const world = createWorld(daemon.docker)
-    const command = ['sh', '-c', 'env > /tmp/beside; trap "echo told > /out/told; exit" TERM; while :; do sleep 0.1; done']
+    const command = ['sh', '-c', 'trap "echo told > /out/told; exit" TERM; env > /tmp/beside; while :; do sleep 0.1; done']
     const volumes = [{ name: 'out', target: '/out', readOnly: false, ephemeral: false }]
     await world.machines().create(wanted({ command, volumes }), never)
-    const beside = await until('the command', () => daemon.exec(world.nameOf(), 'cat', '/tmp/beside'))
+    const beside = await until('the command', async () => {
+      const text = await daemon.exec(world.nameOf(), 'cat', '/tmp/beside')
+      return text.includes('COLOUR=') ? text : null
+    })
     expect(beside).toContain('COLOUR=green')
     expect(beside).not.toMatch(/BOTHY_AGENT|BOTHY_URL/)
-    expect(await until('the agent', () => daemon.exec(world.nameOf(), 'cat', '/tmp/token'))).toBe('secret-of-agent-1')
+    await started(world.nameOf())
+    expect(await daemon.exec(world.nameOf(), 'cat', '/tmp/token')).toBe('secret-of-agent-1')
     await world.machines().destroy('main')
     await world.machines().create(wanted({ volumes }), never)
     expect(await daemon.exec(world.nameOf(), 'cat', '/out/told')).toBe('told')

@@ -20,13 +20,13 @@ export interface World {
   machines(more?: Partial<ContainerMachinesOptions>): ContainerMachines
 }
 
-/** Says what it was given, leaves an orphan behind, and waits. */
+/** Says what it was given, leaves an orphan behind, and waits; the start is written last. */
 const AGENT = `#!/bin/sh
+trap 'echo ended > /tmp/ended; exit 0' TERM
 env | sort > /tmp/environment
 cat "$BOTHY_AGENT_TOKEN_FILE" > /tmp/token
-date >> /tmp/starts
 ( ( sleep 0.1 ) & )
-trap 'echo ended > /tmp/ended; exit 0' TERM
+date >> /tmp/starts
 while :; do sleep 60 & wait $!; done
 `
 

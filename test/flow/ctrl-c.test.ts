@@ -9,7 +9,7 @@ import { until } from '../support/until.ts'
 const SLOW = `
 resource "terraform_data" "slow" {
   provisioner "local-exec" {
-    command = "sleep 3"
+    command = "sleep 6"
   }
 }
 `
@@ -29,11 +29,11 @@ const slowHome = (): Home => {
   return home
 }
 
-const own = (home: Home) => home.processes().filter(({ command }) => !/terraform|sleep 3/.test(command))
+const own = (home: Home) => home.processes().filter(({ command }) => !/terraform|sleep 6/.test(command))
 
 async function upInTheMiddleOfABuild(home: Home): Promise<Up> {
   const up = await home.up()
-  await until('the slow command to run', () => home.processes().some(({ command }) => command.includes('sleep 3')))
+  await until('the slow command to run', () => home.processes().some(({ command }) => command.includes('sleep 6')))
   return up
 }
 
@@ -85,6 +85,7 @@ test('a third Ctrl-C goes at once, and leaves nothing of its own', async () => {
   process.kill(up.pid, 'SIGINT')
   await until('the first to be understood', () => /finishing a build/.test(up.output()))
   await anotherWish(up)
+  await until('the second to be understood', () => /canceling/.test(up.output()))
   await anotherWish(up)
   await until('the end', () => up.exited() !== null)
   expect(up.exited()).toBe(130)
@@ -92,6 +93,6 @@ test('a third Ctrl-C goes at once, and leaves nothing of its own', async () => {
   await until('nothing of its own', () => own(home).length === 0)
   // What was interrupted is told apart at the next start, and tried again.
   const again = await home.up()
-  await until('a build that succeeds', async () => (await newestBuild(home)).phase === 'Succeeded', { limitMs: 40_000, everyMs: 250 })
+  await until('a build that succeeds', async () => (await newestBuild(home)).phase === 'Succeeded', { limitMs: 110_000, everyMs: 250 })
   expect(await again.end()).toBe(0)
 })

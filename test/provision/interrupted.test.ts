@@ -48,7 +48,7 @@ test('terraform that does not end within its grace is killed, and that is said',
 test('a build that takes too long is stopped', async () => {
   const world = await createWorld(db)
   const slow = slowMachines(realMachines(world.stateDir))
-  await world.provisioner({ machinesFor: slow.machinesFor, limits: { buildMs: 500 } })
+  await world.provisioner({ machinesFor: slow.machinesFor, limits: { buildMs: 5000 } })
   const job = await world.build(workspace(), await world.template(PROCESS))
   await slow.asked
   await until('terraform to be told', async () => (await world.logOf(job)).includes('nterrupt'))
