@@ -23,11 +23,13 @@ export function listOptions(query: URLSearchParams, { kind, namespace }: Target)
   refuseOptions('ListOptions', isTrue(query, 'watch') ? watchCauses(query) : listCauses(query))
   if (query.get('continue') && !['', '0'].includes(query.get('resourceVersion') ?? ''))
     throw new Refused('BadRequest', 'specifying resource version is not allowed when using continue')
+  const at = isTrue(query, 'watch') ? null : exactVersion(query, limit)
   const fields = query.get('fieldSelector')
   const text = (name: 'labelSelector' | 'continue') => (query.get(name) ? { [name]: query.get(name) ?? '' } : {})
   return {
     ...(namespace === null ? {} : { namespace }),
-    ...(limit !== null && limit > 0 ? { limit } : {}),
+    ...(limit !== null && limit > 0 && !isOfAnyVersion(query) ? { limit } : {}),
+    ...(at === null ? {} : { at }),
     ...text('labelSelector'),
     ...(fields ? { fieldSelector: selectorFor(kind, fields) } : {}),
     ...text('continue'),
@@ -50,19 +52,35 @@ export function watchOptions(query: URLSearchParams, target: Target): WatchOptio
 const sendsInitialEvents = (query: URLSearchParams): boolean | null =>
   query.get('sendInitialEvents') ? isTrue(query, 'sendInitialEvents') : null
 
-/** A list is always of the present: a version it names must be one that there was. */
+/** What is shown of the present: a version that is named must be one that there was. */
 export function refuseUnknownVersion(query: URLSearchParams, newest: string): void {
   const text = query.get('resourceVersion') ?? ''
   if (text === '') return
-  if (!/^\d{1,19}$/.test(text))
-    throw new Refused(
-      'BadRequest',
-      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    )
+  refuseNoVersion(text)
   refuseAhead(text, newest)
 }
 
+function refuseNoVersion(text: string): void {
+  if (/^\d{1,19}$/.test(text)) return
+  const given = JSON.stringify(text)
+  throw new Refused(
+    'BadRequest',
+    `invalid resource version: resourceVersion: Invalid value: ${given}: strconv.ParseUint: parsing ${given}: invalid syntax`,
+  )
+}
+
 const MATCH = 'resourceVersionMatch'
+
+/** The version that is listed; null: the newest. A limit with a version meant exactly that one, before it could be said. */
+function exactVersion(query: URLSearchParams, limit: number | null): string | null {
+  const [match, version] = [query.get(MATCH) ?? '', query.get('resourceVersion') ?? '']
+  if (['', '0'].includes(version)) return null
+  refuseNoVersion(version)
+  return match === 'Exact' || (match === '' && limit !== null && limit > 0) ? version : null
+}
+
+/** Whoever takes any state is given all of it at once. */
+const isOfAnyVersion = (query: URLSearchParams): boolean => query.get('resourceVersion') === '0'
 
 function listCauses(query: URLSearchParams): readonly Cause[] {
   const [match, version] = [query.get(MATCH) ?? '', query.get('resourceVersion') ?? '']
@@ -83,7 +101,7 @@ function watchCauses(query: URLSearchParams): readonly Cause[] {
   return [
     ...(match !== '' && !begins ? [forbiddenOption(MATCH, `${MATCH} is forbidden for watch unless sendInitialEvents is provided`)] : []),
     ...(begins && match !== 'NotOlderThan' ? [forbiddenOption(MATCH, `sendInitialEvents requires setting ${MATCH} to NotOlderThan`)] : []),
-    ...(begins && match !== '' && match !== 'NotOlderThan' ? [unsupportedMatch(match, '"NotOlderThan"')] : []),
+    ...(match !== '' && match !== 'NotOlderThan' ? [unsupportedMatch(match, '"NotOlderThan"')] : []),
     ...(query.get('continue') ? [forbiddenOption(MATCH, `${MATCH} is forbidden when continue is provided`)] : []),
   ]
 }

@@ -50,7 +50,9 @@ export async function openKubernetes(given: KubernetesPorts): Promise<Kubernetes
   const list = async (kind: Kind, options: ListOptions): Promise<Page> => {
     metrics.count('bothy_kubernetes_lists_total', 'Pages of lists that were asked for.', { kind: kind.kind })
     const limit = options.limit === undefined ? undefined : String(options.limit)
-    const query = { ...selectorsOf(options), limit, continue: options.continue }
+    // Pages that follow are of the version that the first one was of.
+    const exactly = options.at === undefined || options.continue ? {} : { resourceVersion: options.at, resourceVersionMatch: 'Exact' }
+    const query = { ...selectorsOf(options), ...exactly, limit, continue: options.continue }
     return pageFrom(kind, (await connection.request({ method: 'GET', path: pathOf(kind, options), query, timeoutMs: LIST_MS })).body)
   }
 

@@ -6,6 +6,7 @@ import { countObjects, listObjects, type ListQuery } from '../store/lists.ts'
 import { keepWhatWas } from '../store/past.ts'
 import type { Db } from '../store/pool.ts'
 import type { ListOptions, Page, Resource } from './port.ts'
+import { listExpired, refuseAhead } from './refusals.ts'
 import { decode } from './stored.ts'
 import { selectionOf, type Selection } from './selection.ts'
 
@@ -34,14 +35,15 @@ export async function listKind(db: Db, kind: Kind, options: ListOptions): Promis
   const limit = options.limit && options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY
   const items: Resource[] = []
   let after: ListQuery['after'] = token
-  let at = token?.version ?? null
+  let at = token?.version ?? wantedVersion(options)
   let length = 0
   for (;;) {
     const most = selection.selects ? READ_AT_ONCE : Math.min(READ_AT_ONCE, limit - items.length)
     const { namespace, name } = selection
     const listed = await listObjects(db, { kind: kind.kind, namespace, name, after, at, limit: most })
+    if (token === null && options.at !== undefined) refuseAhead(options.at, String(listed.version))
     // Ahead of the newest is who asked before an older state of the database was brought back.
-    if (at !== null && (at < listed.oldest || at > listed.version)) throw tokenExpired()
+    if (at !== null && (at < listed.oldest || at > listed.version)) throw token === null ? listExpired() : tokenExpired()
     const goesOn = listed.more || listed.objects.length > limit
     if (goesOn && !listed.isKept) {
       await keepWhatWas(db)
@@ -61,6 +63,9 @@ export async function listKind(db: Db, kind: Kind, options: ListOptions): Promis
     if (!listed.more) return { items, resourceVersion: String(at) }
   }
 }
+
+/** What is beyond the numbers there are is ahead of every version all the same. */
+const wantedVersion = ({ at }: ListOptions): number | null => (at === undefined ? null : Math.min(Number(at), Number.MAX_SAFE_INTEGER))
 
 async function cutPage(
   db: Db,

@@ -54,6 +54,8 @@ export interface ListOptions {
   readonly fieldSelector?: string
   readonly limit?: number
   readonly continue?: string
+  /** As it was at this version, which is a number; absent: as it is. `Refused('Expired')` when that cannot be known any more. */
+  readonly at?: string
 }
 
 export interface Page {

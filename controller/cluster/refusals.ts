@@ -30,6 +30,8 @@ export const MODIFIED = 'the object has been modified; please apply your changes
 
 export const expired = (from: string, oldest: number): Refused => new Refused('Expired', `too old resource version: ${from} (${oldest})`)
 
+export const listExpired = (): Refused => new Refused('Expired', 'The resourceVersion for the provided list is too old.')
+
 /** Whoever wants to see a state that is at least so new, where the newest is older. */
 export function refuseAhead(wanted: string, newest: string): void {
   if (BigInt(wanted) <= BigInt(newest)) return

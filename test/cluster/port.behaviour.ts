@@ -566,6 +566,12 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
           first.resourceVersion,
         ])
         expect((await cluster().list('Workspace', { namespace, limit: 5 })).continue).toBeUndefined()
+        await create(workspace({ name: 'bb', namespace }))
+        const at = first.resourceVersion
+        const then = await cluster().list('Workspace', { namespace, limit: 3, at })
+        const rest = await cluster().list('Workspace', { namespace, limit: 3, at, continue: then.continue ?? '' })
+        expect([...then.items, ...rest.items].map(({ metadata }) => metadata.name)).toEqual(made)
+        expect([then.resourceVersion, rest.resourceVersion]).toEqual([at, at])
         expect(await refusal(cluster().list('Workspace', { namespace, limit: 2, continue: 'nonsense' }))).toMatchObject({
           reason: 'BadRequest',
         })

@@ -8,6 +8,7 @@ import { PATCH } from './patch.ts'
 import { REMOVE } from './remove.ts'
 import { RULES } from './rules.ts'
 import { STATUS } from './status.ts'
+import { VERSIONED } from './versions.ts'
 import { WATCH } from './watch.ts'
 import { WRITE } from './write.ts'
 
@@ -22,6 +23,7 @@ export const CORPUS: Readonly<Record<string, readonly Scenario[]>> = {
   remove: REMOVE,
   list: LIST,
   watch: WATCH,
+  versions: VERSIONED,
   http: HTTP,
   core: CORE,
 }
