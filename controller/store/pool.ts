@@ -1,8 +1,9 @@
-import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig } from 'pg'
+import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg'
 import { fromIso, type Clock } from '../kernel/clock.ts'
 import { Misconfigured, Refused, Transient } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { createListener } from './listener.ts'
+import { tlsProblem } from './tls-problem.ts'
 
 /**
  * The one door to Postgres. A `timestamptz` arrives as an Instant (milliseconds), an `int8` as a string, `json` parsed.
@@ -47,7 +48,7 @@ export function openDb(url: string, { log, clock, max }: DbOptions): Db {
   let closing: Promise<void> | null = null
 
   const withClient = async <T>(work: (client: ClientBase) => Promise<T>): Promise<T> => {
-    const client = await pool.connect().catch((error: unknown) => {
+    const client = await connected(pool).catch((error: unknown) => {
       throw translated(error, url)
     })
     try {
@@ -79,6 +80,9 @@ export function openDb(url: string, { log, clock, max }: DbOptions): Db {
   }
   return db
 }
+
+/** Files that the url names are read at once, and not by what is promised. */
+const connected = async (pool: Pool): Promise<PoolClient> => pool.connect()
 
 /** One connection, one query: is there a server that lets us in? */
 export async function canConnect(url: string): Promise<boolean> {
@@ -192,6 +196,9 @@ function translated(error: unknown, url: string): unknown {
   if (!(error instanceof Error) || error instanceof Transient || error instanceof Misconfigured) return error
   const code = codeOf(error)
   const text = error.message || firstMessage(error) || code
+  const call = 'syscall' in error && typeof error.syscall === 'string' ? error.syscall : ''
+  const remedy = tlsProblem({ code, text, call })
+  if (remedy !== null) return new Misconfigured(`Postgres at ${placeOf(url)} cannot be used: ${text}. ${remedy}`, { cause: error })
   if (connectionIsBroken(error)) return new Transient(`Postgres at ${placeOf(url)} cannot be reached: ${text}`, { cause: error })
   if (code === NO_TEXT) return new Refused('BadRequest', 'a text has the character U+0000, which cannot be kept')
   if (TRANSIENT_SQLSTATE.test(code)) return new Transient(`Postgres: ${text} (${code})`, { cause: error })
