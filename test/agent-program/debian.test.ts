@@ -92,7 +92,7 @@ test('as root with curl: it connects, runs what is asked, has a real terminal, a
     lost: '',
   })
   // By somebody who is not asked for an answer any more when it happens.
-  await said(here, 'sh', '-c', '(sleep 0.2; kill -KILL "$PPID") >/dev/null 2>&1 &')
+  await said(here, 'sh', '-c', '(sleep 3; kill -KILL "$PPID") >/dev/null 2>&1 &')
   await until('another run', async () => {
     const row = await rowOf(db, here.made)
     return row.runId !== runId && row.lifecycle === 'Ready'

@@ -69,7 +69,7 @@ const metadata = (key: string, text: string, over: object = {}) => ({
   displayName: '',
   script: text,
   intervalSeconds: 1,
-  timeoutSeconds: 1,
+  timeoutSeconds: 10,
   ...over,
 })
 
@@ -87,7 +87,7 @@ test('schedules, log files and metadata of a real agent, with errors, limits and
       metadata('load', 'echo 0.5'),
       metadata('count', 'echo x >> count; wc -l < count'),
       metadata('bad', 'echo partly; echo oh no >&2; exit 3'),
-      metadata('slow', 'sleep 60'),
+      metadata('slow', 'sleep 60', { timeoutSeconds: 1 }),
       metadata('long', `head -c 5000 /dev/zero | tr '\\0' 'ü'`),
       metadata('python', '#!/usr/bin/env python3\nprint("from python")', { intervalSeconds: 0 }),
       metadata('k'.repeat(7000), 'echo never'),

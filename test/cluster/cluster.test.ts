@@ -46,7 +46,7 @@ describe.skipIf(noCluster !== null)('the cluster of the tests', () => {
 
     const token = (await ask('create', 'token', 'default', '--audience', 'bothy')).stdout.trim()
     expect(token.split('.')).toHaveLength(3)
-    expect(await ask('delete', 'namespace', namespace, '--timeout=30s')).toMatchObject({ code: 0 })
+    expect(await ask('delete', 'namespace', namespace, '--timeout=90s')).toMatchObject({ code: 0 })
   })
 
   test.skipIf(noOwnCluster !== null)('a killed server goes on where it was', async () => {
@@ -69,7 +69,7 @@ describe.skipIf(noCluster !== null)('the cluster of the tests', () => {
     onTestFinished(() => void holder.kill('SIGKILL'))
     let said = ''
     holder.stdout.on('data', (data: Buffer) => (said += data.toString()))
-    await until('the cluster to be ready', () => said.includes('ready'), { limitMs: 30_000 })
+    await until('the cluster to be ready', () => said.includes('ready'), { limitMs: 90_000 })
     expect(processesMentioning(state).length).toBeGreaterThanOrEqual(3)
     holder.kill('SIGKILL')
     await until('its processes to end', () => processesMentioning(state).length === 0)

@@ -24,7 +24,7 @@ type Metadata = Draft['metadata']
 /** The status of what no controller has looked at. */
 const UNSEEN = { observedGeneration: -1 }
 /** The collector of a cluster looks for kinds that are new to it every half minute. */
-const COLLECTED_MS = 40_000
+const COLLECTED_MS = 90_000
 
 export const workspaceOf = (metadata: Metadata, spec: Readonly<Record<string, unknown>> = {}): Draft => ({
   apiVersion: 'bothy.dev/v1alpha1',
@@ -508,7 +508,7 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
         expect(await get(namespace, '', 'Namespace')).not.toBeNull()
         await release('held', namespace)
         // Its controller may be looking away for some seconds.
-        await until('the namespace to go', async () => !(await get(namespace, '', 'Namespace')), { limitMs: 25_000 })
+        await until('the namespace to go', async () => !(await get(namespace, '', 'Namespace')), { limitMs: 60_000 })
       })
     })
 
@@ -889,6 +889,36 @@ export function describeCluster(name: string, open: () => Promise<Opened>): void
           ),
         )
         expect(names(cache.list('Workspace', namespace))).toEqual(['second'])
+        ended.abort()
+      })
+
+      test('finds by an index what has its key now, and nothing that had it before', async () => {
+        const namespace = fresh('cache')
+        await create(namespaceNamed(namespace))
+        const of = (name: string, team: string) => create(workspace({ name, namespace, labels: { team } }))
+        await of('one', 'red')
+        await of('two', 'red')
+        const ended = new AbortController()
+        const keys = {
+          team: ({ metadata }: Resource) => metadata.labels?.['team'] ?? null,
+          broken(): string {
+            throw new Error('it has no place')
+          },
+        }
+        const cache = createCache({ cluster: cluster(), clock: systemClock, log: silentLog }, ['Workspace'], { Workspace: keys })
+        expect(cache.unread()).toBe('Workspace could not be read yet')
+        await cache.start(ended.signal)
+        expect(cache.unread()).toBeNull()
+        const found = (team: string) =>
+          names(cache.by('Workspace', 'team', team).filter(({ metadata }) => metadata.namespace === namespace))
+        expect([found('red').toSorted(), found('blue')]).toEqual([['one', 'two'], []])
+        await of('three', 'blue')
+        await cluster().patch('Workspace', namespace, 'one', { metadata: { labels: { team: 'blue' } } }, ada)
+        await cluster().delete('Workspace', namespace, 'two', ada)
+        await until('the changes to be seen', () => found('blue').length === 2 && found('red').length === 0)
+        await cluster().patch('Workspace', namespace, 'one', { metadata: { labels: { team: null } } }, ada)
+        await until('it to have no key', () => found('blue').length === 1)
+        expect(found('blue')).toEqual(['three'])
         ended.abort()
       })
 

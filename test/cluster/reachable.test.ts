@@ -8,7 +8,7 @@ import { until } from '../support/until.ts'
 
 test.skipIf(noOwnCluster !== null)(
   'a server that is gone is noticed after a few questions, and so is its return',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const cluster = await ownCluster({ crds: false, manager: false })
     const connection = await connectKubernetes({

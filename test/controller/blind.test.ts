@@ -75,6 +75,7 @@ describe.skipIf(noOwnCluster !== null)('a control plane that may not read everyt
     const port = await freePort()
     const world = openWorld({ ...cluster, kubeconfig } as OwnCluster, url)
     const starting = world.controller('blind', '--port', String(port), '--with-provisioner')
+    starting.catch(() => {})
     const told = await until('it to say what it lacks', async () => {
       const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null)
       const text = (await answer?.text()) ?? ''

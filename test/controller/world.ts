@@ -78,7 +78,7 @@ export function openWorld(cluster: OwnCluster, databaseUrl: string, env: Readonl
     child.stdout.on('data', (data: Buffer) => (log += data.toString()))
     child.stderr.on('data', (data: Buffer) => (log += data.toString()))
     const done = new Promise<number>((settle) => child.on('exit', (code, signal) => settle(signal ? 128 : (code ?? 1))))
-    await until(`${name} to be ready or to end`, () => isReady(log) || child.exitCode !== null)
+    await until(`${name} to be ready or to end`, () => isReady(log) || child.exitCode !== null, { limitMs: 110_000 })
     if (child.exitCode !== null) throw new Error(`${name} ended: ${log.slice(-2000)}`)
     return {
       pid: child.pid ?? 0,

@@ -25,12 +25,12 @@ describe.skipIf(noNode !== null)('a pod', () => {
   let node: TestNode
   beforeAll(async () => {
     node = await theNode({ images: [{ name: IMAGE, layer: rootfs(tmpdir(), {}) }] })
-  }, 120_000)
+  }, 300_000)
 
   test('of a provisioner that was killed is found again, and goes on', { timeout: 400_000 }, async () => {
     const home = await podsHome(node)
     await home.up()
-    await until('the pod to be made', async () => (await home.objects('pods')).length > 0, { limitMs: 30_000 })
+    await until('the pod to be made', async () => (await home.objects('pods')).length > 0, { limitMs: 150_000 })
     const made = await only(home)
     // The build is not done: the pod has yet to fetch the agent.
     for (const { pid, command } of home.processes()) if (command.includes('main.ts provisioner')) killQuietly(pid)
@@ -73,7 +73,7 @@ describe.skipIf(noNode !== null)('a pod', () => {
     await node.kill()
     await home.up()
     await until('the build to wait', async () => (await home.run(['logs', 'dev'])).stdout.includes('Waiting for the cluster'), {
-      limitMs: 40_000,
+      limitMs: 150_000,
       everyMs: 200,
     })
     await node.start()

@@ -17,7 +17,7 @@ describe.skipIf(noNode !== null)("the fifth example's README", () => {
   let node: TestNode
   beforeAll(async () => {
     node = await theNode({ images: [{ name: IMAGE, layer: rootfs(tmpdir(), {}) }] })
-  }, 120_000)
+  }, 300_000)
 
   test('does what it says, command by command, as it is written', { timeout: 500_000 }, async () => {
     const text = readFileSync(join(example, 'README.md'), 'utf8')

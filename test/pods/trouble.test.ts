@@ -18,7 +18,7 @@ describe.skipIf(noNode !== null)('pods in trouble', () => {
         { name: MUSL, layer: rootfs(tmpdir(), { glibc: false }) },
       ],
     })
-  }, 120_000)
+  }, 300_000)
 
   test('is said in the build and its log: no room, no such image, an image that cannot work, a quota', { timeout: 600_000 }, async () => {
     const home = await podsHome(node)

@@ -39,7 +39,7 @@ describe.skipIf(noNode !== null)('a workspace in a pod', () => {
       { name: PROGRAM, layer: await withProgram() },
     ]
     node = await theNode({ images })
-  }, 120_000)
+  }, 300_000)
 
   test('it lives as its files say', { timeout: 400_000 }, async () => {
     const home = await podsHome(node)

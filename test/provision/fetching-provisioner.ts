@@ -28,7 +28,7 @@ const provisioner = createProvisioner({
     searchPath: process.env['PATH'] ?? '',
     environment: { SSL_CERT_FILE: authority },
     sources: { providers: null, modules: null, mirror, direct: false },
-    limits: { leaseMs: 1500, graceMs: 500 },
+    limits: { graceMs: 500 },
   },
 })
 await provisioner.start()

@@ -169,7 +169,7 @@ test('a program that prints without end is ended, and its log stays small', asyn
 
 test('a program that never ends has the time of a build, and can be canceled', async () => {
   const world = await createWorld(db)
-  const hurried = await world.provisioner({ isolation: 'required', limits: { buildMs: 1500, graceMs: 500 } })
+  const hurried = await world.provisioner({ isolation: 'required', limits: { buildMs: 4000, graceMs: 20_000 } })
   const digest = await perlTemplate(db, '$SIG{INT} = $SIG{TERM} = "IGNORE"; told("asleep"); sleep(1) while 1;')
   const late = await world.ended(await world.build(workspace('late'), digest))
   expect([late.phase, late.errorReason]).toEqual(['Failed', 'BuildTimeout'])

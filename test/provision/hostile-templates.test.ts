@@ -29,7 +29,7 @@ test('a template that reads without end has the memory and the time of one build
   expect(['LimitExceeded', 'BuildFailed']).toContain(memory.errorReason)
   expect((await built(world, 'output "x" { value = 1 }')).phase).toBe('Succeeded')
   await first.close()
-  await world.provisioner({ isolation: 'required', limits: { buildMs: 2000, graceMs: 300 } })
+  await world.provisioner({ isolation: 'required', limits: { buildMs: 8000, graceMs: 300 } })
   const time = await built(world, 'output "x" { value = filesha256("/dev/zero") }')
   expect([time.phase, time.errorReason]).toEqual(['Failed', 'OrphansPossible'])
 })

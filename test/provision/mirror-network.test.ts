@@ -89,11 +89,15 @@ realTest('a provisioner that is killed while it fetches leaves nothing in the wa
   const prepared = join(world.stateDir, 'prepared')
   const making = () => (existsSync(prepared) ? readdirSync(prepared).filter((name) => name.startsWith('.making-')) : [])
   await until('it to fetch', () => mirror.asked.some((each) => each.endsWith('.zip')))
-  const left = join(prepared, making()[0] ?? '', 'process.json')
-  const { pid } = JSON.parse(readFileSync(left, 'utf8'))
+  const { pid } = await until('it to say by which process', () => {
+    const left = join(prepared, making()[0] ?? '', 'process.json')
+    return existsSync(left) && readFileSync(left, 'utf8').trim() !== '' ? JSON.parse(readFileSync(left, 'utf8')) : null
+  })
   const gone = new Promise((resolve) => dying.once('exit', resolve))
   dying.kill('SIGKILL')
   await gone
+  // As if the time of its lease had passed.
+  await db.query('update jobs set lease_until = clock_timestamp() where id = $1', [job.id])
   expect(making()).toHaveLength(1)
   expect(readdirSync(prepared).some((name) => name.endsWith('.lock'))).toBe(true)
   expect(startOf(pid)).not.toBeNull()

@@ -10,6 +10,7 @@ import { newestState } from '../../controller/store/states.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { mirrorOf, REAL_PLATFORM, REAL_VERSION, realProvider } from '../support/real-provider.ts'
 import { temporaryFolder } from '../support/temporary.ts'
+import { until } from '../support/until.ts'
 import { createWorld, workspace, type World } from './world.ts'
 
 const { db } = await withDatabase()
@@ -165,7 +166,7 @@ realTest('what is damaged is fetched again, what nobody needs goes', async () =>
   await db.query('delete from template_files where digest = $1', [digest])
   utimesSync(join(folder, 'manifest.json'), 1, 1)
   await world.provisioner(options)
-  await expect.poll(() => existsSync(folder), { timeout: 5000 }).toBe(false)
+  await until('what nobody needs to go', () => !existsSync(folder))
 })
 
 realTest('what is in the state is destroyed by its own provider when the template no longer names it', async () => {

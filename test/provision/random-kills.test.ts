@@ -84,6 +84,15 @@ const terraforms = async () => {
   return intents.flatMap((intent) => (intent?.pid && intent.pidStartedAt && isSame(intent.pid, intent.pidStartedAt) ? intent.pid : []))
 }
 
+/** false: it ended by itself since it was seen. */
+function hasKilled(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch {
+    return false
+  }
+}
+
 /** Kills whatever works, at any moment: the provisioner, its terraform, or both. A new provisioner comes at once. */
 async function kill(world: World, random: Random, over: AbortSignal): Promise<Readonly<Record<string, number>>> {
   const killed = { provisioner: 0, terraform: 0 }
@@ -92,8 +101,7 @@ async function kill(world: World, random: Random, over: AbortSignal): Promise<Re
     await systemClock.sleep(100 + random.next() * 2000, over)
     if (random.chance(0.5)) {
       for (const pid of await terraforms()) {
-        process.kill(pid, 'SIGKILL')
-        killed.terraform += 1
+        if (hasKilled(pid)) killed.terraform += 1
       }
     }
     if (random.chance(0.6)) {
@@ -114,12 +122,16 @@ const sandboxesOf = ({ stateDir }: World): string[] =>
     .split('\n')
     .filter((line) => / bwrap /.test(line) && line.includes(stateDir))
 
-test(`lives of workspaces while everything is killed at random (KILLS_SEED=${seed})`, { timeout: FOR_MS + 120_000 }, async () => {
+test(`lives of workspaces while everything is killed at random (KILLS_SEED=${seed})`, { timeout: FOR_MS + 240_000 }, async () => {
   const random = randomFrom(seed)
   const world = await createWorld(db)
   const over = new AbortController()
   const killing = kill(world, random, over.signal)
+  // Whatever was the matter with it is told at the end.
+  killing.catch(() => {})
   const endAt = systemClock.elapsedMs() + FOR_MS
+  // Lives that began in time end undisturbed.
+  const calm = systemClock.after(FOR_MS, () => over.abort())
   let cycles = 0
   const digest = await world.template(PROCESS)
   const live = async () => {
@@ -131,6 +143,7 @@ test(`lives of workspaces while everything is killed at random (KILLS_SEED=${see
   try {
     await Promise.all(Array.from({ length: PLACES }, live))
   } finally {
+    calm()
     over.abort()
     await killing
   }

@@ -95,7 +95,7 @@ export function temporaryHome(more: Readonly<Record<string, string>> = {}): Home
       child.stderr.on('data', (data: Buffer) => (output += data.toString()))
       const done = new Promise<number>((settle) => child.on('exit', (code, signal) => settle(signal ? 128 : (code ?? 1))))
       ups.push({ child, done })
-      await until('bothy up to answer or to end', () => output.includes('bothy is up') || child.exitCode !== null, { limitMs: 30_000 })
+      await until('bothy up to answer or to end', () => output.includes('bothy is up') || child.exitCode !== null, { limitMs: 90_000 })
       return {
         pid: child.pid ?? 0,
         output: () => output,

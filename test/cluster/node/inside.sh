@@ -48,7 +48,7 @@ ready() { ctr --address /run/node/containerd.sock version > /dev/null 2>&1; }
 tries=0
 until ready; do
   tries=$((tries + 1))
-  [ $tries -lt 100 ] || { echo "containerd does not answer" >&2; tail -5 log/containerd.log >&2; exit 1; }
+  [ $tries -lt 600 ] || { echo "containerd does not answer" >&2; tail -5 log/containerd.log >&2; exit 1; }
   sleep 0.1
 done
 for image in images/*.tar; do ctr --address /run/node/containerd.sock --namespace k8s.io images import "$image" > /dev/null; done
