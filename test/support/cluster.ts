@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, inject } from 'vitest'
 import { randomSuffix } from '../../controller/kernel/names.ts'
+import type { GivenCluster } from '../cluster/given/kubeconfig.ts'
 import { askForCluster } from '../cluster/host.ts'
 import { clusterPrograms, type ClusterPrograms } from '../cluster/programs.ts'
 import { installCrds, kubectl, kubectlOk, startServer, type Said, type Server, type ServerOptions } from '../cluster/server.ts'
@@ -38,8 +39,8 @@ const NO_NODE = 'a node is built, not given: unset KUBEBUILDER_ASSETS'
 
 const onPath = (name: string) => (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
 
-/** Somebody's cluster, instead of the run's. Not KUBECONFIG: that one may be where people work. */
-const given = process.env['BOTHY_TEST_KUBECONFIG'] || null
+/** Somebody's cluster, instead of the run's. */
+const { given } = inject('cluster')
 
 /** Why these tests cannot run here; null: they can. In CI it is a failure instead of a skip. */
 export const noCluster: string | null = whyNot(given === null)
@@ -74,14 +75,15 @@ export const noNodeProgram: string | null = noOwnCluster ?? (thePrograms().node 
 
 /** Why nothing removes namespaces and garbage here, or makes service accounts; null: something does. */
 export const noControllers: string | null =
-  noCluster ??
-  (given === null && thePrograms().manager === null
-    ? 'KUBEBUILDER_ASSETS has no kube-controller-manager: put one there, or unset it'
-    : null)
+  noCluster ?? (given === null ? noManager() : given.controllers ? null : 'the cluster that is given has no controllers')
+
+function noManager(): string | null {
+  return thePrograms().manager === null ? 'KUBEBUILDER_ASSETS has no kube-controller-manager: put one there, or unset it' : null
+}
 
 /** The one of this run: started when first asked for, our CRDs installed. Never restart it or change its policies. */
 export async function theCluster(): Promise<TestCluster> {
-  if (given !== null) return givenCluster(given)
+  if (given !== null) return installedIn(given)
   const { kubeconfig, url, home } = await askForCluster(inject('cluster').socket, thePrograms())
   return clusterAt({ kubeconfig, url, home })
 }
@@ -91,7 +93,7 @@ afterAll(async () => {
   for (const each of [...open].toReversed()) await each.close()
 })
 
-async function givenCluster(kubeconfig: string): Promise<TestCluster> {
+async function installedIn({ kubeconfig }: GivenCluster): Promise<TestCluster> {
   const home = mkdtempSync(join(tmpdir(), 'bothy-given-cluster-'))
   endsWithFile(async () => rmSync(home, { recursive: true, force: true }))
   await installCrds({ kubeconfig, home })

@@ -7,22 +7,25 @@ import { silentLog } from '../../controller/kernel/log.ts'
 import { startEmbedded } from '../../controller/store/embedded.ts'
 import { migrate } from '../../controller/store/migrate.ts'
 import { openDb } from '../../controller/store/pool.ts'
+import { givenCluster, type GivenCluster } from '../cluster/given/kubeconfig.ts'
 import { offerCluster } from '../cluster/host.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** The one server of this run, and the migrated database every file's own is cloned from. */
     readonly postgres: { readonly url: string; readonly template: string }
-    /** Where a file asks for the run's Kubernetes, which starts with the first that does. */
-    readonly cluster: { readonly socket: string }
+    /** Where a file asks for the run's Kubernetes, which starts with the first that does; or somebody's, which is used instead. */
+    readonly cluster: { readonly socket: string; readonly given: GivenCluster | null }
   }
 }
 
 const TEMPLATE = 'bothy_template'
+/** Four files at a time, of which one may have several control planes with a pool each. */
+const SETTINGS = { max_connections: '300' }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const state = await mkdtemp(join(tmpdir(), 'bothy-test-pg-'))
-  const server = await startEmbedded({ state, clock: systemClock, log: silentLog })
+  const server = await startEmbedded({ state, clock: systemClock, log: silentLog, settings: SETTINGS })
   const remove = async () => {
     await server.close()
     await rm(state, { recursive: true, force: true })
@@ -34,8 +37,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     throw error
   }
   project.provide('postgres', { url: server.url, template: TEMPLATE })
+  const { cluster: given, told } = await givenCluster({ environment: process.env, folder: state })
+  if (told !== null) process.stderr.write(`${told}\n`)
   const host = await offerCluster()
-  project.provide('cluster', { socket: host.socket })
+  project.provide('cluster', { socket: host.socket, given })
   return async () => {
     await host.close()
     await remove()
