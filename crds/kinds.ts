@@ -76,9 +76,9 @@ const spellings = (kind: Kind): readonly string[] => [
   `${kind.plural}.${kind.group}`,
 ]
 
-/** One of our own kinds: everything but its names is in the definition. */
+/** One of our own kinds: everything but its names is in the definition. What is of a namespace is in the category `bothy`. */
 function ours(names: Names): Kind {
-  return lazily({ ...names, group: GROUP, version: VERSION, categories: ['bothy'], hasStatus: true }, () => {
+  return lazily({ ...names, group: GROUP, version: VERSION, categories: names.namespaced ? ['bothy'] : [], hasStatus: true }, () => {
     const definition = readDefinition(names.kind)
     const version = objectsOf(field(definition, 'spec', 'versions')).find((one) => one['name'] === VERSION)
     return {

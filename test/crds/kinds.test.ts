@@ -31,8 +31,9 @@ test.each(OURS)('the table and the definition of $kind agree', (kind) => {
     plural: kind.plural,
     singular: kind.singular,
     ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
-    categories: kind.categories,
+    ...(kind.namespaced ? { categories: ['bothy'] } : {}),
   })
+  expect(kind.categories).toEqual(kind.namespaced ? ['bothy'] : [])
   expect(version).toMatchObject({ name: VERSION, served: true, storage: true, subresources: { status: {} } })
 })
 

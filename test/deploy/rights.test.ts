@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { noCluster, type OwnCluster } from '../support/cluster.ts'
+import { until } from '../support/until.ts'
 import { as, CONTROLLER, deployedCluster, groupsOf, must, PROVISIONER, SYSTEM, untilInForce, WORKSPACE } from './deployed.ts'
 
 /** Who may do what, as the API server itself answers. The same table is in docs/install-in-a-cluster.md. */
@@ -214,6 +215,8 @@ describe.skipIf(noCluster !== null)(`rights${noCluster ? ` (${noCluster})` : ''}
     const through = 'bothy-connect-through'
     await must(cluster, ['-n', SYSTEM, 'create', 'rolebinding', through, '--role', through, '--user', through])
     await untilInForce(cluster)
+    // kubectl remembers which kinds there are, and may have asked before ours were.
+    await until('our kinds to be known', async () => (await cluster.kubectl(['get', 'bothy', '-A'])).code === 0)
     return () => cluster.kill()
   }, 120_000)
 
@@ -240,6 +243,12 @@ describe.skipIf(noCluster !== null)(`rights${noCluster ? ` (${noCluster})` : ''}
     const { stderr } = await cluster.kubectl([...as('admin-of-team-a'), ...give])
     if (refused === '') expect(stderr).toBe('')
     else expect(stderr).toMatch(refused)
+  })
+
+  // With a kind of the whole cluster among them, the answer would end with what a namespace's role cannot give.
+  test.each(['view', 'edit', 'admin', 'bothy-use'])('%s of a namespace sees everything of ours in it at once', async (role) => {
+    const { code, stderr } = await cluster.kubectl(['-n', 'team-a', ...as(`${role}-of-team-a`), 'get', 'bothy'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'No resources found in team-a namespace.\n' })
   })
 
   test('no role of ours has a wildcard, and none reads Secrets of the whole cluster', async () => {

@@ -41,7 +41,7 @@ const DISCOVER: Chapter = {
   given: [],
   steps: [
     step('which kinds there are', 'api-resources --api-group=bothy.dev'),
-    step('and which of them are ours', 'api-resources --categories=bothy -o name'),
+    step('and which of them "get bothy" shows', 'api-resources --categories=bothy -o name'),
     step('a kind that nobody knows', 'get workspaceses'),
   ],
 }
