@@ -17,6 +17,7 @@ import { answerPlainly } from '../../controller/connect/http-answer.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { jsonLog } from '../../controller/kernel/log.ts'
 import { confirmAgents } from '../../controller/store/agents-of-outcome.ts'
+import { freePort } from '../support/ports.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { startControlPlane, type ControlPlane } from './control-plane.ts'
@@ -195,7 +196,7 @@ async function killable(port: number): Promise<{ process: ChildProcess; port: nu
 }
 
 test('a control plane killed three times loses and doubles no byte of running commands, in or out', async () => {
-  let plane = await killable(0)
+  let plane = await killable(await freePort())
   const url = `http://127.0.0.1:${plane.port}`
   const made = await makeAgent(db)
   startAgent(made, url)
@@ -265,7 +266,10 @@ const headersBegin = Buffer.concat([Buffer.from([0, 0, 1, 1, 0, 0, 0, 0, 1]), Bu
 const continuation = Buffer.concat([Buffer.from([0, 64, 0, 9, 0, 0, 0, 0, 1]), Buffer.alloc(16384, 0x40)])
 
 test('an agent that sends garbage, or headers without end, is dropped, and the others do not notice', async () => {
-  const plane = await controlPlane()
+  // Ten times as patient: who is dropped in time was not dropped for its late hello.
+  const sleep: typeof systemClock.sleep = (ms, signal) => systemClock.sleep(ms * 10, signal)
+  const plane = await startControlPlane(db, 0, () => null, { clock: { ...systemClock, sleep } })
+  onTestFinished(() => plane.close())
   const [good, garbage, endless] = [await makeAgent(db), await makeAgent(db), await makeAgent(db)]
   startAgent(good, plane.url)
   await reached(db, good, 'Ready')
@@ -275,10 +279,10 @@ test('an agent that sends garbage, or headers without end, is dropped, and the o
   const second = await hostile(plane, endless)
   second.write(Buffer.concat([H2_SETTINGS, headersBegin]))
   const more = setInterval(() => void second.write(continuation), 1)
+  onTestFinished(() => clearInterval(more))
   first.resume()
   second.resume()
-  await until('both to be dropped', () => first.destroyed && second.destroyed, { limitMs: 5000 })
-  clearInterval(more)
+  await until('both to be dropped', () => first.destroyed && second.destroyed)
 
   const someone = person(plane.url, good, ['echo', 'fine'], { input: '' })
   expect(await someone.code).toBe(0)
@@ -310,10 +314,10 @@ test('the agent ends when its supervisor is gone, and takes what it runs along',
   })
   await reached(db, made, 'Ready')
   const someone = person(plane.url, made, ['sh', '-c', 'echo $$; exec sleep 1000'])
+  someone.code.catch(() => {})
   const pid = await until('the pid of the command', () => Number(someone.stdout()) || null)
   supervisor.signal('SIGKILL')
   await until('the command to be gone', () => !exists(pid))
-  someone.code.catch(() => {})
   await until('the agent to be gone', async () => (await rowOf(db, made)).lifecycle === 'Off')
 })
 

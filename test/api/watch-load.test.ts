@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../support/ports.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { isSoak } from '../support/soak.ts'
 import { until } from '../support/until.ts'
@@ -18,7 +19,7 @@ const HEAP_MB_MAX = 256
 
 const database = await withDatabase()
 
-async function plane(port = 0): Promise<{ readonly child: ChildProcess; readonly port: number; heapMB(): Promise<number> }> {
+async function plane(port: number): Promise<{ readonly child: ChildProcess; readonly port: number; heapMB(): Promise<number> }> {
   const args = [
     '--disable-warning=ExperimentalWarning',
     '--expose-gc',
@@ -47,7 +48,7 @@ async function plane(port = 0): Promise<{ readonly child: ChildProcess; readonly
 }
 
 test('nothing is lost or reordered, also when the control plane is killed in the middle', { timeout: 300_000 }, async () => {
-  const first = await plane()
+  const first = await plane(await freePort())
   const load = createLoad({ url: `http://127.0.0.1:${first.port}`, token: 'secret' })
   onTestFinished(() => load.close())
   await atRate(2_000, (OBJECTS * 1000) / 2_000, (i) => load.create(`w${i}`))

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { root, temporaryHome, type Home, type Up } from '../support/bothy.ts'
+import { freePort } from '../support/ports.ts'
 import { until } from '../support/until.ts'
 
 /** A real control plane with a real workspace that has apps, and Debian's Chromium in front of it. */
@@ -68,16 +69,6 @@ export async function upWithApps(): Promise<{
   const stopped = await home.run(['stop', 'docs'])
   if (stopped.code !== 0) throw new Error(stopped.stderr)
   return { home, up, url, appPort: port, again: () => home.up('--port', new URL(url).port) }
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }
 
 /** Signed in as `bothy open` does it. */

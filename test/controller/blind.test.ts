@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, describe, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { endsWithFile, noOwnCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
+import { freePort } from '../support/ports.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { asList, configMap, objects, BARE_TEXT } from './objects.ts'
@@ -28,14 +28,6 @@ const role = (name: string, resources: readonly string[], verbs: readonly string
     subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }],
   },
 ]
-
-const freePort = () =>
-  new Promise<number>((settle) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => settle(port))
-    })
-  })
 
 describe.skipIf(noOwnCluster !== null)('a control plane that may not read everything', async () => {
   const { db, url } = await withDatabase()

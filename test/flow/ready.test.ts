@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
@@ -7,20 +6,13 @@ import { silentLog } from '../../controller/kernel/log.ts'
 import { startEmbedded } from '../../controller/store/embedded.ts'
 import { openDb } from '../../controller/store/pool.ts'
 import { killQuietly, temporaryHome } from '../support/bothy.ts'
+import { freePort } from '../support/ports.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
 
 /** What /readyz says of a control plane whose database is elsewhere, while it is migrated, gone, and back. */
 
 const MIGRATION_LOCK = 7_080_001
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0))
-    })
-  })
 
 const pressed = (pid: number): false => {
   killQuietly(pid, 'SIGINT')

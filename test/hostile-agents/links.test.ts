@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../support/ports.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { knownAgents, startFleet } from './fleet.ts'
@@ -14,7 +15,7 @@ setMaxListeners(0)
 const COUNT = 100
 const KILLS = 3
 
-async function startPlane(port = 0): Promise<{ readonly child: ChildProcess; readonly port: number }> {
+async function startPlane(port: number): Promise<{ readonly child: ChildProcess; readonly port: number }> {
   const child = spawn(process.execPath, [
     '--disable-warning=ExperimentalWarning',
     join(import.meta.dirname, 'plane.ts'),
@@ -36,7 +37,7 @@ const connected = async (): Promise<number> => {
 }
 
 test('a hundred agents are all back each time that the control plane is killed, and health is answered meanwhile', async () => {
-  let { child, port } = await startPlane()
+  let { child, port } = await startPlane(await freePort())
   const fleet = startFleet(() => `http://127.0.0.1:${port}`, await knownAgents(db, COUNT))
   onTestFinished(() => fleet.end())
   await until('all to be linked', () => fleet.linked === COUNT)

@@ -2,8 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { spawn, spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
+import { freePort } from '../support/ports.ts'
 import { until } from '../support/until.ts'
-import { enteredWorkspace, environmentOf, freePort } from './entered.ts'
+import { enteredWorkspace, environmentOf } from './entered.ts'
 import { needing } from './needs.ts'
 
 /**

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
 import { COMPILED } from '../support/compiled.ts'
@@ -58,11 +57,3 @@ export async function becomesRunning(home: Home, name = 'dev'): Promise<void> {
   const { code, stdout, stderr } = await home.run(['wait', `workspace/${name}`, '--for', 'condition=Running', '--timeout', '60s'])
   expect(`${code} ${stdout}${stderr}`).toMatch(/^0 /)
 }
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0))
-    })
-  })

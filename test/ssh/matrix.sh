@@ -12,7 +12,19 @@ is() { [ "$2" = "$3" ] || fail "$1" "expected '$3', got '$2'"; }
 inside() { ssh -F "$config" "$host" "$@"; }
 # Waits for something that another program does; the limit is only there so that a failure ends.
 wait_for() { local name=$1 i; shift; for i in $(seq 600); do "$@" >/dev/null 2>&1 && return; sleep 0.05; done; fail "$name" "never came"; }
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# Below those that the system gives to whoever asks for any: it is used a while after it was chosen.
+free_port() {
+  python3 -c '
+import random, socket
+while True:
+  port = random.randrange(10000, 20000)
+  try:
+    socket.socket().bind(("127.0.0.1", port))
+  except OSError:
+    continue
+  print(port)
+  break'
+}
 
 code=0; inside 'echo out; echo err >&2; exit 7' >out 2>err || code=$?
 is 'exit code' "$code" 7; is stdout "$(cat out)" out; is stderr "$(cat err)" err

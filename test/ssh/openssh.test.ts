@@ -18,7 +18,7 @@ needing(
   'socat',
   'curl',
   'python3',
-)('the matrix: commands, files, forwards, keys, and many at a time', { timeout: isSoak ? 900_000 : 180_000 }, async () => {
+)('the matrix: commands, files, forwards, keys, and many at a time', { timeout: isSoak ? 900_000 : 400_000 }, async () => {
   const { config, run } = await enteredWorkspace()
   const [megabytes, parallel] = isSoak ? ['200', '100'] : ['20', '20']
   const { code, stdout, stderr } = await run(join(import.meta.dirname, 'matrix.sh'), [config, 'dev.bothy', megabytes, parallel])
