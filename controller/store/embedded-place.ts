@@ -124,10 +124,13 @@ function freePort(): Promise<number> {
   })
 }
 
+/** By name, as they are in postgresql.conf. */
+export type Settings = Readonly<Record<string, string>>
+
 /** For a laptop: small, quiet, and as safe as Postgres is by default (fsync stays on). */
-export function settings({ run }: Place, major: number, url: string): string[] {
+export function settings({ run }: Place, major: number, url: string, more: Settings = {}): string[] {
   const { port } = new URL(url)
-  const pairs: Readonly<Record<string, string>> = {
+  const pairs: Settings = {
     ...(port === ''
       ? { listen_addresses: '', unix_socket_directories: `"${run.replaceAll('"', '""')}"`, unix_socket_permissions: '0700' }
       : { listen_addresses: '127.0.0.1', unix_socket_directories: '', port }),
@@ -145,6 +148,7 @@ export function settings({ run }: Place, major: number, url: string): string[] {
     log_checkpoints: 'off',
     // Three processes fewer; what a laptop's database reads is in memory anyway.
     ...(major >= 18 ? { io_method: 'sync' } : {}),
+    ...more,
   }
   return Object.entries(pairs).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }

@@ -20,6 +20,7 @@ import {
   urlOf,
   type Place,
   type Servant,
+  type Settings,
 } from './embedded-place.ts'
 import { postgresFiles, type PostgresFiles } from './postgres-files.ts'
 import { clearTheWay, gone, GUARD_NAME, linuxProcesses, postmasterOf, type Processes } from './postmaster.ts'
@@ -42,6 +43,8 @@ interface Options {
   readonly state: string
   readonly clock: Clock
   readonly log: Log
+  /** Of the server, where what fits a laptop does not fit. */
+  readonly settings?: Settings
 }
 
 const READY_LIMIT_MS = 120_000
@@ -69,7 +72,7 @@ exit "$code"`
 
 const run = promisify(execFile)
 
-export async function startEmbedded({ state, clock, log }: Options): Promise<Embedded> {
+export async function startEmbedded({ state, clock, log, settings: more = {} }: Options): Promise<Embedded> {
   const { place, servant } = await prepare(state)
   const files = await postgresFiles(place.folder)
   if (!existsSync(place.data)) await initialise(place, files, servant)
@@ -78,7 +81,7 @@ export async function startEmbedded({ state, clock, log }: Options): Promise<Emb
 
   const url = await urlOf(place)
   const serverLog = boundedLog(join(place.folder, 'server.log'))
-  const launch = () => startOnce({ place, files, servant, url, clock, log, serverLog })
+  const launch = () => startOnce({ place, files, servant, url, more, clock, log, serverLog })
   return supervised(await launch(), { url, clock, log, launch, lastWords: serverLog.tail })
 }
 
@@ -150,15 +153,16 @@ interface Launch {
   readonly files: PostgresFiles
   readonly servant: Servant
   readonly url: string
+  readonly more: Settings
   readonly clock: Clock
   readonly log: Log
   readonly serverLog: BoundedLog
 }
 
 async function startOnce(launch: Launch): Promise<Server> {
-  const { place, files, servant, url, clock, log, serverLog } = launch
+  const { place, files, servant, url, more, clock, log, serverLog } = launch
   await clearTheWay(place.data, { clock, log, processes })
-  const program = [join(files.bin, 'postgres'), '-D', place.data, ...settings(place, files.major, url)]
+  const program = [join(files.bin, 'postgres'), '-D', place.data, ...settings(place, files.major, url, more)]
   const [command = '/bin/sh', ...given] = [...servant.prefix, '/bin/sh', '-c', GUARD, GUARD_NAME, ...program]
   const child = spawn(command, given, {
     ...servant.ids,

@@ -20,8 +20,8 @@ interface Options {
   readonly processes: Processes
 }
 
-/** Its guard notices at once that the owner is gone; after that only the stop itself takes time. */
-const GUARD_LIMIT_MS = 1_000
+/** Its guard notices at once that the owner is gone, or as soon as a busy machine lets it; then the stop itself takes time. */
+const GUARD_LIMIT_MS = 5_000
 const FAST_LIMIT_MS = 10_000
 const IMMEDIATE_LIMIT_MS = 5_000
 
