@@ -26,7 +26,9 @@ export async function createEvent(ports: WritePorts, kind: Kind, draft: Draft, o
   if (!(await readObject(ports.db, { kind: 'Namespace', namespace: '', name: namespace }))) throw missingNamespace(namespace)
   if (await readEvent(ports.db, namespace, birth.name)) throw alreadyExists(kind, birth.name)
   if (options.dryRun) return decode(body, 0)
-  await keepEvent(ports.db, { ...rowOf(said), uid: birth.uid, namespace, name: birth.name, body }, null)
+  // Somebody else may have been faster since.
+  if (!(await keepEvent(ports.db, { ...rowOf(said), uid: birth.uid, namespace, name: birth.name, body }, null)))
+    throw alreadyExists(kind, birth.name)
   const kept = await readEvent(ports.db, namespace, birth.name)
   if (!kept) throw notFound(kind, birth.name)
   return decode(kept.body, kept.version)

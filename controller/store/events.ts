@@ -39,20 +39,27 @@ export async function repeatedEvent(
   return row ? { ...row, version: Number(row.version) } : null
 }
 
-/** `repeats` is the version of the event that this one continues; false: somebody else continued it meanwhile. */
+/**
+ * `repeats` is the version of the event that this one continues; null: it is a new one. false: somebody else continued it meanwhile, or
+ * made one of that name.
+ */
 export async function keepEvent(db: Db, event: EventRow, repeats: number | null): Promise<boolean> {
   const rows = await db.query(
     `with old as (select 'Event' as kind, namespace, name, version, body from events
         where namespace = $2 and name = $3 and version = $11 for update),
-      v as (update object_version set version = version + 1 where $11::bigint is null or exists (select from old) ${NEXT_VERSION}),
+      v as (update object_version set version = version + 1
+        where case when $11::bigint is null then not exists (select from events where namespace = $2 and name = $3)
+          else exists (select from old) end ${NEXT_VERSION}),
       p as (${KEEP_OLD}),
       e as (insert into events (uid, namespace, name, version, regarding, type, reason, note, count, last_at, body)
         select $1, $2, $3, version, $4, $5, $6, $7, $8::int, to_timestamp($9::float8 / 1000), $10::json from v
         on conflict (namespace, name) do update
-          set version = excluded.version, count = excluded.count, last_at = excluded.last_at, body = excluded.body),
+          set version = excluded.version, count = excluded.count, last_at = excluded.last_at, body = excluded.body
+          where $11::bigint is not null
+        returning version),
       c as (insert into object_changes (version, kind, type, body)
-        select version, 'Event', case when $11::bigint is null then 'ADDED' else 'MODIFIED' end, $10::json from v)
-     select version, pg_notify('${OBJECTS_CHANNEL}', '') from v`,
+        select version, 'Event', case when $11::bigint is null then 'ADDED' else 'MODIFIED' end, $10::json from e)
+     select version, pg_notify('${OBJECTS_CHANNEL}', '') from e`,
     [
       event.uid,
       event.namespace,
@@ -82,16 +89,23 @@ export async function readEvent(
   return row ? { body: row.body, version: Number(row.version) } : null
 }
 
-/** What happened in a namespace goes with it, and watchers are told: a later one of the same name begins with nothing. */
-export async function removeEventsOf(db: Db, namespace: string): Promise<void> {
-  await db.query(
-    `with old as (delete from events where namespace = $1 returning 'Event' as kind, namespace, name, version, body),
-      many as (select count(*) as n from old),
+/** What happened in a namespace goes with it: a later one of the same name begins with nothing. */
+export const removeEventsOf = async (db: Db, namespace: string): Promise<void> => {
+  await removeEvents(db, 'namespace = $1', [namespace])
+}
+
+/** Whoever watches is told of each that goes, and a list that is read page by page has it still. Answers how many went. */
+export async function removeEvents(db: Db, gone: string, values: readonly unknown[]): Promise<number> {
+  const [row] = await db.query<{ count: string }>(
+    `with removed as (delete from events where ${gone} returning namespace, name, version, body),
+      many as (select count(*) as n from removed),
       v as (update object_version set version = version + many.n from many where many.n > 0 ${NEXT_VERSION}),
-      p as (${KEEP_OLD}),
-      c as (insert into object_changes (version, kind, type, body)
-        select v.version - many.n + row_number() over (), 'Event', 'DELETED', old.body from old, many, v)
-     select pg_notify('${OBJECTS_CHANNEL}', '') from v`,
-    [namespace],
+      old as (select removed.*, v.version - many.n + row_number() over () as until, keeps from removed, many, v),
+      p as (insert into past_objects (kind, namespace, name, version, until, body)
+        select 'Event', namespace, name, version, until, body from old where keeps),
+      c as (insert into object_changes (version, kind, type, body) select until, 'Event', 'DELETED', body from old)
+     select many.n as count, pg_notify('${OBJECTS_CHANNEL}', '') from many, v`,
+    values,
   )
+  return Number(row?.count ?? 0)
 }

@@ -1,3 +1,4 @@
+import { removeEvents } from './events.ts'
 import type { Db } from './pool.ts'
 
 /**
@@ -130,6 +131,8 @@ export const KEEPING: readonly Keeping[] = [
 /** Small enough that nobody waits for it, few enough that one call ends soon; the next call goes on. */
 const BATCH_ROWS = 2_000
 const BATCHES_MAX = 50
+/** Each is a change too, and whoever writes anything meanwhile waits for the version that it takes. */
+const EVENTS_BATCH_ROWS = 200
 
 /** Answers how many rows went from each table that lost some. `now` is the database's. */
 /** `inUse`: versions that objects name which are not in this database but in a cluster. */
@@ -143,17 +146,22 @@ export async function prune(db: Db, now: number, inUse: readonly string[] = []):
 }
 
 async function pruneTable(db: Db, table: string, gone: string, values: readonly unknown[]): Promise<number> {
+  const rows = table === 'events' ? EVENTS_BATCH_ROWS : BATCH_ROWS
+  const removed = table === 'events' ? removeEvents : removedFrom(table)
+  const next = `ctid = any(array(select ctid from ${table} where ${gone} limit ${rows}))`
   let total = 0
   for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
-    const [row] = await db.query<{ count: string }>(
-      `with pruned as (
-         delete from ${table} where ctid = any(array(select ctid from ${table} where ${gone} limit ${BATCH_ROWS})) returning 1)
-       select count(*) from pruned`,
-      values,
-    )
-    const count = Number(row?.count ?? 0)
+    const count = await removed(db, next, values)
     total += count
-    if (count < BATCH_ROWS) break
+    if (count < rows) break
   }
   return total
+}
+
+const removedFrom = (table: string) => async (db: Db, gone: string, values: readonly unknown[]) => {
+  const [row] = await db.query<{ count: string }>(
+    `with pruned as (delete from ${table} where ${gone} returning 1) select count(*) from pruned`,
+    values,
+  )
+  return Number(row?.count ?? 0)
 }

@@ -5,7 +5,7 @@ import { withDatabase } from '../support/postgres.ts'
 
 const { db } = await withDatabase()
 beforeEach(async () => {
-  await db.query('truncate jobs, states, versions, template_files, provisioners, audit, agents cascade')
+  await db.query('truncate jobs, states, versions, template_files, provisioners, audit, agents, object_changes cascade')
 })
 
 /** Finished builds of a workspace, the newest today, each before it `daysApart` older. */
