@@ -1,22 +1,34 @@
 import { fromIso, toIso } from '../controller/kernel/clock.ts'
+import { parseSchedule } from '../controller/kernel/cron.ts'
+import { isZone } from '../controller/kernel/zones.ts'
 import { EXIT, usage } from './failure.ts'
 import { field, listOf, textOf } from './json.ts'
-import { pathOfRef, refOf, shownRef } from './objects.ts'
+import { getObject, pathOfRef, refOf, shownRef, type ApiObject } from './objects.ts'
 import type { Run } from './session.ts'
 import { tableLines } from './table.ts'
+import { dayIn, shownIn, zoneHere } from './zoned.ts'
 
 /** Every start and stop that the clock would make. */
 export const run: Run = async (session, args, options) => {
   const ref = refOf(args[0] ?? '', session.namespace, 'workspace')
   if (ref.kind.kind !== 'Workspace') throw usage(`the clock does nothing to a ${ref.kind.singular}`, 'name a workspace, like workspace/dev')
-  const until = toIso(options.instant('until') ?? 0)
-  const simulated = await session.client().request('GET', pathOfRef(ref, 'simulate'), { query: { until } })
+  const until = options.instant('until') ?? 0
+  const client = session.client()
+  const simulated = await client.request('GET', pathOfRef(ref, 'simulate'), { query: { until: toIso(until) } })
   const { terminal } = session
   if (session.output === 'json') terminal.out(JSON.stringify(simulated, null, 2))
   else {
     const changes = listOf(field(simulated, 'changes'))
-    terminal.out(`${terminal.style('bold', shownRef(ref))} until ${until}${changes.length === 0 ? ': nothing changes by itself' : ''}`)
-    if (changes.length > 0) for (const line of tableLines(HEADINGS, changes.map(rowOf), terminal.columns)) terminal.out(line)
+    const zone = zoneOf(await getObject(client, ref))
+    const nothing = changes.length === 0 ? ': nothing changes by itself' : ''
+    terminal.out(`${terminal.style('bold', shownRef(ref))} until ${shownIn(zone, until)}, by the clocks of ${zone}${nothing}`)
+    if (changes.length > 0)
+      for (const line of tableLines(
+        HEADINGS,
+        changes.map((change) => rowOf(change, zone)),
+        terminal.columns,
+      ))
+        terminal.out(line)
   }
   return EXIT.done
 }
@@ -28,10 +40,19 @@ const HEADINGS = [
   { name: 'REASON', whole: true },
   { name: 'WHY' },
 ]
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
-function rowOf(change: unknown): string[] {
+/** That of its schedule, which people think of it in; where it names none, that of whoever asks. */
+function zoneOf(workspace: ApiObject): string {
+  const schedule = field(workspace, 'spec', 'schedule')
+  const named = textOf(field(schedule, 'timezone'))
+  const zone = named !== null && isZone(named) ? named : zoneHere()
+  const parsed = parseSchedule(textOf(field(schedule, 'autostart')) ?? '', zone)
+  return parsed.ok ? parsed.schedule.zone : zone
+}
+
+function rowOf(change: unknown, zone: string): string[] {
   const text = (name: string) => textOf(field(change, name)) ?? ''
   const at = fromIso(text('at'))
-  return [at === null ? '' : (DAYS[new Date(at).getUTCDay()] ?? ''), text('at'), text('wants'), text('reason'), text('message')]
+  const when = at === null ? ['', text('at')] : [dayIn(zone, at), shownIn(zone, at)]
+  return [...when, text('wants'), text('reason'), text('message')]
 }

@@ -50,7 +50,7 @@ export const LOOK: readonly CommandSpec[] = [
     arguments: '<object>',
     group: 'Look at what is:',
     summary: 'say when a workspace would start and stop, and why',
-    more: 'The same rules against a moving clock, as if nobody used it, asked for anything or changed what is declared.',
+    more: 'The same rules against a moving clock, as if nobody used it, asked for anything or changed what is declared. Times are those of the clocks in the zone of its schedule, or here; -o json has them in UTC.',
     options: [{ flags: '--until <instant>', help: 'until then: +7d, or 2026-11-28T00:00:00Z', default: '+7d' }, NAMESPACE, JSON_OUTPUT],
     examples: ['simulate workspace/dev', 'simulate workspace/dev --until +30d -o json'],
     load: () => import('../simulate.ts'),

@@ -18,7 +18,7 @@ export interface ControlPlane {
   readonly cluster: Cluster
   readonly db: Db
   readonly url: string
-  bothy(args: readonly string[], input?: string): Promise<Ran>
+  bothy(args: readonly string[], input?: string, more?: Readonly<Record<string, string>>): Promise<Ran>
   /** Begins, and is told what is printed; ends by itself or by a signal. */
   begin(args: readonly string[]): { output(): string; end(signal: NodeJS.Signals): Promise<number> }
 }
@@ -63,14 +63,15 @@ export async function withControlPlane(): Promise<ControlPlane> {
     await api.close()
     await standalone.close()
   })
-  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', BOTHY_URL: url, BOTHY_TOKEN: TOKEN, ...COMPILED }
-  const started = (args: readonly string[]) => spawn(process.execPath, [join(root, 'cli', 'main.ts'), ...args], { env })
+  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', BOTHY_URL: url, BOTHY_TOKEN: TOKEN, TZ: 'UTC', ...COMPILED }
+  const started = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+    spawn(process.execPath, [join(root, 'cli', 'main.ts'), ...args], { env: { ...env, ...more } })
   return {
     cluster,
     db,
     url,
-    bothy(args, input = '') {
-      const child = started(args)
+    bothy(args, input = '', more = {}) {
+      const child = started(args, more)
       let stdout = ''
       let stderr = ''
       child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
