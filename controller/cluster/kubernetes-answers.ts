@@ -13,6 +13,9 @@ export class Busy extends Transient {
   }
 }
 
+/** It is more than we are ready to hold: less of it may be asked for. */
+export class TooLarge extends Transient {}
+
 type Json = Readonly<Record<string, unknown>>
 
 const RETRY_AFTER_MS_MAX = 60_000

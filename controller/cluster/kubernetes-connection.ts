@@ -3,7 +3,7 @@ import { jittered } from '../kernel/backoff.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { isRefused, messageOf, Transient, type Refused } from '../kernel/errors.ts'
 import type { Metrics } from '../kernel/metrics.ts'
-import { Busy, problemOf, warningsOf } from './kubernetes-answers.ts'
+import { Busy, problemOf, TooLarge, warningsOf } from './kubernetes-answers.ts'
 import { readContext, type Context, type Environment } from './kubernetes-context.ts'
 import { createLogin, type Login } from './kubernetes-login.ts'
 import { createTransport, type Begun, type Transport, type Way } from './kubernetes-transport.ts'
@@ -39,6 +39,8 @@ export interface KubernetesCall {
   readonly signal?: AbortSignal
   /** Until the last byte. Default 30 s; of `lines` an hour. */
   readonly timeoutMs?: number
+  /** An answer that is longer is `TooLarge`. It is held as bytes, as text and as objects before it is one of these alone. */
+  readonly bytesMax?: number
 }
 
 export interface KubernetesAnswer<T> {
@@ -100,7 +102,7 @@ async function request<T>(asker: Asker, call: KubernetesCall): Promise<Kubernete
   for (;;) {
     const leftMs = limitMs - (clock.elapsedMs() - startedAt)
     const { answer, done } = await begin(asker, call, leftMs, false)
-    const text = await whole(answer).finally(done)
+    const text = await whole(answer, call.bytesMax).finally(done)
     const status = answer.statusCode ?? 0
     if (status < 400) {
       const body = bodyOf(answer, text) as T
@@ -189,14 +191,14 @@ function pathOf({ path, query = {} }: Pick<KubernetesCall, 'path' | 'query'>): s
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`
 }
 
-function whole(answer: IncomingMessage): Promise<string> {
+function whole(answer: IncomingMessage, bytesMax = ANSWER_BYTES_MAX): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
     answer.on('data', (chunk: Buffer) => {
       chunks.push(chunk)
       size += chunk.length
-      if (size > ANSWER_BYTES_MAX) answer.destroy(new Transient(`the answer is larger than ${ANSWER_BYTES_MAX} bytes`))
+      if (size > bytesMax) answer.destroy(new TooLarge(`the answer is larger than ${bytesMax} bytes`))
     })
     answer.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
     answer.once('error', (error) => reject(error instanceof Transient ? error : cut(error)))

@@ -29,6 +29,8 @@ export function createLag(clock: Clock, metrics: Metrics): Lag {
       }
     },
     seen({ kind }, version) {
+      // An older state was brought back: what was written after it is never seen.
+      if (version < (newest.get(kind) ?? 0)) written.delete(kind)
       newest.set(kind, version)
       const mark = written.get(kind)
       if (!mark || version < mark.version) return

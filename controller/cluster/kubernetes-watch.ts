@@ -8,16 +8,18 @@ import type { Metrics } from '../kernel/metrics.ts'
 import { Busy, problemOf } from './kubernetes-answers.ts'
 import type { KubernetesConnection } from './kubernetes-connection.ts'
 import { objectFrom, pathOf, selectorsOf } from './kubernetes-objects.ts'
+import { pagesOf } from './pages.ts'
 import type { Change, ListOptions, Page, WatchOptions } from './port.ts'
 
 /**
  *   [list, told as ADDED] ──► watch from the last version ──ended, cut off, silent──► again from there, after a while
  *                                     │
- *                                     └──410──► Refused('Expired'): whoever watches lists again
+ *                                     └──410, or the server is further back──► Refused('Expired'): whoever watches lists again
  *
  * One watch of ours is many of the server's, each ended by it after most of a minute. Before it does, it tells in a bookmark
  * how far it is, so quiet kinds go on from a version that is young; and a watch that has not ended by then has nobody at its
- * other end, whatever the sockets in between believe. A slow trickle cannot hide that either.
+ * other end, whatever the sockets in between believe. A slow trickle cannot hide that either. One that told nothing at all, no
+ * bookmark either, is of a server on which an older state was brought back: it waits for our version to come, in another history.
  */
 
 export interface WatchPorts {
@@ -33,7 +35,6 @@ export interface WatchPorts {
 }
 
 const GRACE_SECONDS = 5
-const PAGE = 500
 const BACKOFF_FIRST_MS = 200
 const BACKOFF_MOST_MS = 10_000
 /** A watch that ends sooner, having told nothing, has failed. */
@@ -60,6 +61,7 @@ export async function* watchKind(ports: WatchPorts, kind: Kind, options: WatchOp
         ports.seen(kind, Number(from))
         if (change.type !== 'BOOKMARK' || options.bookmarks) yield change
       }
+      if (!told && !signal.aborted) await refuseGoneBack(ports, kind, options, from)
     } catch (error) {
       if (!(error instanceof Transient)) throw expiredOr(ports, kind, error)
       why = 'failed'
@@ -91,14 +93,11 @@ interface Present {
 
 async function* presentState({ list }: WatchPorts, kind: Kind, options: WatchOptions, present: Present): AsyncGenerator<Change> {
   const { from: _from, bookmarks, initialEvents, ...asked } = options
-  let next: string | undefined
-  do {
-    const page = await list(kind, { ...asked, limit: PAGE, ...(next === undefined ? {} : { continue: next }) })
+  for await (const page of pagesOf(kind.kind, (part) => list(kind, { ...asked, ...part }))) {
     present.version ||= page.resourceVersion
     if (initialEvents === false) return
     for (const object of page.items) yield { type: 'ADDED', object }
-    next = page.continue
-  } while (next !== undefined)
+  }
   if (initialEvents && bookmarks) yield { type: 'BOOKMARK', kind: kind.kind, resourceVersion: present.version, endsInitialEvents: true }
 }
 
@@ -119,11 +118,22 @@ async function* onceFrom(ports: WatchPorts, kind: Kind, options: WatchOptions, f
   for await (const line of lines) {
     const change = changeFrom(kind, line)
     const version = Number(versionOf(change))
-    if (version <= last && change.type !== 'BOOKMARK') continue
+    if (change.type === 'BOOKMARK' && version < Number(from)) throw goneBack(kind, from, change.resourceVersion)
+    if (version < last || (version === last && change.type !== 'BOOKMARK')) continue
     last = version
     yield change
   }
 }
+
+/** Asked of a server that has told nothing. */
+async function refuseGoneBack({ list }: WatchPorts, kind: Kind, options: WatchOptions, from: string): Promise<void> {
+  const { from: _from, bookmarks: _bookmarks, initialEvents: _initialEvents, ...asked } = options
+  const { resourceVersion } = await list(kind, { ...asked, limit: 1 })
+  if (Number(resourceVersion) < Number(from)) throw goneBack(kind, from, resourceVersion)
+}
+
+const goneBack = ({ kind }: Kind, from: string, now: string): Refused =>
+  new Refused('Expired', `${kind}: the server has told of version ${from}, and is at ${now}: an older state was brought back`)
 
 const versionOf = (change: Change): string => (change.type === 'BOOKMARK' ? change.resourceVersion : change.object.metadata.resourceVersion)
 

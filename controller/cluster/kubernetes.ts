@@ -28,13 +28,17 @@ export interface KubernetesPorts {
   readonly metrics?: Metrics
   /** How long one watch of the server's lasts at least: after that and half as much again, a peer that is gone is noticed. */
   readonly watchSeconds?: number
+  /** A page of a list that is longer is `TooLarge`: whoever asked asks for a shorter one. */
+  readonly pageBytesMax?: number
 }
 
 const WATCH_SECONDS = 40
 const LIST_MS = 60_000
+/** Ten times what one object may be, and little beside the memory of a replica that lists its kinds at once. */
+const PAGE_BYTES_MAX = 16 * 1024 * 1024
 
 export async function openKubernetes(given: KubernetesPorts): Promise<Kubernetes> {
-  const { connection, clock, log, metrics = createMetrics(), watchSeconds = WATCH_SECONDS } = given
+  const { connection, clock, log, metrics = createMetrics(), watchSeconds = WATCH_SECONDS, pageBytesMax = PAGE_BYTES_MAX } = given
   const over = new AbortController()
   const lag = createLag(clock, metrics)
 
@@ -53,7 +57,10 @@ export async function openKubernetes(given: KubernetesPorts): Promise<Kubernetes
     // Pages that follow are of the version that the first one was of.
     const exactly = options.at === undefined || options.continue ? {} : { resourceVersion: options.at, resourceVersionMatch: 'Exact' }
     const query = { ...selectorsOf(options), ...exactly, limit, continue: options.continue }
-    return pageFrom(kind, (await connection.request({ method: 'GET', path: pathOf(kind, options), query, timeoutMs: LIST_MS })).body)
+    // Only of what has pages a part can be asked for.
+    const bounded = options.limit === undefined ? {} : { bytesMax: pageBytesMax }
+    const asked = { method: 'GET', path: pathOf(kind, options), query, timeoutMs: LIST_MS, ...bounded }
+    return pageFrom(kind, (await connection.request(asked)).body)
   }
 
   const watching = { connection, clock, log: log.with({ part: 'watch' }), metrics, list, seen: lag.seen, watchSeconds }

@@ -129,12 +129,22 @@ export interface Cluster {
   emit(happening: Happening): Promise<void>
 }
 
+/** The key under which an index has an object; null: none. It depends on what is declared, and on nothing that our own writes change. */
+export type IndexKey = (object: Resource) => string | null
+
+/** Of each kind, by the names of its indexes. */
+export type Indexes = Readonly<Record<string, Readonly<Record<string, IndexKey>>>>
+
 /** The objects of some kinds, kept up to date by list and watch. Reads cost nothing; changes are told by key. */
 export interface Cache {
   /** Resolves when everything has been listed once. */
   start(signal: AbortSignal): Promise<void>
   get(kind: string, namespace: string, name: string): Resource | undefined
   list(kind: string, namespace?: string): readonly Resource[]
+  /** Those that the index finds under the key, in no order: what a search through all would find, without the search. */
+  by(kind: string, index: string, key: string): readonly Resource[]
+  /** Why not everything has been listed yet, in a sentence; null: everything has. */
+  unread(): string | null
   /** Every change, those included that a list shows after a watch was lost. Told after the cache shows it. */
   onChange(listener: (key: Key, object: Resource, type: 'ADDED' | 'MODIFIED' | 'DELETED') => void): void
 }

@@ -95,6 +95,8 @@ export function withReferenced(cache: Cache, options: ReferencedOptions): Cache 
       of === kind ? followed.get(idOf({ namespace, name }))?.cache.get(kind, namespace, name) : cache.get(of, namespace, name),
     list: (of, namespace) =>
       of === kind ? [...followed.values()].flatMap((one) => one.cache.list(kind, namespace)) : cache.list(of, namespace),
+    by: cache.by,
+    unread: cache.unread,
     onChange: (listener) => void listeners.push(listener),
   }
 }
