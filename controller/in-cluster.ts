@@ -16,6 +16,7 @@ import type { Log } from './kernel/log.ts'
 import { createMetrics, type Metrics } from './kernel/metrics.ts'
 import { randomSuffix } from './kernel/names.ts'
 import { startProvisioner } from './provisioner-child.ts'
+import { INDEXES } from './reconcile/indexes.ts'
 import { KINDS } from './reconcile/kinds.ts'
 import { createVariables } from './reconcile/variables.ts'
 import type { Leading } from './reconcile/leading.ts'
@@ -102,7 +103,7 @@ export async function openInCluster(options: InClusterOptions): Promise<InCluste
   await serve(options, api, {
     db,
     cluster,
-    checks: [{ name: 'cluster', look: async () => (isRead ? null : 'what is declared there could not be read yet') }],
+    checks: [{ name: 'cluster', look: async () => cache.unread() ?? (isRead ? null : 'what is declared there could not be read yet') }],
     objectsAt: connection.server,
     cache,
     engine: terms.engine,
@@ -156,7 +157,7 @@ async function notBroughtDown(): Promise<never> {
 }
 
 const followed = (cluster: Cluster, clock: Clock, log: Log): Cache =>
-  withReferenced(createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner']), {
+  withReferenced(createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner'], INDEXES), {
     cluster,
     clock,
     log,

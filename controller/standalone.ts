@@ -8,6 +8,7 @@ import { sha256 } from './kernel/names.ts'
 import { ownValues } from './own-values.ts'
 import { startProvisioner } from './provisioner-child.ts'
 import { createEngine, type Engine } from './reconcile/engine.ts'
+import { INDEXES } from './reconcile/indexes.ts'
 import { KINDS } from './reconcile/kinds.ts'
 import { createVariables } from './reconcile/variables.ts'
 import { DOWN_SETTING, storePorts } from './reconcile/store-ports.ts'
@@ -72,7 +73,11 @@ export async function openEverything(options: StandaloneOptions): Promise<Standa
   const objects = await openStandalone({ db, clock, log, metrics, sealer })
   closers.add('objects', () => objects.close())
   const { cluster } = objects
-  const cache = createCache({ cluster, clock, log }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner', 'Namespace', 'ConfigMap'])
+  const cache = createCache(
+    { cluster, clock, log },
+    ['Template', 'Workspace', 'WorkspaceRequest', 'Owner', 'Namespace', 'ConfigMap'],
+    INDEXES,
+  )
   const user = localUser(config.user)
   const variables = createVariables({ cluster, kept: createKeptValues(db, sealer, clock), own: ownValues(config), clock })
   const engine = createEngine({

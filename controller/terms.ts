@@ -55,8 +55,8 @@ export function openTerms({ leading: leadingOptions, engineOptions, cache, besid
 }
 
 /** A cache has its listeners for ever; an engine has a term. */
-function newestListener(cache: Cache): Pick<Cache, 'get' | 'list' | 'onChange'> {
+function newestListener(cache: Cache): Pick<Cache, 'get' | 'list' | 'by' | 'onChange'> {
   const newest: Parameters<Cache['onChange']>[0][] = []
   cache.onChange((...told) => newest.at(-1)?.(...told))
-  return { get: cache.get, list: cache.list, onChange: (listener) => void newest.splice(0, 1, listener) }
+  return { get: cache.get, list: cache.list, by: cache.by, onChange: (listener) => void newest.splice(0, 1, listener) }
 }

@@ -47,7 +47,7 @@ export interface EngineOptions {
   readonly kinds: readonly Kind[]
   readonly ports: {
     readonly cluster: Cluster
-    readonly cache: Pick<Cache, 'get' | 'list' | 'onChange'>
+    readonly cache: Pick<Cache, 'get' | 'list' | 'by' | 'onChange'>
     readonly store: Store
     readonly variables: Ports['variables']
     readonly localUser: Ports['localUser']

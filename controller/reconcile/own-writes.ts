@@ -24,6 +24,8 @@ export function ownWrites(cache: Objects): OwnWrites {
       return object && latest(object)
     },
     list: (kind, namespace) => (ahead.size === 0 ? cache.list(kind, namespace) : cache.list(kind, namespace).map(latest)),
+    // We write no spec, so it is found where the watch has it.
+    by: (kind, index, key) => (ahead.size === 0 ? cache.by(kind, index, key) : cache.by(kind, index, key).map(latest)),
     wrote(object) {
       const shown = cache.get(object.kind, object.metadata.namespace ?? '', object.metadata.name)
       // The watch may have been faster than the answer to the write, and may even show what another wrote since.

@@ -22,6 +22,8 @@ import type {
 export interface Objects {
   get(kind: string, namespace: string, name: string): Resource | undefined
   list(kind: string, namespace?: string): readonly Resource[]
+  /** In no order; the indexes are in `indexes.ts`. */
+  by(kind: string, index: string, key: string): readonly Resource[]
 }
 
 /** What is known of a workspace besides what is declared, all of one moment. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Resource } from '../../controller/cluster/port.ts'
 import { decide } from '../../controller/reconcile/owner/decide.ts'
+import { INDEXES } from '../../controller/reconcile/indexes.ts'
 import { ownerSeen } from '../../controller/reconcile/owner/seen.ts'
 
 const LOCAL = { name: 'root', id: 'local', fullName: 'root', email: 'root@localhost' }
@@ -14,7 +15,11 @@ const owner = (name: string, spec: Readonly<Record<string, unknown>>): Resource 
 
 const ACTIVE = { suspended: false, timezone: 'UTC', quietHours: '00:00' }
 
-const objects = (...owners: readonly Resource[]) => ({ get: () => undefined, list: () => owners })
+const objects = (...owners: readonly Resource[]) => ({
+  get: () => undefined,
+  list: () => owners,
+  by: (_kind: string, index: string, key: string) => owners.filter((each) => INDEXES['Owner']?.[index]?.(each) === key),
+})
 
 test('whoever names no owner belongs to the local user', () => {
   expect(ownerSeen(objects(), undefined, LOCAL)).toEqual({ identity: LOCAL, suspended: false, timezone: 'UTC', quietHours: '00:00' })

@@ -5,6 +5,7 @@ import { systemClock, type Clock } from '../../controller/kernel/clock.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { createMetrics, type Metrics } from '../../controller/kernel/metrics.ts'
 import { createEngine, type Engine, type EngineOptions } from '../../controller/reconcile/engine.ts'
+import { INDEXES } from '../../controller/reconcile/indexes.ts'
 import { KINDS } from '../../controller/reconcile/kinds.ts'
 import { createVariables } from '../../controller/reconcile/variables.ts'
 import { storePorts } from '../../controller/reconcile/store-ports.ts'
@@ -42,7 +43,11 @@ export async function openBench(db: Db, over: Partial<EngineOptions> & { readonl
   const clock = over.clock ?? systemClock
   const standalone = await openStandalone({ db, clock: systemClock, log: silentLog })
   const { cluster } = standalone
-  const cache = createCache({ cluster, clock: systemClock, log: silentLog }, ['Template', 'Workspace', 'WorkspaceRequest', 'Owner'])
+  const cache = createCache(
+    { cluster, clock: systemClock, log: silentLog },
+    ['Template', 'Workspace', 'WorkspaceRequest', 'Owner'],
+    INDEXES,
+  )
   const metrics = createMetrics()
   const kept = { keep: () => Promise.reject(new Error('no value is elsewhere here')) }
   const variables = createVariables({ cluster, kept, own: null, clock })

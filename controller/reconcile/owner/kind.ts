@@ -1,7 +1,6 @@
 import { never } from '../../kernel/errors.ts'
 import { keyOf } from '../../kernel/names.ts'
 import { defineKind } from '../kind.ts'
-import { isWorkspace } from '../workspace/observe.ts'
 import { decide, type Seen } from './decide.ts'
 import { isOwner, userOf } from './seen.ts'
 
@@ -30,9 +29,7 @@ export const owner = defineKind<Seen, never>({
   related(object, objects) {
     if (!isOwner(object)) return []
     // Who names no owner belongs to the local user, which may be this one: they look, and find out.
-    const owned = objects
-      .list('Workspace')
-      .filter((workspace) => isWorkspace(workspace) && [undefined, userOf(object)].includes(workspace.spec.owner))
+    const owned = [userOf(object), ''].flatMap((user) => objects.by('Workspace', 'owner', user))
     return owned.map(({ metadata }) => keyOf('Workspace', metadata.namespace ?? '', metadata.name))
   },
   shown: ({ spec }) => spec,

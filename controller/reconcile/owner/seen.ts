@@ -17,16 +17,16 @@ const UNKNOWN = { timezone: 'UTC', quietHours: '00:00' }
 export function ownerSeen(objects: Objects, declared: string | undefined, localUser: BuildInput['owner'] | null): OwnerSeen {
   const name = declared ?? localUser?.name
   if (name === undefined) return { identity: null, suspended: false, ...UNKNOWN }
-  const known = objects
-    .list('Owner')
-    .filter(isOwner)
-    .find((object) => userOf(object) === name)
+  // Two may stand for one person: it is the same one at every look, and in every replica.
+  const [known] = objects.by('Owner', 'user', name).filter(isOwner).toSorted(byName)
   const identity = name === localUser?.name ? localUser : identityOf(name)
   if (!known) return { identity, suspended: false, ...UNKNOWN }
   const { suspended, timezone, quietHours } = known.spec
   // What is wrong with its zone is said by the owner; nobody's workspace may stand still for it.
   return { identity, suspended, timezone: isZone(timezone) ? timezone : UNKNOWN.timezone, quietHours }
 }
+
+const byName = (a: Resource, b: Resource): number => (a.metadata.name < b.metadata.name ? -1 : 1)
 
 /** Everything about a person that we are not told is made of the name, so that it never changes. */
 function identityOf(name: string): BuildInput['owner'] {

@@ -3,7 +3,6 @@ import { never } from '../../kernel/errors.ts'
 import { keyOf } from '../../kernel/names.ts'
 import { withFinalizer, withoutFinalizer } from '../finalizer.ts'
 import { defineKind } from '../kind.ts'
-import { isWorkspace } from '../workspace/observe.ts'
 import { isTemplate } from '../workspace/template-seen.ts'
 import { decide, explained, opinionOf, type Action } from './decide.ts'
 import { observe } from './observe.ts'
@@ -51,9 +50,7 @@ export const template = defineKind<Seen, Action>({
   related(object, objects) {
     const { name, namespace = '' } = object.metadata
     return objects
-      .list('Workspace')
-      .filter(isWorkspace)
-      .filter(({ metadata, spec }) => spec.template.name === name && (spec.template.namespace ?? metadata.namespace) === namespace)
+      .by('Workspace', 'template', `${namespace}/${name}`)
       .map(({ metadata }) => keyOf('Workspace', metadata.namespace ?? '', metadata.name))
   },
   /** What workspaces are judged by; not how many there are. */

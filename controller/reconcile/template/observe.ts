@@ -115,13 +115,7 @@ const unique = (rows: readonly VersionRow[]): VersionRow[] => [...new Map(rows.m
 
 /** Counted from what workspaces say of themselves. */
 function usersOf(objects: Objects, { metadata }: Resource): Seen['workspaces'] {
-  const users = objects
-    .list('Workspace')
-    .filter(isWorkspace)
-    .filter(
-      ({ metadata: own, spec }) =>
-        spec.template.name === metadata.name && (spec.template.namespace ?? own.namespace) === metadata.namespace,
-    )
+  const users = objects.by('Workspace', 'template', `${metadata.namespace ?? ''}/${metadata.name}`).filter(isWorkspace)
   const nameOf = (own: Resource['metadata']) => (own.namespace === metadata.namespace ? own.name : `${own.namespace ?? ''}/${own.name}`)
   return {
     total: users.length,

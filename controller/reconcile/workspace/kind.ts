@@ -1,6 +1,5 @@
 import { keyOf, type Key } from '../../kernel/names.ts'
 import { defineKind } from '../kind.ts'
-import { isWorkspaceRequest } from '../workspacerequest/seen.ts'
 import { act } from './act.ts'
 import { decide } from './decide.ts'
 import { isWorkspace, observe } from './observe.ts'
@@ -20,9 +19,7 @@ export const workspace = defineKind({
     if (!isWorkspace(object)) return []
     const { metadata, spec } = object
     const namespace = metadata.namespace ?? ''
-    const requests = objects
-      .list('WorkspaceRequest', namespace)
-      .filter((request) => isWorkspaceRequest(request) && request.spec.workspace === metadata.name)
+    const requests = objects.by('WorkspaceRequest', 'workspace', `${namespace}/${metadata.name}`)
     return [
       keyOf('Template', spec.template.namespace ?? namespace, spec.template.name),
       ...requests.map((request) => keyOf('WorkspaceRequest', namespace, request.metadata.name)),

@@ -42,10 +42,8 @@ export function answeredOf({ metadata, status }: Resource & WorkspaceRequest): S
   return condition ? { at: fromIso(status?.handledAt) ?? fromIso(metadata.creationTimestamp) ?? 0, condition } : null
 }
 
-/** The requests that name a workspace, also those bound to a namesake before it. */
+const olderFirst = (a: RequestSeen, b: RequestSeen): number => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1)
+
+/** The requests that name a workspace, also those bound to a namesake before it. The same ones are always in the same order. */
 export const requestsOf = (objects: Objects, namespace: string, workspace: string): RequestSeen[] =>
-  objects
-    .list('WorkspaceRequest', namespace)
-    .filter(isWorkspaceRequest)
-    .filter(({ spec }) => spec.workspace === workspace)
-    .map(requestSeen)
+  objects.by('WorkspaceRequest', 'workspace', `${namespace}/${workspace}`).filter(isWorkspaceRequest).map(requestSeen).toSorted(olderFirst)
