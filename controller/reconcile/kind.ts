@@ -49,8 +49,8 @@ export interface Kind extends Pick<KindParts<never, never>, 'kind' | 'top' | 're
 
 export interface Look {
   readonly verdict: Verdict<{ readonly do: string }>
-  /** Does the actions in order, one a step; the first that fails ends it. */
-  act(): AsyncIterable<{ readonly action: string; readonly after: Resource }>
+  /** Does the actions in order, one a step, each after it was asked whether it may be done; the first that fails ends it. */
+  act(mayAct: () => Promise<void>): AsyncIterable<{ readonly action: string; readonly after: Resource }>
   why(): Reasons
   simulate(until: Instant): readonly Simulated[]
 }
@@ -69,9 +69,10 @@ export function defineKind<Seen, Action extends { readonly do: string }>(parts: 
       const verdict = parts.decide(seen, now)
       return {
         verdict,
-        async *act() {
+        async *act(mayAct) {
           let after = object
           for (const action of verdict.actions) {
+            await mayAct()
             after = (await parts.act(action, { ports, object: after })) ?? after
             yield { action: action.do, after }
           }

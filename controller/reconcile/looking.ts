@@ -70,8 +70,7 @@ async function looking(options: LookingOptions, key: Key, kind: Kind, object: Re
     const { verdict, act } = await kind.look(ports, object, now)
     const isActed = verdict.actions.length > 0
     if (isActed) {
-      await options.assertLeader()
-      for await (const { action, after } of act()) {
+      for await (const { action, after } of act(options.assertLeader)) {
         current = after
         done.push(action)
         metrics.count('bothy_reconcile_actions_total', 'What the reconciler did.', { kind: kind.kind, action })

@@ -22,6 +22,8 @@ interface Played {
   /** What the looks do, one after the other; the last one goes on. */
   readonly looks: readonly (() => {
     readonly acts?: boolean
+    /** Instead of one. */
+    readonly actions?: number
     readonly passes?: boolean
     readonly wakeInMs?: number
     readonly says?: string
@@ -43,7 +45,7 @@ function played({ looks }: Played): { readonly kind: Kind; readonly looked: () =
       return { look: look(), now }
     },
     decide: ({ look, now }) => ({
-      actions: look.acts ? [{ do: 'poke' }] : [],
+      actions: look.acts ? Array.from({ length: look.actions ?? 1 }, () => ({ do: 'poke' as const })) : [],
       conditions: [{ ...READY, message: look.says ?? READY.message }],
       status: {},
       ...(look.passes ? { passing: true } : {}),
@@ -182,6 +184,15 @@ test('a replica that no longer leads does nothing and writes nothing', async () 
   await bench.apply(OWNER)
   await until('some looks', () => looked() > 2)
   expect([acted(), saidBy(await bench.get('Owner', 'ada'), 'Ready')]).toEqual([0, 'nothing'])
+})
+
+test('a replica that no longer leads after its first action does no second one', async () => {
+  const { kind, looked, acted } = played({ looks: [() => ({ acts: true, actions: 3 })] })
+  const assertLeader = () => (acted() === 0 ? Promise.resolve() : Promise.reject(new Transient('another replica leads')))
+  bench = await openBench(db, { kinds: [kind], assertLeader })
+  await bench.apply(OWNER)
+  await until('some looks', () => looked() > 2)
+  expect(acted()).toBe(1)
 })
 
 test('a key told by another process is looked at, and one of no kind is not minded', async () => {
