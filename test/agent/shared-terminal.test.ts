@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { FRAME, frame, frameReader, jsonFrame, offsetAndData, offsetFrame, resizeFrame, type TerminalStart } from '../../agent/protocol.ts'
 import { createScrollback } from '../../agent/scrollback.ts'
 import { withDatabase } from '../support/postgres.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
 import { startControlPlane, type ControlPlane } from './control-plane.ts'
 import { makeAgent, reached, startAgent, type Made } from './world.ts'
@@ -165,11 +168,13 @@ test('a control plane that is killed and comes back finds the terminal as it was
   const made = await ready()
   const id = randomUUID()
   const before = await look(plane, made, id)
-  before.type('sleep 0.5; echo meanwh$((1))ile\n')
-  await until('it to be typed', () => before.text().includes('sleep'))
+  const away = join(temporaryFolder(), 'away')
+  before.type(`until [ -e ${away} ]; do sleep 0.1; done; echo meanwh$((1))ile\n`)
+  await until('it to be typed', () => before.text().includes('done'))
   const { port } = plane
   await plane.close()
   await before.gone
+  writeFileSync(away, '')
   plane = await startControlPlane(db, port)
   const after = await look(plane, made, id, { create: false, offset: before.offset() })
   await until('what was said meanwhile', () => after.text().includes('meanwh1ile'))

@@ -167,7 +167,7 @@ test('children that ignore TERM or leave the group are ended too', async () => {
   const pidIn = (name: string) => until(name, async () => Number(await readFile(join(home, name), 'utf8')) || null)
   const stubborn = await pidIn('stubborn')
   const away = await pidIn('away')
-  await here.machines(hurriedClock).destroy('main', { removeHome: false })
+  await here.machines(hurriedClock()).destroy('main', { removeHome: false })
   expect([pid, stubborn, away].map(startOf)).toEqual([null, null, null])
 })
 
