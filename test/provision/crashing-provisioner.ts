@@ -35,6 +35,7 @@ const provisioner = createProvisioner({
 })
 await provisioner.start()
 process.stdout.write('ready\n')
+process.on('SIGUSR2', () => process.stdout.write(`running ${provisioner.running()}\n`))
 
 /** Says when it has let go of everything it ran. */
 for (let before = 0; ; before = provisioner.running()) {

@@ -69,7 +69,7 @@ test(
     const asleep = await Promise.all(held.map(({ id }) => jobById(db, id)))
 
     sleeper.kill('SIGCONT')
-    // It is awake, and works again: it takes some of what comes now. One at a time: what was taken from it, it has let go of.
+    // It is awake, and works again: it takes some of what comes now.
     const late: Job[] = []
     await until('the sleeper to work again', async () => {
       const two = await Promise.all([1, 2].map((n) => world.build(workspace(`late${late.length + n}`), digest)))
@@ -78,6 +78,9 @@ test(
       return both.some(({ provisionerId }) => provisionerId === `crashing-${sleeper.pid}`)
     })
     expect(late.filter(({ phase }) => phase !== 'Succeeded')).toEqual([])
+    let said = ''
+    sleeper.stdout?.on('data', (data: Buffer) => (said += data.toString()))
+    await until('it to have let go of what was taken from it', () => sleeper.kill('SIGUSR2') && said.includes('running 0\n'))
     const isLate = (id: string) => late.some((job) => job.id === id)
 
     const witnessed = await db.query<Witnessed>('select job_id, epoch, provisioner, what, lease_over from witnessed order by id')
