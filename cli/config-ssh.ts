@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { EXIT, Failure } from './failure.ts'
 import { knownHostsFile } from './known-hosts.ts'
@@ -26,6 +26,11 @@ export async function run(session: Session, _args: readonly string[], options: O
   const after = remove ? withoutSection(before ?? '', file) : withSection(before ?? '', file, ours)
   const content = remove ? null : ourFile(session, options.text('url'))
   const changes = (before ?? '') !== after || content !== textOf(ours)
+  const elsewhere = given === null && !remove ? whereSshLooks(file) : null
+  if (elsewhere !== null && !terminal.quiet)
+    terminal.err(
+      `note: ssh does not look into ${file}: HOME is another home than that of your account, and ssh goes by the account. Say ssh -F ${file}, or write where it looks: ${environment.program} config-ssh --file ${elsewhere}`,
+    )
   if (options.flag('dryRun')) {
     if (!changes) terminal.out(`${file} is as it should be`)
     for (const [path, from, to] of [
@@ -47,6 +52,23 @@ export async function run(session: Session, _args: readonly string[], options: O
       `${file} ${changes ? 'knows' : 'knew already'} every workspace: ssh NAME.bothy, or AGENT.NAME.bothy where it has several agents`,
     )
   return EXIT.done
+}
+
+/** ssh asks the database of users where one's home is, whatever HOME says. null: there. */
+function whereSshLooks(file: string): string | null {
+  try {
+    const theirs = join(userInfo().homedir, '.ssh', 'config')
+    return placeOf(theirs) === placeOf(file) ? null : theirs
+  } catch {
+    // Of a user that has no account ssh says itself that it cannot be.
+    return null
+  }
+}
+
+/** A home may be a link, and the file need not be there. */
+function placeOf(file: string): string {
+  const folder = dirname(dirname(file))
+  return existsSync(folder) ? realpathSync(folder) : folder
 }
 
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`

@@ -1,7 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync, existsSync, lstatSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryHome } from '../support/bothy.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 import { needing } from './needs.ts'
 import { spawnSync } from 'node:child_process'
 
@@ -77,4 +79,25 @@ needing('ssh')('ssh itself reads it: for workspaces ours goes before what stands
   expect(asked('dev.bothy')).toMatch(/^stricthostkeychecking (yes|true)$/m)
   expect(asked('example.org')).not.toMatch(/bothy/)
   expect(asked('example.org')).toMatch(/^serveraliveinterval 7$/m)
+})
+
+needing('ssh')('where ssh looks elsewhere, that is said, and what is said works', async () => {
+  const { home, base, file } = person()
+  const theirs = join(userInfo().homedir, '.ssh', 'config')
+  const asked = await home.run(['config-ssh'])
+  expect(asked).toMatchObject({ code: 0, stderr: expect.stringContaining(`note: ssh does not look into ${file}: `) })
+  expect(asked.stderr).toContain(`ssh -F ${file}, or write where it looks: bothy config-ssh --file ${theirs}\n`)
+  // ssh itself says what it would do.
+  const env = { PATH: process.env['PATH'], HOME: base }
+  const settings = (...args: string[]) => spawnSync('ssh', [...args, '-G', 'dev.bothy'], { env, encoding: 'utf8' }).stdout
+  expect(settings('-F', file)).toContain(home.state)
+  expect(settings()).toMatch(/^hostname dev.bothy$/m)
+  expect(settings()).not.toContain(home.state)
+  expect((await home.run(['config-ssh', '--file', file])).stderr).toBe('')
+  // Nothing is written: it is somebody's own.
+  const atHome = join(temporaryFolder(), 'link')
+  symlinkSync(userInfo().homedir, atHome)
+  for (const HOME of [userInfo().homedir, atHome]) {
+    expect(await temporaryHome({ HOME }).run(['config-ssh', '--dry-run'])).toMatchObject({ code: 0, stderr: '' })
+  }
 })
