@@ -27,6 +27,9 @@ const IMAGE =
 /** The environment variable of this name. */
 export const env = (name: string): string => `env:${name}`
 
+/** Of one Service, and of both. */
+const annotationsWith = (own: string) => ({ key: 'annotations', from: `(merge (dict) ${own} .Values.service.annotations)` })
+
 const ofProcess = (of: RegExp, values: string): readonly Change[] => [
   { of, at: [...CONTAINER, 'resources'], value: `toYaml ${values}.resources` },
   { of, at: [...POD], optional: { key: 'nodeSelector', from: `${values}.nodeSelector` } },
@@ -67,6 +70,13 @@ export const CHANGES: readonly Change[] = [
     at: [...CONTAINER, 'env', env('BOTHY_KEY'), 'valueFrom', 'secretKeyRef', 'key'],
     value: '{{ .Values.key.secretKey }}',
   },
+  { of: /^Deployment /, at: [...CONTAINER, 'env'], optional: { key: '', from: '(include "bothy.databaseTrust" . | fromYamlArray)' } },
+  {
+    of: /^Deployment /,
+    at: [...CONTAINER, 'volumeMounts'],
+    optional: { key: '', from: '(include "bothy.databaseMount" . | fromYamlArray)' },
+  },
+  { of: /^Deployment /, at: [...POD, 'volumes'], optional: { key: '', from: '(include "bothy.databaseVolume" . | fromYamlArray)' } },
   { of: /^Deployment bothy-controller$/, at: ['spec', 'replicas'], value: '{{ .Values.controller.replicas }}' },
   { of: /^Deployment bothy-controller$/, at: [...POD, 'volumes', 2, 'secret', 'secretName'], value: '{{ .Values.tls.secretName }}' },
   ...ofProcess(/^Deployment bothy-controller$/, '.Values.controller'),
@@ -116,7 +126,15 @@ export const CHANGES: readonly Change[] = [
   { of: /^Certificate bothy$/, at: ['spec', 'dnsNames'], value: 'include "bothy.dnsNames" . | trim' },
   { of: /^Certificate bothy$/, at: ['spec'], optional: { key: 'ipAddresses', from: '(include "bothy.ipAddresses" . | fromYamlArray)' } },
   { of: /^Service /, at: ['spec'], optional: { key: 'type', from: '.Values.service.type' } },
-  { of: /^Service /, at: ['metadata'], optional: { key: 'annotations', from: '.Values.service.annotations' } },
+  { of: /^Service bothy$/, at: ['spec', 'ports', 0, 'port'], value: '{{ .Values.service.port }}' },
+  { of: /^Service bothy$/, at: ['metadata'], optional: annotationsWith('.Values.service.apiAnnotations') },
+  { of: /^Service bothy-apps$/, at: ['spec', 'ports', 0, 'port'], value: '{{ .Values.service.appsPort }}' },
+  { of: /^Service bothy-apps$/, at: ['metadata'], optional: annotationsWith('.Values.service.appsAnnotations') },
+  {
+    of: /^NetworkPolicy bothy-(controller|provisioner)$/,
+    at: ['spec', 'egress', 1, 'ports'],
+    value: 'include "bothy.askedPorts" . | trim',
+  },
   { of: /^ConfigMap bothy-limits$/, at: ['data'], value: 'include "bothy.limits" .' },
   // Once for each namespace of workspaces: inside of its range, the dot is its name.
   { of: /^Namespace /, at: ['metadata', 'name'], value: '{{ . }}' },

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { isMap, isScalar, parse, parseDocument } from 'yaml'
 import { chartTemplates } from '../../deploy/generate-chart.ts'
 import { noCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
-import { DEPLOY, must, objectsIn, type Rendered } from './deployed.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { DEPLOY, must, objectsIn, ROOT, type Rendered } from './deployed.ts'
 import { helm } from './helm.ts'
 
 /** The chart, by helm itself: the same objects as kustomize has, its settings, and an installation into a real API server. */
@@ -67,7 +68,7 @@ function comparable(objects: readonly Rendered[]): Readonly<Record<string, unkno
 }
 
 const kustomized = async (folder: string): Promise<readonly Rendered[]> => {
-  const { code, stdout, stderr } = await run('kubectl', ['kustomize', join(DEPLOY, folder)])
+  const { code, stdout, stderr } = await run('kubectl', ['kustomize', resolve(DEPLOY, folder)])
   expect(code, stderr).toBe(0)
   return objectsIn(stdout)
 }
@@ -142,6 +143,38 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
     expect(authority(said)).toEqual({ configMapKeyRef: { name: 'bothy', key: 'ca.crt', optional: true } })
   })
 
+  test('without an address of one’s own, people are told the ports of the Services', async () => {
+    const objects = await rendered('--set', 'service.port=443,service.appsPort=8443')
+    expect(one(objects, 'ConfigMap bothy-system/bothy')).toMatchObject({
+      data: { url: 'https://bothy.bothy-system.svc:443', appsUrl: 'https://bothy-apps.bothy-system.svc:8443' },
+    })
+  })
+
+  test('an API server and a database on other ports may be asked, and 443 by builds in any case', async () => {
+    const objects = await rendered('--set', 'networkPolicies.apiServerPorts={26443},networkPolicies.databasePort=25060')
+    for (const name of ['bothy-controller', 'bothy-provisioner'])
+      expect(one(objects, `NetworkPolicy bothy-system/${name}`).spec).toMatchObject({
+        egress: [
+          {},
+          { ports: [443, 26443, 25060].map((port) => ({ port, protocol: 'TCP' })) },
+          ...(name === 'bothy-controller' ? [{}] : []),
+        ],
+      })
+  })
+
+  test('trusts the authority of a database as the component does', async () => {
+    const copy = temporaryFolder()
+    for (const folder of ['crds', 'deploy']) cpSync(join(ROOT, folder), join(copy, folder), { recursive: true })
+    const own = join(copy, 'deploy/mine')
+    mkdirSync(own)
+    writeFileSync(join(own, 'kustomization.yaml'), 'resources: [../base, ../policies]\ncomponents: [../components/database-ca]\n')
+    const mine = comparable(await kustomized(own))
+    expect(comparable(await rendered('--set', 'database.caSecret=bothy-database-ca'))).toEqual(mine)
+    const trusting = Object.entries(mine).filter(([, object]) => JSON.stringify(object).includes('/etc/bothy/database/ca.crt'))
+    expect(trusting.map(([id]) => id)).toEqual(['Deployment bothy-system/bothy-controller', 'Deployment bothy-system/bothy-provisioner'])
+    expect(JSON.stringify(trusting)).not.toContain('ca.key')
+  })
+
   test('each setting is heard', async () => {
     const objects = await rendered('--values', join(import.meta.dirname, 'other-values.yaml'))
     const text = JSON.stringify(objects)
@@ -168,6 +201,7 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
       'controller-account',
       'provisioner-account',
       'service-note',
+      'other-database-ca',
       'LoadBalancer',
       'ws-one',
       'ws-two',
@@ -177,6 +211,12 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
       'affinity-two',
     ])
       expect(text, word).toContain(word)
+    const services = ['bothy', 'bothy-apps'].map((name) => one(objects, `Service bothy-system/${name}`))
+    expect(services).toMatchObject([
+      { metadata: { annotations: { 'service-note': 'yes', of: 'api' } }, spec: { ports: [{ port: 443, targetPort: 'api' }] } },
+      { metadata: { annotations: { 'service-note': 'yes', of: 'both' } }, spec: { ports: [{ port: 8444, targetPort: 'apps' }] } },
+    ])
+    expect(services.map((each) => JSON.stringify(each).includes('apps-note'))).toEqual([false, true])
     expect(one(objects, 'Deployment bothy-system/bothy-controller').spec).toMatchObject({ replicas: 3 })
     expect(one(objects, 'Deployment bothy-system/bothy-provisioner').spec).toMatchObject({ replicas: 5 })
     expect(text).toMatch(/"BOTHY_POD_NAMESPACE","value":"ws-one".*"BOTHY_POD_NAMESPACES","value":"ws-two"/)
@@ -233,10 +273,23 @@ describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${im
     const installed = await callHelm(['install', 'bothy', CHART, ...place, '--create-namespace'])
     expect(installed.stderr.replaceAll(/^.*(group|world)-readable.*\n/gm, '')).toBe('')
     expect(installed.stdout).toMatch(/It answers at https:\/\/bothy\.bothy-system\.svc:7080\./)
-    const upgraded = await callHelm(['upgrade', 'bothy', CHART, ...place, '--set', 'controller.replicas=3'])
+    const set = [
+      'controller.replicas=3',
+      'service.port=443',
+      'database.caSecret=db-ca',
+      'networkPolicies.databasePort=25060',
+      'workspaces.pullSecrets[0].name=login',
+    ]
+    const upgraded = await callHelm(['upgrade', 'bothy', CHART, ...place, '--set', set.join(',')])
     expect(upgraded.code, upgraded.stderr).toBe(0)
-    const replicas = ['-n', 'bothy-system', 'get', 'deployment', 'bothy-controller', '-o', 'jsonpath={.spec.replicas}']
-    expect(await must(cluster, replicas)).toBe('3')
+    const objects = ['deployment/bothy-controller', 'deployment/bothy-provisioner', 'service/bothy', 'networkpolicy/bothy-controller']
+    const { items } = JSON.parse(await must(cluster, ['-n', 'bothy-system', 'get', ...objects, '-o', 'json'])) as {
+      items: readonly Rendered[]
+    }
+    const [controller, provisioner, service, policy] = items.map((each) => JSON.stringify(each.spec))
+    expect(controller).toMatch(/"replicas":3.*"secretName":"db-ca"/)
+    expect(provisioner).toMatch(/"BOTHY_POD_PULL_SECRETS","value":"login".*"secretName":"db-ca"/)
+    expect([service, policy]).toEqual([expect.stringContaining('"port":443'), expect.stringContaining('"port":25060')])
     const gone = await callHelm(['uninstall', 'bothy', ...place])
     expect(gone.code, gone.stderr).toBe(0)
     expect((await must(cluster, ['get', 'crd', '-o', 'name'])).trim().split('\n')).toHaveLength(4)

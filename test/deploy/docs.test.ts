@@ -8,7 +8,12 @@ import { temporaryHome } from '../support/bothy.ts'
 import { noCluster, type OwnCluster, ownCluster } from '../support/cluster.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { blocksOf, PAGE } from './page.ts'
-import { as, must, objectsIn, ROOT, untilInForce, untilRefused, workspace } from './deployed.ts'
+import { as, must, objectsIn, ROOT, untilInForce, untilRefused, workspace, type Rendered } from './deployed.ts'
+
+interface Policy {
+  readonly metadata: { readonly name: string }
+  readonly spec: { readonly egress: readonly { readonly ports: readonly { readonly port: number }[] }[] }
+}
 
 /** The page about installing, as somebody reads it: its commands are run in its order, and its YAML is applied. */
 
@@ -66,14 +71,19 @@ describe.skipIf(noCluster !== null)(`what the page says${noCluster ? ` (${noClus
     expect(code).toBe(3)
   })
 
-  test('with cert-manager, the certificate has the names of the example, and workspaces trust its authority', async () => {
-    const [added = ''] = blocksOf('From nothing', 'yaml')
-    const own = join(home, 'deploy/certified')
+  /** What a kustomization of somebody's own gives, who has added to the example what the page says. */
+  const withAdded = async (added: string): Promise<readonly Rendered[]> => {
+    const own = join(home, 'deploy/added')
     cpSync(join(home, 'deploy/example'), own, { recursive: true })
     const file = join(own, 'kustomization.yaml')
     const [example, more] = [readFileSync(file, 'utf8'), added].map((text) => parse(text) as { patches: object[] })
     writeFileSync(file, stringify({ ...example, ...more, patches: [...(example?.patches ?? []), ...(more?.patches ?? [])] }))
-    const objects = objectsIn(await must(cluster, ['kustomize', own]))
+    return objectsIn(await must(cluster, ['kustomize', own]))
+  }
+
+  test('with cert-manager, the certificate has the names of the example, and workspaces trust its authority', async () => {
+    const [added = ''] = blocksOf('From nothing', 'yaml')
+    const objects = await withAdded(added)
     const names = ['bothy.bothy-system.svc', 'bothy-apps.bothy-system.svc', 'bothy.example.com', 'apps.example.com']
     expect(objects.find(({ kind, metadata }) => kind === 'Certificate' && metadata.name === 'bothy')?.spec).toMatchObject({
       dnsNames: names,
@@ -82,6 +92,22 @@ describe.skipIf(noCluster !== null)(`what the page says${noCluster ? ` (${noClus
     expect(JSON.stringify(provisioner)).toContain(
       '{"name":"BOTHY_POD_CA","valueFrom":{"secretKeyRef":{"key":"ca.crt","name":"bothy-tls"}}}',
     )
+  })
+
+  test('another port of a database is one more that control plane and builds may ask', async () => {
+    const objects = await withAdded(/^ {2}```yaml\n([^]*?)^ {2}```$/m.exec(PAGE)?.[1] ?? '')
+    const policies = objects.filter(({ kind }) => kind === 'NetworkPolicy') as unknown as readonly Policy[]
+    const asking = policies.filter(({ spec }) => JSON.stringify(spec).includes('25060'))
+    expect(asking.map(({ metadata }) => metadata.name)).toEqual(['bothy-controller', 'bothy-provisioner'])
+    for (const { spec } of asking) expect(spec.egress[1]?.ports.map(({ port }) => port)).toEqual([443, 6443, 8443, 16443, 5432, 25060])
+  })
+
+  test('the token for metrics is one that a pod can have', async () => {
+    const [given] = blocksOf('Metrics', 'yaml').flatMap(objectsIn) as unknown as readonly { readonly volumes: readonly object[] }[]
+    const containers = [{ name: 'main', image: 'prometheus', volumeMounts: [{ name: 'bothy', mountPath: '/etc/bothy' }] }]
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'prometheus' }, spec: { containers, ...given } }
+    await must(cluster, ['wait', '--for=create', 'serviceaccount/default', '--timeout=30s'])
+    await must(cluster, ['create', '--dry-run=server', '--validate=strict', '-f', '-'], pod)
   })
 
   test('installs it, declares a workspace, sets limits, and takes everything away again', async () => {
@@ -105,6 +131,10 @@ describe.skipIf(noCluster !== null)(`what the page says${noCluster ? ` (${noClus
     const limits = blocksOf('What the policies refuse', 'yaml')
     for (const text of limits) await must(cluster, ['apply', '-f', '-'], text)
     expect(limits.flatMap(objectsIn).map(({ kind }) => kind)).toEqual(['ConfigMap', 'ResourceQuota'])
+    const saved = [...(/^## Backup$([^]*?)^## /m.exec(PAGE)?.[1]?.matchAll(/^ {4}(kubectl .*)$/gm) ?? [])].map(([, line]) => line ?? '')
+    await runAll(saved)
+    for (const [file, kept] of Object.entries({ limits: 'limits-of-interns', sources: 'ca.crt', declared: 'spec:', key: 'bothy-key' }))
+      expect(readFileSync(join(home, `${file}.yaml`), 'utf8')).toContain(kept)
     await runAll(blocksOf('Uninstalling', 'sh'))
     expect(
       await must(cluster, ['get', 'crd,clusterrole,validatingadmissionpolicy', '-l', 'app.kubernetes.io/part-of=bothy', '-o', 'name']),

@@ -20,8 +20,14 @@ import {
   untilRefused,
   workspace,
 } from './deployed.ts'
+import { blocksOf, PAGE } from './page.ts'
 
 /** The real control plane with the rights of its role and no more, under the policies: a workspace lives its whole life. */
+
+const metricsFor = async (url: string, bearer: string) => {
+  const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${bearer}` } })
+  return { status: answer.status, text: await answer.text() }
+}
 
 describe.skipIf(noCluster !== null)('with the rights of its role', async () => {
   if (noCluster !== null) return void test.skip(noCluster)
@@ -58,6 +64,24 @@ describe.skipIf(noCluster !== null)('with the rights of its role', async () => {
     expect(events).toContain('Started')
     await must(cluster, ofAda('delete', 'ws/dev', 'ws/other', '--timeout=60s'))
     expect(plane.log()).not.toMatch(/forbidden|Forbidden/)
+  })
+
+  test('what counts it is told what the page names, with a token for it alone', async () => {
+    await must(cluster, ['create', 'namespace', 'monitoring'])
+    await must(cluster, ['-n', 'monitoring', 'create', 'serviceaccount', 'prometheus'])
+    const token = async (...more: string[]) => (await must(cluster, ['-n', 'monitoring', 'create', 'token', 'prometheus', ...more])).trim()
+    const forIt = await token('--audience=bothy')
+    expect([(await metricsFor(plane.url, forIt)).status, (await metricsFor(plane.url, await token())).status]).toEqual([403, 401])
+    const [grant = ''] = blocksOf('Metrics', 'sh')
+    await must(cluster, grant.trim().split(' ').slice(1))
+    // A verdict is remembered for a while.
+    const { text } = await until('the right to count', async () => {
+      const answer = await metricsFor(plane.url, forIt)
+      return answer.status === 200 ? answer : null
+    })
+    const named = [...PAGE.matchAll(/^\| `(bothy_[a-z_]+)` \|/gm)].map(([, name]) => name ?? '')
+    expect(named).toHaveLength(10)
+    expect(named.filter((name) => !text.includes(`# TYPE ${name} `))).toEqual([])
   })
 
   test('whose it is was refused before it was anybody’s work', async () => {

@@ -96,7 +96,7 @@ for pod in $(kubectl -n bothy-system get pods -o name); do kubectl -n bothy-syst
     await gone()
     const [leave = '', prepare = '', install = ''] = [...blocksOf('From a trial', 'sh'), ...blocksOf('From nothing', 'sh')]
     await home.sh(leave)
-    const given = /postgres:\/\/\S+/
+    const given = /postgres:\/\/[^\s']+/
     expect(prepare).toMatch(given)
     await home.sh(prepare.replace('kubectl create namespace bothy-system\n', '').replace(given, home.databaseUrl))
     const mine = join(home.folder, 'deploy/mine')

@@ -1,9 +1,9 @@
 {{- define "bothy.url" -}}
-{{ .Values.url | default (printf "%s://bothy.bothy-system.svc:7080" (ternary "http" "https" .Values.trial.enabled)) }}
+{{ .Values.url | default (printf "%s://bothy.bothy-system.svc:%d" (ternary "http" "https" .Values.trial.enabled) (int .Values.service.port)) }}
 {{- end }}
 
 {{- define "bothy.appsUrl" -}}
-{{ .Values.apps.url | default (printf "%s://bothy-apps.bothy-system.svc:7081" (ternary "http" "https" .Values.trial.enabled)) }}
+{{ .Values.apps.url | default (printf "%s://bothy-apps.bothy-system.svc:%d" (ternary "http" "https" .Values.trial.enabled) (int .Values.service.appsPort)) }}
 {{- end }}
 
 {{- define "bothy.limits" -}}
@@ -41,4 +41,30 @@
 {{- range include "bothy.hosts" . | fromYamlArray }}{{ if regexMatch "^[0-9.]+$|:" . }}
 - {{ . | quote }}
 {{- end }}{{ end }}
+{{- end }}
+
+{{- define "bothy.databaseTrust" -}}
+{{- if .Values.database.caSecret }}
+- {name: NODE_EXTRA_CA_CERTS, value: /etc/bothy/database/ca.crt}
+{{- end }}
+{{- end }}
+
+{{- define "bothy.databaseMount" -}}
+{{- if .Values.database.caSecret }}
+- {name: database-ca, mountPath: /etc/bothy/database, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "bothy.databaseVolume" -}}
+{{- with .Values.database.caSecret }}
+- {name: database-ca, secret: {secretName: {{ . | quote }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
+{{- end }}
+
+{{- define "bothy.askedPorts" -}}
+{{- $ports := list 443 }}
+{{- range append .Values.networkPolicies.apiServerPorts .Values.networkPolicies.databasePort }}{{ $ports = append $ports (int .) }}{{ end }}
+{{- range uniq $ports }}
+- {port: {{ . }}, protocol: TCP}
+{{- end }}
 {{- end }}
