@@ -17,6 +17,7 @@ import type { Call, ResourceHandler, Target } from './ports.ts'
 import { mergePatchOf, STRATEGIC_PATCH } from './strategic-patch.ts'
 import { setWarnings } from './warnings.ts'
 import { streamWatch } from './watch-stream.ts'
+import type { Watches } from './watches.ts'
 import { deleteOptionsOf, writeOptionsOf, writerOf } from './write-options.ts'
 
 /** The verbs of Kubernetes on the kinds that are served. */
@@ -25,9 +26,8 @@ const JSON_TYPE = 'application/json'
 const MERGE_PATCH = 'application/merge-patch+json'
 const JSON_PATCH = 'application/json-patch+json'
 
-/** `watches` holds the streams that are open now. */
 export const listOrWatch =
-  (watches: Set<object>): ResourceHandler =>
+  (watches: Watches): ResourceHandler =>
   async (call, target) => {
     if (isTrue(call.query, 'watch')) return streamWatch(call, target, watchOptions(call.query, target), watches)
     await answerPages(call, target.kind, pagesOf(call, target))

@@ -17,6 +17,7 @@ import { isOfThePage } from './page.ts'
 import { beginSession, endSession, makeTicket, openApp, SESSION_PATH } from './session.ts'
 import { TOKEN_ROUTES } from './tokens.ts'
 import { versions } from './versions.ts'
+import type { Watches } from './watches.ts'
 import { down, healthz, metrics, readyz, status, version } from './system.ts'
 import { timings } from './timings.ts'
 
@@ -45,7 +46,7 @@ const PLAIN: Routes<Handler> = {
 }
 
 /** By what the path names: `*` many objects, `.` one, `./x` its subresource. */
-const resourceRoutes = (watches: Set<object>): Routes<ResourceHandler> => ({
+const resourceRoutes = (watches: Watches): Routes<ResourceHandler> => ({
   '*': { GET: listOrWatch(watches), POST: create, DELETE: removeMany },
   '.': { GET: get, PUT: put, PATCH: patch, DELETE: remove },
   './status': { GET: get, PUT: putStatus, PATCH: patchStatus },
@@ -101,7 +102,7 @@ const ONLY: Readonly<Record<string, (target: Target) => boolean>> = {
   './ssh': ({ kind }) => kind.kind === 'Workspace',
 }
 
-export function createRouter(watches: Set<object>): Handler {
+export function createRouter(watches: Watches): Handler {
   const resources = resourceRoutes(watches)
   const program = createProgramRoute()
   return async (call) => {

@@ -19,6 +19,7 @@ import { answerEarly } from './system.ts'
 import { addTlsDoor } from './tls-door.ts'
 import { createStaying, type Staying } from './staying.ts'
 import { createUpgrades } from './upgrade.ts'
+import { createWatches } from './watches.ts'
 import { wishOf } from './wish.ts'
 
 /** One server for people, programs and agents. It looks at who asks, finds the route, and says what went wrong. */
@@ -56,7 +57,7 @@ export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {
   refuseOpenAddress(listen)
   const door = { ...given, authority: slowedDown(given.authority, given.clock) }
   const staying = createStaying(door.authority)
-  const watches = new Set<object>()
+  const watches = createWatches()
   const closing = new AbortController()
   const hosts = [...listen.hosts, listen.host].map((host) => host.toLowerCase())
   const server = createServer(LIMITS)
@@ -78,7 +79,7 @@ export async function openApi(given: DoorPorts, listen: Listen): Promise<Api> {
   const upgrades = createUpgrades(door, () => ports, hosts, staying)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrades.handle(request, socket, head))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnreadable(error, socket))
-  door.metrics.gauge('bothy_api_watches', 'Watches that are open now', () => watches.size)
+  door.metrics.gauge('bothy_api_watches', 'Watches that are open now', () => watches.count())
   const { port } = await listening(server, listen)
   door.log.info('the API is open', { host: listen.host, port, tls: listen.tls ? 'only' : tls ? 'too' : 'not' })
   let closed: Promise<void> | null = null

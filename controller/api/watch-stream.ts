@@ -3,27 +3,26 @@ import { Refused } from '../kernel/errors.ts'
 import { failure, refusedBy } from './answer.ts'
 import { linesFor } from './change-lines.ts'
 import type { Call, Target } from './ports.ts'
+import type { Watches } from './watches.ts'
 import { Stalled, write } from './writing.ts'
 
 /** Changes as one JSON object a line, for as long as the client reads them. */
 
-const WATCHES_MAX = 512
 const DEFAULT_SECONDS = 3600
 const SECONDS_MAX = 24 * 3600
 
-export async function streamWatch(call: Call, { kind }: Target, options: WatchOptions, open: Set<object>): Promise<void> {
+export async function streamWatch(call: Call, { kind }: Target, options: WatchOptions, watches: Watches): Promise<void> {
   const { ports, response } = call
-  if (open.size >= WATCHES_MAX) throw new Refused('TooManyRequests', `${WATCHES_MAX} watches are open already`, { retryAfterSeconds: 10 })
   const seconds = secondsOf(call.query)
   const lineOf = linesFor(call, kind)
   const ended = new AbortController()
   const end = () => ended.abort()
   // Wrong selectors are refused here, before anything is answered.
   const changes = ports.cluster.watch(kind.kind, options, ended.signal)
+  const leave = watches.enter(call.caller)
   call.signal.addEventListener('abort', end, { once: true })
   if (call.signal.aborted) end()
   const cancel = ports.clock.after(seconds * 1000, end)
-  open.add(call)
   response.writeHead(200, { 'content-type': 'application/json' })
   response.flushHeaders()
   try {
@@ -32,7 +31,7 @@ export async function streamWatch(call: Call, { kind }: Target, options: WatchOp
   } catch (error) {
     sendError(call, kind.kind, error)
   } finally {
-    open.delete(call)
+    leave()
     cancel()
     call.signal.removeEventListener('abort', end)
     end()

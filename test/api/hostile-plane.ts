@@ -27,7 +27,19 @@ const span = { from: clock.now() - 60_000, until: clock.now() + 3_600_000 }
 const authority = makeCertificate({ name: 'test', hosts: [], use: 'authority', ...span, issuer: null })
 const issuer = { name: 'test', key: createPrivateKey(authority.key) }
 const server = makeCertificate({ name: 'localhost', hosts: ['localhost', '127.0.0.1'], use: 'server', ...span, issuer })
-const door = { clock, log, metrics, version: '0.0.0', authority: ownAuthority({ token: 'secret', user: 'ada' }) }
+const ownersAlone = ownAuthority({ token: 'secret', user: 'ada' })
+// Somebody else, of any name, who may the same.
+const others = async (bearer: string) => {
+  const user = /^secret-of-(\w+)$/.exec(bearer)?.[1]
+  return user ? { user, groups: [], session: null, token: null } : null
+}
+const door = {
+  clock,
+  log,
+  metrics,
+  version: '0.0.0',
+  authority: { ...ownersAlone, authenticate: async (bearer: string) => (await others(bearer)) ?? ownersAlone.authenticate(bearer) },
+}
 const own = { cert: server.certificate, key: server.key }
 const api = await openApi(door, { host: '127.0.0.1', port: Number(port), tls: null, own, insecure: false, hosts: [] })
 // What of the ports nobody needs here is not there.

@@ -460,12 +460,36 @@ describe('connections', () => {
   })
 
   test('that watch more than there may be watches', { timeout: 60_000 }, async () => {
+    await nobodyWatches()
     const watching = await Promise.all(Array.from({ length: 600 }, open))
-    for (const socket of watching)
-      socket.write(`GET ${WORKSPACES}?watch=1 HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret\r\n\r\n`)
+    for (const [i, socket] of watching.entries()) socket.write(watchOf(`somebody${i % 5}`))
     await until('an answer to each', () => watching.every(({ seen }) => /^HTTP\/1\.1 \d+/.test(seen)), { limitMs: 30_000 })
     const codes = watching.map(({ seen }) => seen.slice(9, 12))
     expect([codes.filter((code) => code === '200').length, codes.filter((code) => code === '429').length]).toEqual([512, 88])
+  })
+
+  test("that watch more than one alone may, at nobody else's cost", { timeout: 60_000 }, async () => {
+    await nobodyWatches()
+    const watching = await Promise.all(Array.from({ length: 200 }, open))
+    for (const socket of watching) socket.write(watchOf('eve'))
+    await until('an answer to each', () => watching.every(({ seen }) => /^HTTP\/1\.1 \d+/.test(seen)), { limitMs: 30_000 })
+    const refused = watching.filter(({ seen }) => seen.slice(9, 12) === '429')
+    expect(refused.length).toBe(72)
+    for (const { seen } of refused)
+      expect(seen).toMatch(
+        /\r\nretry-after: 1\r\n.*"message":"Too many requests, please try again later: 128 watches of eve are open already"/s,
+      )
+    const other = await open()
+    other.write(watchOf('ada'))
+    await until('somebody else to watch', () => other.seen.startsWith('HTTP/1.1 200'))
+    // One goes, and another may come.
+    watching.find(({ seen }) => seen.slice(9, 12) === '200')?.destroy()
+    await until('room for one', async () => {
+      const next = await open()
+      next.write(watchOf('eve'))
+      await until('its answer', () => /^HTTP\/1\.1 \d+/.test(next.seen))
+      return next.seen.startsWith('HTTP/1.1 200')
+    })
   })
 
   test('with one wrong token after another', async () => {
@@ -473,6 +497,12 @@ describe('connections', () => {
     expect(codes.every((code) => code === 401 || code === 429 || code === 503)).toBe(true)
   })
 })
+
+const nobodyWatches = () =>
+  until('nobody to watch any more', async () => (await ask('GET', '/metrics')).text.includes('\nbothy_api_watches 0\n'))
+
+const watchOf = (user: string): string =>
+  `GET ${WORKSPACES}?watch=1 HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret-of-${user}\r\n\r\n`
 
 const shakenHands = (): Promise<void> =>
   new Promise((resolve, reject) => {
