@@ -78,6 +78,7 @@ describe.skipIf(noCluster !== null)(`deploy, applied${noCluster ? ` (${noCluster
       'bothy-request-limits',
       'bothy-requests',
       'bothy-template-grants',
+      'bothy-template-limits',
     ])
   })
 

@@ -28,7 +28,7 @@ import {
   start,
   type Case,
 } from './policy-cases.ts'
-import { EXTENSIONS, HOLDS, STARTS } from './policy-cases-of-time.ts'
+import { EXTENSIONS, HOLDS, STARTS, TEMPLATES } from './policy-cases-of-time.ts'
 
 /** Each rule of the shipped policies, in a real API server: what it lets pass, and what it refuses in which words. */
 
@@ -100,7 +100,11 @@ describe.skipIf(noCluster !== null)(`policies${noCluster ? ` (${noCluster})` : '
     await makeObjects(cluster)
     await apply(cluster)
     await must(cluster, ['create', '-f', '-'], limits('of-team-b', { namespaces: 'team-z, team-b', maxTtl: '48h', maxHold: '4h' }))
-    await must(cluster, ['create', '-f', '-'], limits('of-team-c', { namespaces: 'team-c', maxTtl: '12h' }))
+    await must(
+      cluster,
+      ['create', '-f', '-'],
+      limits('of-team-c', { namespaces: 'team-c', templateNamespaces: 'bothy-templates', maxTtl: '12h' }),
+    )
     await untilInForce(cluster)
     const create = ['create', '--dry-run=server', '-f', '-']
     // Each policy comes into force by itself, and each set of limits and each template is seen by itself.
@@ -111,6 +115,7 @@ describe.skipIf(noCluster !== null)(`policies${noCluster ? ` (${noCluster})` : '
     await untilRefused(cluster, create, mine({ parameters: many(65) }), /must have at most 64/)
     await untilRefused(cluster, create, request('team-b', { workspace: 'x', action: 'Hold', for: '5h' }), /bothy-request-limits/)
     await untilRefused(cluster, create, request('team-c', { workspace: 'x', action: 'Hold', for: '13h' }), /of-team-c/)
+    await untilRefused(cluster, create, template('x', 'team-b'), /bothy-template-limits/)
     await untilRefused(cluster, [...as('uma'), ...create], request('team-a', start), /bothy-requests/)
     await untilRefused(cluster, [...as('ada'), ...create], mine({}, { annotations: { 'bothy.dev/paused': 'true' } }), /bothy-marks/)
     await untilRefused(cluster, [...as(CONTROLLER), ...patch({ spec: { power: 'Stopped' } }), '--dry-run=server'], {}, /bothy-controller/)
@@ -129,6 +134,7 @@ describe.skipIf(noCluster !== null)(`policies${noCluster ? ` (${noCluster})` : '
   describe('which template it is of', () => void test.each(GRANTS)('$who: $says', check))
   describe('how much it is', () => void test.each(LIMITS)('$who: $says', check))
   describe('how long a start of it lasts', () => void test.each(STARTS)('$who: $says', check))
+  describe('how long a template lets it last', () => void test.each(TEMPLATES)('$who: $says', check))
   describe('how far its stop is moved', () => void test.each(EXTENSIONS)('$who: $says', check))
   describe('how long it is held', () => void test.each(HOLDS)('$who: $says', check))
   describe('who asks', () => void test.each(REQUESTS)('$who: $says', check))

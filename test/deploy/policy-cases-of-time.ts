@@ -1,10 +1,11 @@
 import { systemClock } from '../../controller/kernel/clock.ts'
-import { request, workspace } from './deployed.ts'
+import { CONTROLLER, request, template, workspace } from './deployed.ts'
 import type { Case } from './policy-cases.ts'
 
 /**
- * How long something runs: team-a has no bound, team-b bounds starts (48h) and holds (4h), team-c starts alone (12h). What is said
- * as an instant is held against the API server's own clock, so these leave it an hour to each side.
+ * How long something runs: team-a has no bound, team-b bounds starts (48h) and holds (4h), team-c starts alone (12h), and takes
+ * templates of bothy-templates. What is said as an instant is held against the API server's own clock, so these leave it an hour to
+ * each side.
  */
 
 const HOUR_MS = 3_600_000
@@ -60,6 +61,58 @@ export const STARTS: readonly Case[] = [
     refused: /spec\.power: Forbidden/,
   },
   { says: 'kept stopped, where starts are bounded', who: 'berta', does: bertas({ power: 'Stopped' }) },
+]
+
+const offered = (namespace: string, ttl: string | null, allowedNamespaces: readonly string[] = []) =>
+  template('new', namespace, { allowedNamespaces, ...(ttl === null ? {} : { schedule: { ttl } }) })
+const private_ = ['-n', 'bothy-templates', 'patch', 'template', 'private', '--type=merge', '-p']
+
+export const TEMPLATES: readonly Case[] = [
+  { says: 'no ttl, where nothing bounds it', who: 'root', does: offered('team-a', null) },
+  { says: 'a ttl within the bound', who: 'root', does: offered('team-b', '2d') },
+  {
+    says: 'no ttl, where starts are bounded',
+    who: 'root',
+    does: offered('team-b', null),
+    refused:
+      /spec\.schedule\.ttl: Invalid value: "0s": must be more than 0s and at most 48h, for workspaces that say none \(maxTtl of the ConfigMap bothy-system\/of-team-b\)/,
+  },
+  { says: 'a ttl beyond the bound', who: 'root', does: offered('team-b', '3d'), refused: /Invalid value: "3d": must be more than 0s/ },
+  { says: 'no ttl, shared where nothing bounds it', who: 'root', does: offered('bothy-templates', null, ['team-a']) },
+  { says: 'no ttl, allowing who takes none from here', who: 'root', does: offered('bothy-templates', null, ['team-b']) },
+  { says: 'a ttl within the bound, shared with everybody', who: 'root', does: offered('bothy-templates', '12h', ['*']) },
+  {
+    says: 'no ttl, shared where starts are bounded',
+    who: 'root',
+    does: offered('bothy-templates', null, ['team-a', 'team-c']),
+    refused: /spec\.schedule\.ttl: Invalid value: "0s": must be more than 0s and at most 12h/,
+  },
+  {
+    says: 'a ttl beyond the bound of some, shared with everybody',
+    who: 'root',
+    does: offered('bothy-templates', '1d', ['*']),
+    refused: /spec\.schedule\.ttl: Invalid value: "1d": [^]*bothy-system\/of-team-c/,
+  },
+  {
+    says: 'without a ttl from before, shared where starts are bounded',
+    who: 'root',
+    does: [...private_, JSON.stringify({ spec: { allowedNamespaces: ['team-c'] } })],
+    refused: /spec\.schedule\.ttl: Invalid value: "0s"/,
+  },
+  {
+    says: 'without a ttl from before, looked after',
+    who: CONTROLLER,
+    does: [
+      '-n',
+      'team-b',
+      'patch',
+      'template',
+      'open',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ metadata: { finalizers: ['bothy.dev/in-use'] } }),
+    ],
+  },
 ]
 
 export const EXTENSIONS: readonly Case[] = [
