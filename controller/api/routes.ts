@@ -10,6 +10,7 @@ import type { Handler, ResourceHandler, Target } from './ports.ts'
 import { createProgramRoute, isProgramPath } from './programs.ts'
 import { OPENAPI } from './openapi.ts'
 import { preview } from './preview.ts'
+import { readyz } from './readiness.ts'
 import { REVIEW_ROUTES } from './reviews.ts'
 import { notServed, targetOf } from './resource-path.ts'
 import { create, get, listOrWatch, notFound, patch, patchStatus, put, putStatus, remove, removeMany } from './resources.ts'
@@ -18,7 +19,7 @@ import { beginSession, endSession, makeTicket, openApp, SESSION_PATH } from './s
 import { TOKEN_ROUTES } from './tokens.ts'
 import { versions } from './versions.ts'
 import type { Watches } from './watches.ts'
-import { down, healthz, metrics, readyz, status, version } from './system.ts'
+import { down, healthz, metrics, status, version } from './system.ts'
 import { timings } from './timings.ts'
 
 /** Everything that can be asked, as a table. */

@@ -528,13 +528,28 @@ describe('what goes wrong', () => {
 })
 
 describe('about the control plane', () => {
-  test('it is alive without a token, and says what is not ready by name', async () => {
+  test('it is alive without a token, and says what is not ready by name, and why to whoever may see it', async () => {
     expect((await ask('GET', '/healthz', { token: null })).code).toBe(200)
     expect((await ask('GET', '/readyz', { token: null })).code).toBe(200)
     checks.push({ name: 'database', look: async () => 'cannot be reached' }, { name: 'disk', look: async () => null })
-    const unready = await ask('GET', '/readyz', { token: null })
+    lines.length = 0
+    const asked = [
+      await ask('GET', '/readyz', { token: null }),
+      await ask('GET', '/readyz', { token: 'wrong' }),
+      await ask('GET', '/readyz'),
+    ]
     checks.length = 0
-    expect([unready.code, dig(unready.body, 'message')]).toEqual([503, 'not ready: database (cannot be reached)'])
+    expect(asked.map(({ code, body }) => [code, dig(body, 'message')])).toEqual([
+      [503, 'not ready: database'],
+      [503, 'not ready: database'],
+      [503, 'not ready: database (cannot be reached)'],
+    ])
+    expect(asked.slice(0, 2).map(({ text }) => text.includes('reached'))).toEqual([false, false])
+    expect((await ask('GET', '/readyz', { token: null })).code).toBe(200)
+    expect(lines.filter((line) => /"(?:not ready|ready again)"/.test(line)).map((line) => line.includes('cannot be reached'))).toEqual([
+      true,
+      false,
+    ])
   })
 
   test('before everything is open it says that it lives, and to everything else what it waits for', async () => {
