@@ -1,20 +1,14 @@
-import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { isMap, isScalar, parse, parseDocument } from 'yaml'
 import { chartTemplates } from '../../deploy/generate-chart.ts'
 import { noCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { DEPLOY, must, objectsIn, ROOT, type Rendered } from './deployed.ts'
-import { helm } from './helm.ts'
+import { callHelm, CHART, comparable, idOf, kustomized, missing, one, PLACE, rendered, template } from './chart.ts'
 
 /** The chart, by helm itself: the same objects as kustomize has, its settings, and an installation into a real API server. */
-
-const found = await helm()
-const missing = 'missing' in found ? found.missing : null
-const CHART = join(DEPLOY, 'chart/bothy')
-const PLACE = ['--namespace', 'bothy-system']
 
 interface Provisioner {
   readonly spec: {
@@ -24,59 +18,25 @@ interface Provisioner {
   }
 }
 
-interface Said {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
+const authority = (of: readonly Rendered[]): object | undefined => {
+  const { spec } = one(of, 'Deployment bothy-system/bothy-provisioner') as unknown as Provisioner
+  return spec.template.spec.containers[0]?.env.find(({ name }) => name === 'BOTHY_POD_CA')?.valueFrom
 }
 
-/** What they remember is nobody's. */
-const HOMELESS = '/nonexistent'
-
-function run(program: string, args: readonly string[]): Promise<Said> {
-  return new Promise((settle) => {
-    execFile(program, args, { env: { PATH: process.env['PATH'], HOME: HOMELESS }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) =>
-      settle({ code: error ? 1 : 0, stdout, stderr }),
-    )
-  })
-}
-
-const callHelm = (args: readonly string[]): Promise<Said> => run('program' in found ? found.program : '', args)
-
-const template = (...more: string[]): Promise<Said> =>
-  callHelm(['template', 'bothy', CHART, ...(more.includes('--namespace') ? [] : PLACE), '--kube-version', '1.35.4', ...more])
-
-async function rendered(...more: string[]): Promise<readonly Rendered[]> {
-  const { code, stdout, stderr } = await template(...more)
-  expect(code, stderr).toBe(0)
-  return objectsIn(stdout)
-}
-
-const idOf = ({ kind, metadata }: Rendered): string => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`
-const KEPT = { 'helm.sh/resource-policy': 'keep' }
-
-/** Folded text may be broken elsewhere; whoever installs the chart has made its namespace. */
-function comparable(objects: readonly Rendered[]): Readonly<Record<string, unknown>> {
-  const entries = objects.map((object) => {
-    const { annotations, ...metadata } = object.metadata as Rendered['metadata'] & { annotations?: object }
-    return [
-      idOf(object),
-      { ...object, metadata: JSON.stringify(annotations) === JSON.stringify(KEPT) ? metadata : object.metadata },
-    ] as const
-  })
-  return Object.fromEntries(entries.filter(([id]) => id !== 'Namespace /bothy-system'))
-}
-
-const kustomized = async (folder: string): Promise<readonly Rendered[]> => {
-  const { code, stdout, stderr } = await run('kubectl', ['kustomize', resolve(DEPLOY, folder)])
-  expect(code, stderr).toBe(0)
-  return objectsIn(stdout)
-}
-
-const one = (objects: readonly Rendered[], id: string): Rendered => {
-  const object = objects.find((each) => idOf(each) === id)
-  if (!object) throw new Error(`no ${id} among ${objects.map(idOf).join(', ')}`)
-  return object
+const kindOfCertManager = (kind: string) => {
+  const plural = `${kind.toLowerCase()}s`
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.cert-manager.io` },
+    spec: {
+      group: 'cert-manager.io',
+      scope: 'Namespaced',
+      names: { kind, plural },
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  }
 }
 
 test('what is generated of the manifests is as they are: npm run generate', () => {
@@ -134,10 +94,6 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
       dnsNames: ['bothy.bothy-system.svc', 'bothy-apps.bothy-system.svc', 'bothy.example.com', '*.apps.example.com'],
       ipAddresses: ['10.1.2.3'],
     })
-    const authority = (of: readonly Rendered[]) =>
-      (
-        parse(JSON.stringify(one(of, 'Deployment bothy-system/bothy-provisioner'))) as Provisioner
-      ).spec.template.spec.containers[0]?.env.find(({ name }) => name === 'BOTHY_POD_CA')?.valueFrom
     expect(authority(objects)).toEqual({ secretKeyRef: { name: 'other', key: 'ca.crt' } })
     const said = await rendered('--set', 'tls.certManager=true,caCertificate=-----BEGIN CERTIFICATE-----')
     expect(authority(said)).toEqual({ configMapKeyRef: { name: 'bothy', key: 'ca.crt', optional: true } })
@@ -282,6 +238,14 @@ describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${im
     ]
     const upgraded = await callHelm(['upgrade', 'bothy', CHART, ...place, '--set', set.join(',')])
     expect(upgraded.code, upgraded.stderr).toBe(0)
+    expect(upgraded.stdout).toContain('Logins of registries are needed in bothy-workspaces too: login\n')
+    // The kinds of cert-manager, without who makes certificates of them.
+    await must(cluster, ['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: ['Certificate', 'Issuer'].map(kindOfCertManager) })
+    await must(cluster, ['wait', '--for=condition=Established', 'crd/certificates.cert-manager.io', 'crd/issuers.cert-manager.io'])
+    const certified = await callHelm(['upgrade', 'bothy', CHART, ...place, '--reuse-values', '--set', 'tls.certManager=true'])
+    expect(certified.stdout, certified.stderr).toMatch(
+      /Workspaces trust its certificate\. For the command line, .*"From nothing", has the command/,
+    )
     const objects = ['deployment/bothy-controller', 'deployment/bothy-provisioner', 'service/bothy', 'networkpolicy/bothy-controller']
     const { items } = JSON.parse(await must(cluster, ['-n', 'bothy-system', 'get', ...objects, '-o', 'json'])) as {
       items: readonly Rendered[]
@@ -292,7 +256,7 @@ describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${im
     expect([service, policy]).toEqual([expect.stringContaining('"port":443'), expect.stringContaining('"port":25060')])
     const gone = await callHelm(['uninstall', 'bothy', ...place])
     expect(gone.code, gone.stderr).toBe(0)
-    expect((await must(cluster, ['get', 'crd', '-o', 'name'])).trim().split('\n')).toHaveLength(4)
+    expect((await must(cluster, ['get', 'crd', '-o', 'name'])).trim().split('\n')).toHaveLength(4 + 2)
     expect(
       await must(cluster, ['get', 'clusterrole,validatingadmissionpolicy', '-l', 'app.kubernetes.io/part-of=bothy', '-o', 'name']),
     ).toBe('')
