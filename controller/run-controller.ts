@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CANCEL, type Config } from './config.ts'
+import { createFollower } from './follow.ts'
 import { openInCluster, type InCluster } from './in-cluster.ts'
 import { systemClock } from './kernel/clock.ts'
 import { Misconfigured } from './kernel/errors.ts'
 import { jsonLog } from './kernel/log.ts'
+import { logInTerminal } from './log-file.ts'
 import { closeInOrder, createClosers } from './shutdown.ts'
 import { listenToSignals } from './signals.ts'
 import { openState } from './state.ts'
@@ -16,7 +18,10 @@ type Ending = { readonly why: 'told' } | { readonly why: 'lost'; readonly messag
 export async function runController(config: Config): Promise<number> {
   refuseStandalones(config.stateDir)
   const state = openState(config.stateDir)
-  const log = jsonLog(systemClock, config.logLevel, (line) => process.stderr.write(line), { replica: config.replica })
+  const isRead = process.stdout.isTTY && process.stderr.isTTY
+  const log = isRead
+    ? logInTerminal(state.logFile, config)
+    : jsonLog(systemClock, config.logLevel, (line) => process.stderr.write(line), { replica: config.replica })
   const closers = createClosers()
   const ending = Promise.withResolvers<Ending>()
   let opened: InCluster | null = null
@@ -41,6 +46,7 @@ export async function runController(config: Config): Promise<number> {
     if ('url' in begun) {
       opened = begun
       log.info('the control plane is up', { url: begun.url, cluster: begun.connection.server })
+      if (isRead) follow(begun, state.logFile)
     } else opening.catch(() => {})
     const ended = await ending.promise
     if (ended.why === 'told') return 0
@@ -51,6 +57,14 @@ export async function runController(config: Config): Promise<number> {
     stopListening()
     state.release()
   }
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+/** As `bothy up` does: a line a change, for whoever watches. */
+function follow({ cache }: InCluster, logFile: string): void {
+  say(`log: ${logFile}   Ctrl-C ends it and leaves workspaces running`)
+  createFollower(cache, say).begin()
 }
 
 /** Its database knows other workspaces, and its url and token are what the command line takes for the standalone's. */

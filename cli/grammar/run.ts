@@ -34,7 +34,7 @@ export const RUN: readonly CommandSpec[] = [
     arguments: '',
     group: 'Run a control plane:',
     summary: 'run the control plane of a cluster, or one replica of it',
-    more: 'Reconciles the objects of the current cluster of kubectl, or in a pod of the one it runs in, and answers agents and people. DATABASE_URL names the Postgres that all replicas use; one of them reconciles at a time.\n--with-provisioner is everything in one process, with a database of its own where none is named: for a trial.',
+    more: 'Reconciles the objects of the current cluster of kubectl, or in a pod of the one it runs in, and answers agents and people. DATABASE_URL names the Postgres that all replicas use; one of them reconciles at a time.\n--with-provisioner is everything in one process, with a database of its own where none is named: for a trial.\nIn a terminal it says lines for people and keeps its log in the state folder; elsewhere its log is JSON, on stderr.',
     options: [
       PORT,
       { flags: '--host <address>', help: 'the address to listen on (default 127.0.0.1)' },

@@ -1,4 +1,4 @@
-import { toIso, type Clock } from './clock.ts'
+import { toIso, type Clock, type Instant } from './clock.ts'
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
 export type Fields = Readonly<Record<string, unknown>>
@@ -17,23 +17,40 @@ const SECRET_NAME = /token|secret|password|passwd|authorization|cookie|credentia
 const FIELD_LENGTH_MAX = 4096
 const DEPTH_MAX = 6
 
-/** One JSON object a line; what is secret by its name is replaced before it is written. */
-export function jsonLog(clock: Clock, level: Level, write: (line: string) => void, fields: Fields = {}): Log {
+export interface Line {
+  readonly at: Instant
+  readonly level: Level
+  readonly message: string
+  /** Without what is secret by its name. */
+  readonly fields: Fields
+}
+
+/** Everything from this level on is told to each of them. */
+export function createLog(clock: Clock, level: Level, told: readonly ((line: Line) => void)[], fields: Fields = {}): Log {
   const at =
     (lineLevel: Level) =>
     (message: string, more: Fields = {}) => {
       if (ORDER[lineLevel] < ORDER[level]) return
-      const line = { at: toIso(clock.now()), level: lineLevel, message, ...redacted({ ...fields, ...more }) }
-      write(`${JSON.stringify(line)}\n`)
+      const line = { at: clock.now(), level: lineLevel, message, fields: redacted({ ...fields, ...more }) }
+      for (const tell of told) tell(line)
     }
   return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    with: (more) => jsonLog(clock, level, write, { ...fields, ...more }),
+    with: (more) => createLog(clock, level, told, { ...fields, ...more }),
   }
 }
+
+/** One JSON object a line. */
+export const asJson =
+  (write: (line: string) => void) =>
+  ({ at, level, message, fields }: Line): void =>
+    write(`${JSON.stringify({ at: toIso(at), level, message, ...fields })}\n`)
+
+export const jsonLog = (clock: Clock, level: Level, write: (line: string) => void, fields: Fields = {}): Log =>
+  createLog(clock, level, [asJson(write)], fields)
 
 export const silentLog: Log = {
   debug: () => {},
