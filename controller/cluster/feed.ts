@@ -74,6 +74,7 @@ export function createFeed({ db, clock, log, metrics }: Ports): Feed {
         throw error
       })
       await started
+      if (reader.isOfAnother(position)) throw expired(String(position), reader.head())
       return reader.recent(kind, position) ?? (await catchUp(db, kind, position))
     },
     moved: (position, ms, signal) =>
@@ -110,6 +111,8 @@ async function catchUp(db: Db, kind: string, position: number): Promise<Read> {
 
 interface Reader {
   head(): number
+  /** Whether it was told of, and then an older state of the database was brought back. */
+  isOfAnother(position: number): boolean
   begin(version: number): void
   look(): void
   /** What is in memory after a position; null: it is too far back. */
@@ -122,6 +125,8 @@ interface Reader {
 function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSignal, onMoved: (writtenAt: Instant | null) => void): Reader {
   const ring = createRing()
   let head: number | null = null
+  /** The newest version that there was, and is no more. */
+  let lost = 0
   let reading: Promise<void> | null = null
   let again = false
   /** When the readings so far would have ended, had each taken its time. */
@@ -139,6 +144,13 @@ function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSig
   const readOn = async (from: number): Promise<void> => {
     const { version, oldest, more, changes } = await changesAfter(db, from, READ_MAX, null)
     brought = changes.length
+    if (version < from) {
+      log.warn('an older state of the database was brought back: whoever follows objects lists them anew', { from, to: version })
+      lost = Math.max(lost, from)
+      ring.forget(version)
+      head = version
+      return onMoved(null)
+    }
     if (from < oldest) ring.forget(version)
     else for (const change of changes) ring.add(change)
     head = from >= oldest && more ? (changes.at(-1)?.version ?? version) : version
@@ -169,6 +181,7 @@ function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSig
   return {
     look,
     head: () => head ?? 0,
+    isOfAnother: (position) => head !== null && position > head && position <= lost,
     begin(version) {
       head = version
       ring.forget(version)

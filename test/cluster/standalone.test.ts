@@ -197,6 +197,47 @@ describe('changes that are gone', async () => {
   })
 })
 
+describe('an older state of the database', async () => {
+  const { db } = await withDatabase()
+  const TABLES = ['object_version', 'objects', 'object_changes']
+
+  /** As a restore in place does, all at once. */
+  const back = (tables: readonly string[]) =>
+    db.transaction(async (tx) => {
+      for (const table of tables) {
+        await tx.query(`delete from ${table}`)
+        await tx.query(`insert into ${table} select * from was_${table}`)
+      }
+    })
+
+  test('that is brought back under who follows is listed anew, and what is lost is told', async () => {
+    const { cluster, close } = await open(db)
+    onTestFinished(close)
+    const made = (name: string) => cluster.create(workspaceOf({ namespace: 'default', name }), ada)
+    const power = (to: string) => cluster.patch('Workspace', 'default', 'stays', { spec: { power: to } }, ada)
+    await made('stays')
+    await made('was-removed')
+    for (const table of TABLES) await db.query(`create table was_${table} as select * from ${table}`)
+    const ended = new AbortController()
+    onTestFinished(() => ended.abort())
+    const cache = createCache({ cluster, clock: systemClock, log: silentLog }, ['Workspace'])
+    const shown = (name: string) => cache.get('Workspace', 'default', name)
+    await cache.start(ended.signal)
+    await cluster.delete('Workspace', 'default', 'was-removed', ada)
+    await made('is-lost')
+    for (const to of ['Stopped', 'Running', 'Stopped']) await power(to)
+    await until('all of it to be seen', () => JSON.stringify(shown('stays')?.spec).includes('"Stopped"') && shown('is-lost'))
+    const told: string[] = []
+    cache.onChange((key, _object, type) => told.push(`${type} ${key.split('/').at(-1)}`))
+    await back(TABLES)
+    await until('what was there to be shown', () => shown('was-removed'))
+    expect(told.toSorted()).toEqual(['ADDED stays', 'ADDED was-removed', 'DELETED is-lost', 'DELETED stays'])
+    expect(shown('stays')).toEqual(await cluster.get('Workspace', 'default', 'stays'))
+    await power('Stopped')
+    await until('what comes after it to be followed', () => JSON.stringify(shown('stays')?.spec).includes('"Stopped"'))
+  })
+})
+
 describe('nothing to do', async () => {
   const { db } = await withDatabase()
 
