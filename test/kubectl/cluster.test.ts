@@ -13,7 +13,7 @@ describe.skipIf(noOwnCluster !== null)('kubectl and the API server of a cluster'
     cluster = await ownCluster()
   }, 600_000)
 
-  test.each(CHAPTERS)('$name', { timeout: 120_000 }, async (chapter) => {
+  test.each(CHAPTERS)('$name', { timeout: 240_000 }, async (chapter) => {
     await expect(await runChapter(cluster.kubeconfig, chapter)).toMatchFileSnapshot(`golden/${chapter.name}.txt`)
   })
 })

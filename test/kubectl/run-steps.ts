@@ -13,7 +13,7 @@ interface Outcome {
   readonly stderr: string
 }
 
-const STEP_LIMIT_MS = 60_000
+const STEP_LIMIT_MS = 100_000
 /** As klog begins a line. */
 const LOGGED = /^[IW]\d{4} .*\n/gm
 

@@ -198,4 +198,28 @@ const DELETE: Chapter = {
   ],
 }
 
-export const CHAPTERS: readonly Chapter[] = [DISCOVER, EXPLAIN, APPLY, INVALID, GET, DESCRIBE, WAIT, CHANGE, DELETE]
+const dependent = (name: string, of: string) =>
+  apply(`apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: ${name}
+  ownerReferences:
+  - {apiVersion: bothy.dev/v1alpha1, kind: Workspace, name: ${of}, uid: "{uid:ws/${of}}", blockOwnerDeletion: true}
+`)
+
+/** A cluster collects garbage of a new kind half a minute after it has come. */
+const COLLECTED = '--timeout=90s'
+
+const CASCADE: Chapter = {
+  name: 'cascade',
+  given: [...given, apply(OTHER), dependent('of-dev', 'dev'), dependent('of-other', 'other')],
+  steps: [
+    step('after everything that depends on it', `delete ws dev --cascade=foreground ${COLLECTED}`),
+    step('which is gone by then', 'get cm of-dev'),
+    step('without what depends on it', `delete ws other --cascade=orphan ${COLLECTED}`),
+    step('which stays, and depends on nothing', 'get cm of-other -o jsonpath={.metadata.name}{.metadata.ownerReferences}'),
+    step('a way that there is not', 'delete cm of-other --cascade=sideways'),
+  ],
+}
+
+export const CHAPTERS: readonly Chapter[] = [DISCOVER, EXPLAIN, APPLY, INVALID, GET, DESCRIBE, WAIT, CHANGE, DELETE, CASCADE]
