@@ -4,19 +4,23 @@ import { afterAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { FRAME, frame, frameReader, jsonFrame, SERVICES } from '../../agent/protocol.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
+import { CLEARS_AT_USR2, growthFromNow, heldBy, heldHere } from '../support/memory.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { startControlPlane } from './control-plane.ts'
 import { person, type PersonOptions } from './person.ts'
-import { makeAgent, reached, startAgent, type AgentProcess, type Made } from './world.ts'
+import { AGENT, makeAgent, reached, startAgent, type AgentProcess, type Made } from './world.ts'
 
 const { db } = await withDatabase()
 const plane = await startControlPlane(db)
 afterAll(() => plane.close())
 
-async function workspace(env: Readonly<Record<string, string>> = {}): Promise<{ made: Made; agent: AgentProcess }> {
+async function workspace(
+  env: Readonly<Record<string, string>> = {},
+  flags: readonly string[] = [],
+): Promise<{ made: Made; agent: AgentProcess }> {
   const made = await makeAgent(db, { env: { FROM_TEMPLATE: 'yes' } })
-  const agent = startAgent(made, plane.url, { env })
+  const agent = startAgent(made, plane.url, { env, command: [process.execPath, ...flags, AGENT] })
   await reached(db, made, 'Ready')
   return { made, agent }
 }
@@ -31,8 +35,6 @@ async function audited({ workspace: name }: Made): Promise<number> {
   const rows = await db.query(`select 1 from audit where action = 'exec' and subject = $1`, [`Workspace/default/${name}`])
   return rows.length
 }
-
-const rssOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 
 test('a command gives its exit code, and its output and errors apart', async () => {
   const { made } = await workspace()
@@ -123,16 +125,15 @@ test('who leaves an agent that is then lost is let go of', async () => {
 })
 
 test('a reader that does not read holds the command back, and nobody fills their memory', async () => {
-  const { made, agent } = await workspace()
+  const { made, agent } = await workspace({}, CLEARS_AT_USR2)
   await ran(made, ['true'])
-  const before = { agent: rssOf(agent.pid), here: process.memoryUsage.rss() / 1024 / 1024 }
+  const growths = { agent: growthFromNow(heldBy(agent.pid)), here: growthFromNow(heldHere()) }
   const stdout = new PassThrough()
   const someone = person(plane.url, made, ['sh', '-c', 'head -c 200000000 /dev/zero'], { stdout })
   await until('the reader to be full', () => stdout.writableNeedDrain)
   await until('the command to be held back', () => heldBack(agent.pid))
-  const grown = { agent: rssOf(agent.pid) - before.agent, here: process.memoryUsage.rss() / 1024 / 1024 - before.here }
-  expect(grown.agent).toBeLessThan(60)
-  expect(grown.here).toBeLessThan(80)
+  await growths.agent.isLessThan(60)
+  await growths.here.isLessThan(80)
   expect(await ran(made, ['echo', 'others', 'go', 'on'])).toEqual({ code: 0, stdout: 'others go on\n', stderr: '' })
   let bytes = 0
   stdout.on('data', (data: Buffer) => (bytes += data.length))

@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
+import { CLEARS_AT_USR2, growthFromNow, heldBy } from '../support/memory.ts'
 import { isSoak } from '../support/soak.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { startControlPlane } from './control-plane.ts'
 import { person } from './person.ts'
-import { makeAgent, reached, startAgent } from './world.ts'
+import { AGENT, makeAgent, reached, startAgent } from './world.ts'
 
 const { db } = await withDatabase()
 const plane = await startControlPlane(db)
@@ -19,11 +20,10 @@ const GROWN_MIB_MAX = isSoak ? 60 : 40
 
 const handles = (pid: number) => readdirSync(`/proc/${pid}/fd`).length
 const childrenOf = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-const rssOf = (pid: number) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 
 test(`${COUNT} short commands leave nothing behind in the agent`, { timeout: isSoak ? 600_000 : 60_000 }, async () => {
   const made = await makeAgent(db)
-  const agent = startAgent(made, plane.url)
+  const agent = startAgent(made, plane.url, { command: [process.execPath, ...CLEARS_AT_USR2, AGENT] })
   await reached(db, made, 'Ready')
   const run = async (count: number) => {
     for (let done = 0; done < count; done += AT_ONCE) {
@@ -37,9 +37,9 @@ test(`${COUNT} short commands leave nothing behind in the agent`, { timeout: isS
     }
   }
   await run(WARM)
-  const before = { handles: handles(agent.pid), rss: rssOf(agent.pid) }
+  const before = { handles: handles(agent.pid), growth: growthFromNow(heldBy(agent.pid)) }
   await run(COUNT - WARM)
   await until('every child to be gone', () => childrenOf(agent.pid) === '')
   await until('every handle to be closed', () => handles(agent.pid) <= before.handles + 2)
-  expect(rssOf(agent.pid) - before.rss).toBeLessThan(GROWN_MIB_MAX)
+  await before.growth.isLessThan(GROWN_MIB_MAX)
 })

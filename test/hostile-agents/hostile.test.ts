@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { CONNECT_PATH, HEADER_AGENT_ID, HEADER_PROTOCOL, HEADER_TOKEN, PROTOCOL, SERVICES, type AgentHello } from '../../agent/protocol.ts'
+import { growthFromNow, heldBy, peakMiB } from '../support/memory.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { knownAgents, startFleet, type Fleet, type Known } from './fleet.ts'
@@ -14,10 +14,15 @@ import { h2Frame, letIn, PING, pour, SETTINGS } from './peer.ts'
 
 const { db, url: databaseUrl } = await withDatabase()
 
+interface Memory {
+  /** Neither while it was attacked nor afterwards. */
+  stayed(): Promise<void>
+}
+
 interface World {
   readonly port: number
   readonly said: () => string
-  readonly memoryMiB: () => number
+  readonly memory: () => Memory
   readonly good: Fleet
   /** Nobody else noticed: the agents that behave are where they were, and health is answered. */
   unaffected(): Promise<void>
@@ -26,9 +31,17 @@ interface World {
 const GOOD = 5
 /** More than any of these attacks needs, and far less than what is sent at it. */
 const MEMORY_MIB_MAX = 120
+/** With what is cleared away when there is time for that. */
+const PEAK_MIB_MAX = 2 * MEMORY_MIB_MAX
 
 async function world(): Promise<World> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'plane.ts'), databaseUrl, '0'])
+  const child = spawn(process.execPath, [
+    '--disable-warning=ExperimentalWarning',
+    '--expose-gc',
+    join(import.meta.dirname, 'plane.ts'),
+    databaseUrl,
+    '0',
+  ])
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
@@ -47,7 +60,7 @@ async function world(): Promise<World> {
   return {
     port,
     said: () => stderr,
-    memoryMiB: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024,
+    memory: () => memoryOf(child.pid ?? 0),
     good,
     async unaffected() {
       const answer = await fetch(`http://127.0.0.1:${port}/healthz`)
@@ -57,6 +70,17 @@ async function world(): Promise<World> {
         links,
         exit: null,
       })
+    },
+  }
+}
+
+function memoryOf(pid: number): Memory {
+  const held = heldBy(pid)
+  const [growth, before] = [growthFromNow(held), held.residentMiB()]
+  return {
+    async stayed() {
+      expect(peakMiB(pid) - before).toBeLessThan(PEAK_MIB_MAX)
+      await growth.isLessThan(MEMORY_MIB_MAX)
     },
   }
 }
@@ -115,14 +139,14 @@ const FLOODS: readonly (readonly [string, Buffer])[] = [
 ]
 
 test.each(FLOODS)('a flood of %s is cut', async (_name, bytes) => {
-  const { port, memoryMiB, unaffected } = await world()
-  const before = memoryMiB()
+  const { port, memory, unaffected } = await world()
+  const used = memory()
   const socket = await letIn(port, await someone())
   socket.resume().write(SETTINGS)
   const sent = await whileHealthy(port, pour(socket, bytes, 4 * 1024 ** 3))
   expect(sent).toBeLessThan(4 * 1024 ** 3)
   await gone(socket)
-  expect(memoryMiB() - before).toBeLessThan(MEMORY_MIB_MAX)
+  await used.stayed()
   await unaffected()
 })
 
@@ -171,17 +195,17 @@ const ANSWERS: readonly (readonly [string, Readonly<Record<string, (stream: Serv
 ]
 
 test.each(ANSWERS)('%s: cut', async (_name, answers) => {
-  const { port, memoryMiB, unaffected } = await world()
-  const before = memoryMiB()
+  const { port, memory, unaffected } = await world()
+  const used = memory()
   const socket = await serving(port, await someone(), answers)
   await whileHealthy(port, gone(socket))
-  expect(memoryMiB() - before).toBeLessThan(MEMORY_MIB_MAX)
+  await used.stayed()
   await unaffected()
 })
 
 test('endless reports are taken at a pace: memory stays, and others are answered', async () => {
-  const { port, memoryMiB, unaffected } = await world()
-  const before = memoryMiB()
+  const { port, memory, unaffected } = await world()
+  const used = memory()
   const known = await someone()
   const line = Buffer.from(
     `${JSON.stringify({ seq: 1, at: 1, kind: 'log', source: 's', level: 'info', text: 'x'.repeat(4000) })}\n`.repeat(50),
@@ -200,9 +224,9 @@ test('endless reports are taken at a pace: memory stays, and others are answered
     },
   })
   // Its burst, and what may lie in the window of the stream.
-  await until('its share to be used up', () => written > 4.5 * 1024 * 1024, { limitMs: 25_000 })
+  await until('its share to be used up', () => written > 4.5 * 1024 * 1024, { limitMs: 90_000 })
   for (let i = 0; i < 20; i += 1) await unaffected()
-  expect(memoryMiB() - before).toBeLessThan(MEMORY_MIB_MAX)
+  await used.stayed()
 })
 
 test('an agent that resets every stream is no more than one that does not answer', async () => {
@@ -215,8 +239,8 @@ test('an agent that resets every stream is no more than one that does not answer
 })
 
 test('ten thousand dials with wrong tokens keep no agent out', async () => {
-  const { port, memoryMiB, unaffected } = await world()
-  const before = memoryMiB()
+  const { port, memory, unaffected } = await world()
+  const used = memory()
   const refusals = new Map<string, number>()
   const dialWrongly = (n: number) =>
     new Promise<void>((resolve) => {
@@ -239,7 +263,7 @@ test('ten thousand dials with wrong tokens keep no agent out', async () => {
   await until('one that comes in the middle of it to be linked', () => late.linked === 1)
   expect([...refusals.keys()]).toEqual(['403'])
   expect(refusals.get('403')).toBe(10_000)
-  expect(memoryMiB() - before).toBeLessThan(MEMORY_MIB_MAX)
+  await used.stayed()
   await unaffected()
 })
 
