@@ -260,15 +260,17 @@ async function hostile(plane: ControlPlane, made: { id: string; token: string })
   })
 }
 
+/** Waits ten times as long. */
+const patientClock: typeof systemClock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms * 10, signal) }
+
 const H2_SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
 /** HEADERS of stream 1 that is not the end of them, and CONTINUATION for ever after. */
 const headersBegin = Buffer.concat([Buffer.from([0, 0, 1, 1, 0, 0, 0, 0, 1]), Buffer.from([0x88])])
 const continuation = Buffer.concat([Buffer.from([0, 64, 0, 9, 0, 0, 0, 0, 1]), Buffer.alloc(16384, 0x40)])
 
 test('an agent that sends garbage, or headers without end, is dropped, and the others do not notice', async () => {
-  // Ten times as patient: who is dropped in time was not dropped for its late hello.
-  const sleep: typeof systemClock.sleep = (ms, signal) => systemClock.sleep(ms * 10, signal)
-  const plane = await startControlPlane(db, 0, () => null, { clock: { ...systemClock, sleep } })
+  // Whoever is dropped in time was not dropped for its late hello.
+  const plane = await startControlPlane(db, 0, () => null, { clock: patientClock })
   onTestFinished(() => plane.close())
   const [good, garbage, endless] = [await makeAgent(db), await makeAgent(db), await makeAgent(db)]
   startAgent(good, plane.url)
