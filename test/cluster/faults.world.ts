@@ -15,7 +15,7 @@ import { workspaceOf } from './port.behaviour.ts'
 export const ada: Writer = { manager: 'test', user: 'ada' }
 export const KINDS = ['Workspace', 'Template', 'Owner'] as const
 /** Short, so that a peer that is gone is noticed within a test. */
-const WATCH_SECONDS = 2
+export const WATCH_SECONDS = 2
 
 export interface World {
   readonly proxy: FaultProxy
