@@ -25,7 +25,7 @@ describe.skipIf(missing !== null)(`a workspace whose container goes${missing ? `
     return (await Promise.all(kinds.map((kind) => ofWorkspace(daemon.docker, kind, uid)))).map(({ length }) => length)
   }
 
-  test('its home and its agent outlive what becomes of it', async () => {
+  test('its home and its agent outlive what becomes of it', { timeout: 600_000 }, async () => {
     const home = dockerHome(daemon, 'bothy-test')
     const up = await home.up()
     const { metadata } = await home.running(1)
@@ -55,7 +55,7 @@ describe.skipIf(missing !== null)(`a workspace whose container goes${missing ? `
 
     rmSync(join(home.folder, 'workspace.yaml'))
     await until('the workspace to be forgotten', async () => (await home.run(['get', 'workspace', 'dev'])).code === 3, {
-      limitMs: 30_000,
+      limitMs: 90_000,
       everyMs: 200,
     })
     expect(await existing(metadata.uid)).toEqual([0, 0, 0])

@@ -49,7 +49,7 @@ export function dockerHome(daemon: Daemon, image: string): DockerHome {
           const isRunning = seen.status.conditions.some(({ type, status }) => type === 'Running' && status === 'True')
           return seen.status.build.number === build && seen.status.build.phase === 'Succeeded' && isRunning ? seen : null
         },
-        { limitMs: 60_000, everyMs: 200 },
+        { limitMs: 150_000, everyMs: 200 },
       ).catch(async (error: unknown) => {
         const { stdout } = await home.run(['logs', 'dev'])
         throw new Error(`${String(error)}\n${JSON.stringify((await workspace()).status, null, 1)}\n${stdout}`)

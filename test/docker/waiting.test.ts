@@ -23,12 +23,12 @@ describe.skipIf(missing !== null)(`a workspace that has to wait for its containe
     return (await Promise.all(kinds.map((kind) => ofWorkspace(daemon.docker, kind, uid)))).map(({ length }) => length)
   }
 
-  test('it waits for a daemon that is down, and says what a registry says', async () => {
+  test('it waits for a daemon that is down, and says what a registry says', { timeout: 600_000 }, async () => {
     const home = dockerHome(daemon, 'bothy-ada')
     await daemon.stop()
     await home.up()
     const logged = async () => (await home.run(['logs', 'dev'])).stdout
-    await until('the build to wait', async () => /Waiting for Docker: /.test(await logged()), { limitMs: 30_000, everyMs: 200 })
+    await until('the build to wait', async () => /Waiting for Docker: /.test(await logged()), { limitMs: 90_000, everyMs: 200 })
     await daemon.start()
     const { metadata } = await home.running(1)
     // Nobody in the container is root, and the home is writable all the same: a volume begins as the image has it.
@@ -42,7 +42,7 @@ describe.skipIf(missing !== null)(`a workspace that has to wait for its containe
         const seen = await home.workspace()
         return seen.status.build.number === 2 && seen.status.build.phase === 'Failed' ? seen : null
       },
-      { limitMs: 30_000, everyMs: 200 },
+      { limitMs: 90_000, everyMs: 200 },
     )
     expect(failed.status.build.message).toMatch(/The image cannot be had: 127\.0\.0\.1:1\/none: .*refused/)
     expect(await logged()).toContain('Pulling 127.0.0.1:1/none.')
@@ -51,7 +51,7 @@ describe.skipIf(missing !== null)(`a workspace that has to wait for its containe
 
     rmSync(join(home.folder, 'workspace.yaml'))
     await until('the workspace to be forgotten', async () => (await home.run(['get', 'workspace', 'dev'])).code === 3, {
-      limitMs: 30_000,
+      limitMs: 90_000,
       everyMs: 200,
     })
     expect(await existing(metadata.uid)).toEqual([0, 0, 0])

@@ -24,7 +24,7 @@ describe.skipIf(missing !== null)(`a workspace in a container${missing ? ` (skip
     return (await Promise.all(kinds.map((kind) => ofWorkspace(daemon.docker, kind, uid)))).map(({ length }) => length)
   }
 
-  test('it lives as its files say', async () => {
+  test('it lives as its files say', { timeout: 600_000 }, async () => {
     const home = dockerHome(daemon, 'bothy-test')
     await home.up()
     const { metadata } = await home.running(1)
@@ -61,7 +61,7 @@ describe.skipIf(missing !== null)(`a workspace in a container${missing ? ` (skip
 
     rmSync(join(home.folder, 'workspace.yaml'))
     await until('the workspace to be forgotten', async () => (await home.run(['get', 'workspace', 'dev'])).code === 3, {
-      limitMs: 30_000,
+      limitMs: 90_000,
       everyMs: 200,
     })
     expect(await existing(metadata.uid)).toEqual([0, 0, 0])

@@ -67,7 +67,7 @@ export async function startDocker(): Promise<Daemon> {
     const started = spawn('/usr/sbin/dockerd', argumentsIn(base), { stdio: ['ignore', log, log] })
     child = started
     ended = new Promise((settle) => started.once('exit', settle))
-    await until('dockerd to answer', () => docker.ping().then(() => true), { limitMs: 20_000, everyMs: 50 }).catch((error: unknown) => {
+    await until('dockerd to answer', () => docker.ping().then(() => true), { limitMs: 90_000, everyMs: 50 }).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${readFileSync(join(base, 'log'), 'utf8').slice(-4000)}`)
     })
   }
