@@ -6,6 +6,7 @@ import { makeFolder } from '../../controller/kernel/folders.ts'
 import { sha256 } from '../../controller/kernel/names.ts'
 import { isSame, startOf } from '../../controller/kernel/pids.ts'
 import { locked } from '../../controller/machines/lock.ts'
+import { fromProc } from '../../controller/machines/processes.ts'
 import { until } from '../support/until.ts'
 import { clusterPrograms } from './programs.ts'
 import { installCrds, startServer } from './server.ts'
@@ -61,13 +62,22 @@ async function stop(): Promise<void> {
   makeOwn()
   const known = running()
   if (known) {
-    const ended = () => !isSame(known.pid, known.start)
+    // With those it is tied to, which end after it: they write to the folder as long as they live.
+    const ended = () => !fromProc().some(({ group }) => group === known.pid)
     process.kill(known.pid, 'SIGTERM')
     // It waits a minute for whoever still watches. What it holds is thrown away, so nothing is lost by not waiting.
-    await until('the cluster to end by itself', ended, { limitMs: 5_000 }).catch(() => process.kill(known.pid, 'SIGKILL'))
+    await until('the cluster to end by itself', ended, { limitMs: 5_000 }).catch(() => killGroup(known.pid))
     await until('the cluster to end', ended, { limitMs: 30_000 })
   }
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // The last of them ended meanwhile.
+  }
 }
 
 function status(): void {
