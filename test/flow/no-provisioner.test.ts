@@ -8,7 +8,7 @@ import { becomes, declare, reasonsOf, running, scheduleIn, seen } from './sleepe
 
 test(
   'without a provisioner a schedule queues nothing and says so; when one returns it starts exactly once',
-  { timeout: 200_000 },
+  { timeout: 300_000 },
   async () => {
     const home = temporaryHome()
     const template = '  provisioner: {labels: {size: large}}\n  schedule: {ttl: 0s}\n'
@@ -18,7 +18,7 @@ test(
     await becomes(home, 'dev', 'running', running, 60_000)
     expect((await home.run(['stop', 'dev'])).code).toBe(0)
     await provisioner.end()
-    const schedule = scheduleIn(5_000)
+    const schedule = scheduleIn(15_000)
     declare(home, template, { dev: `  schedule: {autostart: "${schedule}"}\n` })
     const waiting = await becomes(
       home,
