@@ -1,8 +1,9 @@
 import { EXIT, Failure, usage } from './failure.ts'
-import { field, textOf } from './json.ts'
+import { field, listOf, textOf } from './json.ts'
 import { inNamespace, kindNamed, pathOf } from './objects.ts'
 import { openInBrowser } from './opener.ts'
 import type { Options } from './options.ts'
+import { openPageHere } from './page-here.ts'
 import type { Session } from './session.ts'
 
 /** Opens the page, or an app of a workspace, in a browser that is let in by a ticket: no token is ever in an address. */
@@ -12,9 +13,11 @@ export async function run(session: Session, [name = '', what = '']: readonly str
   const port = options.text('port')
   if (what !== '' && port !== null) throw usage('an app and --port are two things to open', 'name one of them')
   if (what === '' && port !== null && name === '') throw usage('--port says nothing of which workspace', 'name it: open dev --port 8080')
-  if (!options.flag('print') && (await session.client().endpoint()).through !== null) throw outOfReach(session, workspace)
-  const url =
-    what === '' && port === null ? await pageUrl(session, workspace) : await appUrl(session, { workspace, agent, app: what, port })
+  const isApp = what !== '' || port !== null
+  if (!options.flag('print') && (await session.client().endpoint()).through !== null) {
+    return isApp ? appHere(session, { workspace, agent, app: what, port }) : openHere(session, workspace)
+  }
+  const url = isApp ? await appUrl(session, { workspace, agent, app: what, port }) : await pageUrl(session, workspace)
   if (options.flag('print') || !(await openInBrowser(environment, url))) {
     terminal.out(url)
     return 0
@@ -25,12 +28,62 @@ export async function run(session: Session, [name = '', what = '']: readonly str
   return 0
 }
 
-/** A browser has no kubeconfig: what this program is led through leads no browser. */
-const outOfReach = ({ environment, namespace }: Session, workspace: string): Failure =>
-  new Failure(EXIT.unreachable, {
-    what: 'a browser here does not reach this control plane: only the API server leads to it',
-    fix: `lead a port here: ${environment.program} port-forward ${workspace || 'WORKSPACE'} 8080${inNamespace(namespace)}; or see its log and state with logs, why and get`,
+/** Apps have an origin of their own, which is reached in the cluster alone: led to another they would be on somebody else's. */
+async function appHere(session: Session, wish: Wish): Promise<number> {
+  const { environment, terminal } = session
+  const app = wish.port === null ? await declaredApp(session, wish) : null
+  const url = textOf(field(app, 'url')) ?? ''
+  const isServed = URL.canParse(url) && field(app, 'external') !== true
+  if (wish.port !== null || isServed) throw ledHere(session, wish, wish.port === null ? new URL(url) : null)
+  // A link leads elsewhere; what is not there, or is a command, is told of as everywhere.
+  const link = await appUrl(session, wish)
+  if (!(await openInBrowser(environment, link))) terminal.out(link)
+  return EXIT.done
+}
+
+const USUAL_PORT = { 'http:': '80', 'https:': '443' } as const
+/** Whoever is no administrator listens on none below. */
+const PORTS_OF_ALL = 1024
+
+function ledHere({ environment, namespace }: Session, { workspace, agent, port }: Wish, url: URL | null): Failure {
+  const protocol = url?.protocol === 'https:' ? 'https:' : 'http:'
+  const there = port ?? (url?.port || USUAL_PORT[protocol])
+  const here = Number(there) < PORTS_OF_ALL ? String(8000 + Number(there)) : there
+  const name = agent === null ? workspace : `${workspace}.${agent}`
+  const ports = here === there ? there : `${here}:${there}`
+  return new Failure(EXIT.unreachable, {
+    what: 'a browser here does not reach the apps of this control plane: only the API server leads to it',
+    fix: `lead it here: ${environment.program} port-forward ${name} ${ports}${inNamespace(namespace)}, and open ${protocol}//localhost:${here}${url?.pathname ?? '/'}`,
   })
+}
+
+async function declaredApp(session: Session, { workspace, agent, app }: Wish): Promise<unknown> {
+  const path = pathOf(kindNamed('Workspace'), session.namespace, workspace, 'agents')
+  const agents = listOf(field(await session.client().request('GET', path), 'items'))
+  const apps = agents.filter((each) => agent === null || field(each, 'name') === agent).flatMap((each) => listOf(field(each, 'apps')))
+  return apps.find((each) => field(each, 'slug') === app) ?? null
+}
+
+/** A browser has no kubeconfig: as long as this runs, a port of this machine leads it to the page. */
+async function openHere(session: Session, workspace: string): Promise<number> {
+  const { terminal, environment } = session
+  const client = session.client()
+  const entry = await pageUrl(session, workspace)
+  const interrupted = session.interrupted()
+  const here = await openPageHere(() => client.endpoint())
+  try {
+    const url = entry.replace(new URL(entry).origin, here.origin)
+    if (!(await openInBrowser(environment, url))) terminal.out(url)
+    if (!terminal.quiet)
+      terminal.err(`the page is at ${here.origin} until Ctrl-C; its apps are not, ${environment.program} port-forward leads to their ports`)
+    await new Promise<void>((resolve) => (interrupted.aborted ? resolve() : interrupted.addEventListener('abort', () => resolve())))
+  } finally {
+    here.close()
+  }
+  // Connections through the API server would hold the program.
+  setImmediate(() => process.exit(EXIT.done))
+  return EXIT.done
+}
 
 async function pageUrl(session: Session, workspace: string): Promise<string> {
   const client = session.client()

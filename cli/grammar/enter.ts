@@ -93,7 +93,7 @@ export const ENTER: readonly CommandSpec[] = [
     arguments: '[name] [app]',
     group: 'Enter a workspace:',
     summary: 'open the page, a workspace or one of its apps in a browser',
-    more: 'The address has a ticket that is good once, within a minute. Without a display, it is printed.',
+    more: 'The address has a ticket that is good once, within a minute. Without a display, it is printed.\nWhere only an API server leads to the control plane, the page is on a port of this machine until Ctrl-C.',
     options: [
       NAMESPACE,
       { flags: '--port <number>', help: 'a port of the workspace instead of an app' },

@@ -1,11 +1,11 @@
-import { createHash, createPrivateKey, randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeCertificate } from '../../controller/kernel/certificate.ts'
-import { systemClock } from '../../controller/kernel/clock.ts'
+import { WebSocket } from 'ws'
+import { FRAME, jsonFrame } from '../../agent/protocol.ts'
 import { objects } from '../controller/objects.ts'
 import { openWorld } from '../controller/world.ts'
 import { root } from '../support/bothy.ts'
@@ -13,91 +13,28 @@ import { rootfs } from '../support/docker.ts'
 import { noNode, theNode, type TestNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
 import { openClusterHome, rightsOf, type ClusterHome, type Person } from './cluster-home.ts'
+import {
+  IMAGE,
+  SYSTEM,
+  URL_INSIDE,
+  authority,
+  serving,
+  passingOn,
+  service,
+  published,
+  namespaceOf,
+  stillListed,
+  bound,
+  withApps,
+} from './through-objects.ts'
 
 /**
  * A control plane that has a name in its cluster alone, reached through the API server: a real kubelet, and a pod that answers
  * behind the service. What answers in it is a replica on this machine, to which the pod passes on whatever comes.
  */
 
-const IMAGE = 'docker.io/library/passes-on:1'
-const SYSTEM = 'bothy-system'
-const URL_INSIDE = 'https://bothy.bothy-system.svc:7080'
-const DAY_MS = 86_400_000
-
 const folder = mkdtempSync(join(tmpdir(), 'bothy-through-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-function authority(name: string) {
-  const now = systemClock.now()
-  const made = makeCertificate({ name, hosts: [], use: 'authority', from: now - DAY_MS, until: now + DAY_MS, issuer: null })
-  const issuer = { name, key: createPrivateKey(made.key) }
-  return {
-    ca: made.certificate,
-    server: (host: string) =>
-      makeCertificate({ name: host, hosts: [host], use: 'server', from: now - DAY_MS, until: now + DAY_MS, issuer }),
-  }
-}
-
-/** A pod of the control plane, in which this program has each connection. */
-const serving = (namespace: string, name: string, ...program: readonly string[]) => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, namespace, labels: { 'app.kubernetes.io/name': 'bothy', 'app.kubernetes.io/component': 'controller' } },
-  spec: {
-    terminationGracePeriodSeconds: 0,
-    containers: [
-      {
-        name: 'it',
-        image: IMAGE,
-        imagePullPolicy: 'Never',
-        command: ['/bin/nc', '-ll', '-p', '7080', '-e', ...program],
-        ports: [{ name: 'api', containerPort: 7080 }],
-        readinessProbe: { exec: { command: ['/bin/test', '!', '-e', '/tmp/unready'] }, periodSeconds: 1 },
-      },
-    ],
-  },
-})
-
-const passingOn = (namespace: string, name: string, to: string) =>
-  serving(namespace, name, '/bin/nc', new URL(to).hostname, new URL(to).port)
-
-const service = (namespace: string) => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'bothy', namespace },
-  spec: {
-    selector: { 'app.kubernetes.io/name': 'bothy', 'app.kubernetes.io/component': 'controller' },
-    ports: [{ name: 'api', port: 7080, targetPort: 'api' }],
-  },
-})
-
-const published = (namespace: string, data: Readonly<Record<string, string>>) => ({
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name: 'bothy', namespace },
-  data,
-})
-
-const namespaceOf = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
-
-/** As the service's are for a moment after this pod has gone. */
-const stillListed = (namespace: string, pod: string) => ({
-  apiVersion: 'discovery.k8s.io/v1',
-  kind: 'EndpointSlice',
-  metadata: { name: 'late', namespace, labels: { 'kubernetes.io/service-name': 'bothy' } },
-  addressType: 'IPv4',
-  ports: [{ name: 'api', port: 7080, protocol: 'TCP' }],
-  endpoints: [{ addresses: ['198.18.0.9'], conditions: { ready: true }, targetRef: { kind: 'Pod', name: pod, namespace } }],
-})
-
-/** Binds a Role of the control plane's namespace to somebody of `team`. */
-const bound = (account: string, role: string) => ({
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'RoleBinding',
-  metadata: { name: `${account}-${role}`, namespace: SYSTEM },
-  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role },
-  subjects: [{ kind: 'ServiceAccount', name: account, namespace: 'team' }],
-})
 
 describe.skipIf(noNode !== null)('a control plane without an address outside of its cluster', () => {
   let node: TestNode
@@ -143,7 +80,6 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(await ada.kubectl(['bothy', 'exec', 'dev', '--', 'sh', '-c', 'echo in; exit 3'])).toMatchObject({ code: 3, stdout: 'in\n' })
     expect(await ada.kubectl(['bothy', 'ssh', 'dev', '--', 'echo', 'by ssh'])).toMatchObject({ code: 0, stdout: 'by ssh\n' })
     expect((await ada.bothy(['why', 'ws/dev'])).stdout).toMatch(/^workspace\/dev in team: /)
-    expect(await ada.bothy(['open', 'dev'])).toMatchObject({ code: 5, stderr: expect.stringContaining('port-forward dev 8080') })
     const following = ada.begin(['logs', 'dev', '-f'])
     await until('the log to come', () => following.output().includes('bothy_process'), { limitMs: 30_000 })
     following.end()
@@ -156,6 +92,63 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(sha256(readFileSync(join(ada.home, 'back')))).toBe(sha256(bytes))
     const summed = await ada.bothy(['exec', 'dev', '--', 'sha256sum'], { input: 'a line\n'.repeat(200_000) })
     expect(summed.stdout).toBe(`${sha256(Buffer.from('a line\n'.repeat(200_000)))}  -\n`)
+  })
+
+  test('shows its page to a browser here, which signs in and has a terminal', { timeout: 120_000 }, async () => {
+    const opened = ada.begin(['open', 'dev'])
+    const printed = await until('its address', () => /^http:\/\/127\.0\.0\.1:\d+\/\S*$/m.exec(opened.output())?.[0], { limitMs: 30_000 })
+    const { origin, hash } = new URL(printed)
+    expect(hash).toMatch(/^#ticket=[^&]+&namespace=team&workspace=team%2Fdev$/)
+    const page = await fetch(printed)
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<title>')])
+    const json = { 'content-type': 'application/json', origin }
+    const ask = async (path: string, body: object, headers: object = {}) => {
+      const answer = await fetch(origin + path, { method: 'POST', headers: { ...json, ...headers }, body: JSON.stringify(body) })
+      return [answer.status, (await answer.json()) as { token: string; ticket: string }] as const
+    }
+    const ticket = new URLSearchParams(hash.slice(1)).get('ticket')
+    const [status, { token }] = await ask('/bothy/v1/session', { ticket })
+    expect(status).toBe(201)
+    const authorization = `Bearer ${token}`
+    const listed = await fetch(`${origin}/apis/bothy.dev/v1alpha1/namespaces/team/workspaces`, { headers: { authorization } })
+    expect(await listed.json()).toMatchObject({ items: [{ metadata: { name: 'dev' } }] })
+    // It lends nobody what it was opened with, and is no way in for pages of others.
+    expect((await fetch(`${origin}/apis/bothy.dev/v1alpha1/namespaces/team/workspaces`)).status).toBe(401)
+    expect((await ask('/bothy/v1/tickets', { for: 'page' }, { authorization, origin: 'https://elsewhere.example' }))[0]).toBe(403)
+
+    const path = '/apis/bothy.dev/v1alpha1/namespaces/team/workspaces/dev/terminal'
+    const [, shown] = await ask('/bothy/v1/tickets', { for: 'upgrade', path }, { authorization })
+    const terminal = new WebSocket(`${origin.replace('http', 'ws')}${path}?ticket=${shown.ticket}`, { headers: { origin } })
+    const size = { cols: 80, rows: 24 }
+    terminal.on('open', () => {
+      const argv = ['sh', '-c', 'echo by the terminal']
+      terminal.send(jsonFrame(FRAME.start, { id: 'page', size, create: true, argv, cwd: null, env: {}, offset: null }))
+    })
+    let said = ''
+    terminal.on('message', (data: Buffer) => (said += data.toString()))
+    await until('the terminal to say something', () => said.includes('by the terminal'))
+    terminal.terminate()
+    const stranger = new WebSocket(`${origin.replace('http', 'ws')}${path}?ticket=none`, { headers: { origin } })
+    expect(await new Promise((settle) => stranger.on('error', settle))).toMatchObject({ message: 'Unexpected server response: 401' })
+
+    opened.end()
+    expect(await opened.done).toBe(0)
+    await expect(fetch(origin)).rejects.toThrow()
+  })
+
+  test('says of an app which command leads a browser here to it', { timeout: 120_000 }, async () => {
+    await home.apply(withApps, workspace('shows', 'with-apps', { owner: 'system:serviceaccount:team:ada' }))
+    await home.must('wait', '--for=condition=Running', 'ws/shows', '-n', 'team', '--timeout=90s')
+    const opened = openedBy(ada, 'shows')
+    await until('its apps', async () => (await opened('web')).stderr.includes('port-forward'), { limitMs: 60_000 })
+    for (const [args, said] of [
+      [['web'], 'port-forward shows 9000 -n team, and open http://localhost:9000/start\n'],
+      [['low'], 'port-forward shows 8443:443 -n team, and open https://localhost:8443/\n'],
+      [['--port', '8080'], 'port-forward shows 8080 -n team, and open http://localhost:8080/\n'],
+    ] as const)
+      expect(await opened(...args)).toMatchObject({ code: 5, stderr: expect.stringContaining(`lead it here: bothy ${said}`) })
+    expect(await opened('docs')).toMatchObject({ code: 0, stdout: 'https://example.org/docs\n' })
+    expect(await opened('none')).toMatchObject({ code: 3, stderr: expect.stringContaining('has no app none') })
   })
 
   test('leads ports there, also when its pod is replaced by another', { timeout: 240_000 }, async () => {
@@ -314,6 +307,11 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(await admin.bothy(['exec', 'dev', '--', 'echo', 'moved'], elsewhere)).toMatchObject({ code: 0, stdout: 'moved\n' })
   })
 })
+
+const openedBy =
+  (person: Person, name: string) =>
+  (...args: string[]) =>
+    person.bothy(['open', name, ...args])
 
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex')
 
