@@ -225,8 +225,9 @@ describe('an older state of the database', async () => {
     await cache.start(ended.signal)
     await cluster.delete('Workspace', 'default', 'was-removed', ada)
     await made('is-lost')
-    for (const to of ['Stopped', 'Running', 'Stopped']) await power(to)
-    await until('all of it to be seen', () => JSON.stringify(shown('stays')?.spec).includes('"Stopped"') && shown('is-lost'))
+    await power('Stopped')
+    const { metadata: last } = await power('Running')
+    await until('all of it to be seen', () => shown('stays')?.metadata.resourceVersion === last.resourceVersion)
     const told: string[] = []
     cache.onChange((key, _object, type) => told.push(`${type} ${key.split('/').at(-1)}`))
     await back(TABLES)
