@@ -5,12 +5,12 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 import { Transient } from '../../controller/kernel/errors.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
 import { createMetrics } from '../../controller/kernel/metrics.ts'
-import { noCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
+import { noOwnCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
 import { steppedClock, type SteppedClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
 
 /** Who asks and what they may, by a real API server. */
-describe.skipIf(noCluster !== null)('reviews', () => {
+describe.skipIf(noOwnCluster !== null)('reviews', () => {
   let cluster: OwnCluster
   let connection: KubernetesConnection
   let namespace: string

@@ -30,6 +30,7 @@ const role = (name: string, resources: readonly string[], verbs: readonly string
 ]
 
 describe.skipIf(noOwnCluster !== null)('a control plane that may not read everything', async () => {
+  if (noOwnCluster !== null) return void test.skip(noOwnCluster)
   const { db, url } = await withDatabase()
   const cluster = await ownCluster({ manager: true })
   const home = mkdtempSync(join(tmpdir(), 'bothy-blind-'))

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { noCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
+import { noOwnCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
@@ -14,7 +14,7 @@ interface Address {
   readonly data: Readonly<Record<string, string>>
 }
 
-describe.skipIf(noCluster !== null)('where a controller outside of its cluster is', () => {
+describe.skipIf(noOwnCluster !== null)('where a controller outside of its cluster is', () => {
   let cluster: OwnCluster
   let world: World
   beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { noCluster, ownCluster } from '../support/cluster.ts'
+import { noOwnCluster, ownCluster } from '../support/cluster.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { isSoak } from '../support/soak.ts'
 import { until } from '../support/until.ts'
@@ -15,7 +15,8 @@ const LOOK_MS = 1500
 const ROUNDS = isSoak ? 20 : 3
 const WORKSPACES = 12
 
-describe.skipIf(noCluster !== null)('replicas', async () => {
+describe.skipIf(noOwnCluster !== null)('replicas', async () => {
+  if (noOwnCluster !== null) return void test.skip(noOwnCluster)
   const { db, url } = await withDatabase()
   const cluster = await ownCluster({ manager: true })
   const world = openWorld(cluster, url)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { field, loadSchema, objectsOf } from '../../crds/schema/load.ts'
 import { ruleIssues } from '../../crds/schema/rules.ts'
 import { realServer } from '../differential/random/real.ts'
-import { noCluster, ownCluster } from '../support/cluster.ts'
+import { noOwnCluster, ownCluster } from '../support/cluster.ts'
 import { until } from '../support/until.ts'
 
 /**
@@ -170,8 +170,8 @@ const ours = loadSchema({ type: 'object', properties: { spec: SPEC } })
 /** An error names the rule it happened in; which of the engines' words it uses for it is compared as well. */
 const ourAnswer = (n: number): readonly string[] => ruleIssues(ours, { spec: { n } }, null).issues.map(({ body }) => body)
 
-describe.skipIf(noCluster !== null)('the functions of rules', async () => {
-  const server = noCluster === null ? await realServer((await ownCluster({ crds: false, manager: false })).kubeconfig) : null
+describe.skipIf(noOwnCluster !== null)('the functions of rules', async () => {
+  const server = noOwnCluster === null ? await realServer((await ownCluster({ crds: false, manager: false })).kubeconfig) : null
   const path = `/apis/${GROUP}/v1/tries`
   const ask = (n: number) => {
     const text = JSON.stringify({ apiVersion: `${GROUP}/v1`, kind: 'Try', metadata: { name: 'one' }, spec: { n } })

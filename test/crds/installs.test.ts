@@ -3,7 +3,7 @@ import { GROUP, KINDS, VERSION, type Kind } from '../../crds/kinds.ts'
 import { readDefinition } from '../../crds/load.ts'
 import { field, objectsOf } from '../../crds/schema/load.ts'
 import { realServer, type RealServer } from '../differential/random/real.ts'
-import { noCluster, ownCluster } from '../support/cluster.ts'
+import { noOwnCluster, ownCluster } from '../support/cluster.ts'
 import { until } from '../support/until.ts'
 
 /**
@@ -26,8 +26,8 @@ async function established(server: RealServer, kind: Kind): Promise<unknown> {
   })
 }
 
-describe.skipIf(noCluster !== null)('a real API server', async () => {
-  const server = noCluster === null ? await realServer((await ownCluster({ crds: false })).kubeconfig) : null
+describe.skipIf(noOwnCluster !== null)('a real API server', async () => {
+  const server = noOwnCluster === null ? await realServer((await ownCluster({ crds: false })).kubeconfig) : null
 
   test.for(OURS)('takes the definition of $kind, and has nothing to say against it', async (kind) => {
     const { code, body, warnings } = await server!.ask(

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { noCluster, type OwnCluster, type TestCluster } from '../support/cluster.ts'
+import { noOwnCluster, type OwnCluster, type TestCluster } from '../support/cluster.ts'
 import { until } from '../support/until.ts'
 import { apply, DEPLOY, deployedCluster, must, objectsIn, type Rendered } from './deployed.ts'
 
@@ -19,7 +19,7 @@ const stored = async (cluster: TestCluster): Promise<readonly Stored[]> => {
 
 const idOf = ({ kind, metadata }: Rendered): string => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`
 
-describe.skipIf(noCluster !== null)(`deploy, applied${noCluster ? ` (${noCluster})` : ''}`, () => {
+describe.skipIf(noOwnCluster !== null)(`deploy, applied${noOwnCluster ? ` (${noOwnCluster})` : ''}`, () => {
   let cluster: OwnCluster
   beforeAll(async () => {
     cluster = await deployedCluster()

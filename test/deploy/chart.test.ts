@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { isMap, isScalar, parse, parseDocument } from 'yaml'
 import { chartTemplates } from '../../deploy/generate-chart.ts'
-import { noCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
+import { noOwnCluster, ownCluster, type OwnCluster } from '../support/cluster.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { DEPLOY, must, objectsIn, ROOT, type Rendered } from './deployed.ts'
 import { callHelm, CHART, comparable, idOf, kustomized, missing, one, PLACE, rendered, template } from './chart.ts'
@@ -216,7 +216,7 @@ const withoutLabels = (objects: readonly Rendered[]): readonly unknown[] =>
     })
     .toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
 
-const impossible = missing ?? noCluster
+const impossible = missing ?? noOwnCluster
 describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${impossible})` : ''}`, () => {
   let cluster: OwnCluster
   beforeAll(async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { temporaryHome } from '../support/bothy.ts'
-import { noCluster, type OwnCluster, ownCluster } from '../support/cluster.ts'
+import { noOwnCluster, type OwnCluster, ownCluster } from '../support/cluster.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { blocksOf, PAGE } from './page.ts'
 import { as, must, objectsIn, ROOT, untilInForce, untilRefused, workspace, type Rendered } from './deployed.ts'
@@ -35,7 +35,7 @@ test('its template is one that can be imported, where there are pods', { timeout
   expect(stdout.trimEnd().split('\n')).toEqual([expect.stringContaining('This provisioner is not connected to a cluster')])
 })
 
-describe.skipIf(noCluster !== null)(`what the page says${noCluster ? ` (${noCluster})` : ''}`, () => {
+describe.skipIf(noOwnCluster !== null)(`what the page says${noOwnCluster ? ` (${noOwnCluster})` : ''}`, () => {
   let cluster: OwnCluster
   const home = mkdtempSync(join(tmpdir(), 'bothy-install-'))
   afterAll(() => rmSync(home, { recursive: true, force: true }))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { asList, configMap, objects, BARE_TEXT } from '../controller/objects.ts'
 import { openWorld } from '../controller/world.ts'
-import { noCluster, type OwnCluster } from '../support/cluster.ts'
+import { noOwnCluster, type OwnCluster } from '../support/cluster.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import {
@@ -29,8 +29,8 @@ const metricsFor = async (url: string, bearer: string) => {
   return { status: answer.status, text: await answer.text() }
 }
 
-describe.skipIf(noCluster !== null)('with the rights of its role', async () => {
-  if (noCluster !== null) return void test.skip(noCluster)
+describe.skipIf(noOwnCluster !== null)('with the rights of its role', async () => {
+  if (noOwnCluster !== null) return void test.skip(noOwnCluster)
   const home = mkdtempSync(join(tmpdir(), 'bothy-least-'))
   const { url } = await withDatabase()
   const cluster = await deployedCluster('trial')

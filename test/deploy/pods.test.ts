@@ -10,7 +10,7 @@ import type { PodPlace } from '../../controller/machines/pod-place.ts'
 import { podMachines } from '../../controller/machines/pod.ts'
 import { openPods } from '../../controller/pods.ts'
 import type { PodWanted } from '../../provider/machine-ports.ts'
-import { noCluster, type OwnCluster } from '../support/cluster.ts'
+import { noOwnCluster, type OwnCluster } from '../support/cluster.ts'
 import { deployedCluster, kubeconfigOf, must, PROVISIONER } from './deployed.ts'
 
 /** What the provisioner makes of a workspace, with the rights of its role, where the restricted standard is enforced. */
@@ -62,7 +62,7 @@ const PLACE: PodPlace = {
 
 const refusedWith = (error: unknown) => JSON.stringify(error) + String(error)
 
-describe.skipIf(noCluster !== null)(`pods of workspaces${noCluster ? ` (${noCluster})` : ''}`, () => {
+describe.skipIf(noOwnCluster !== null)(`pods of workspaces${noOwnCluster ? ` (${noOwnCluster})` : ''}`, () => {
   let cluster: OwnCluster
   let connection: KubernetesConnection
   beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { noCluster, type OwnCluster } from '../support/cluster.ts'
+import { noOwnCluster, type OwnCluster } from '../support/cluster.ts'
 import {
   apply,
   as,
@@ -91,7 +91,7 @@ async function makePeople(cluster: OwnCluster): Promise<void> {
   await must(cluster, ['create', 'clusterrolebinding', 'root', '--clusterrole=cluster-admin', '--user=root'])
 }
 
-describe.skipIf(noCluster !== null)(`policies${noCluster ? ` (${noCluster})` : ''}`, () => {
+describe.skipIf(noOwnCluster !== null)(`policies${noOwnCluster ? ` (${noOwnCluster})` : ''}`, () => {
   let cluster: OwnCluster
   beforeAll(async () => {
     cluster = await deployedCluster('base')

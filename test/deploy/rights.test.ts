@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { noCluster, type OwnCluster } from '../support/cluster.ts'
+import { noOwnCluster, type OwnCluster } from '../support/cluster.ts'
 import { until } from '../support/until.ts'
 import { as, CONTROLLER, deployedCluster, groupsOf, must, PROVISIONER, SYSTEM, untilInForce, WORKSPACE } from './deployed.ts'
 
@@ -205,7 +205,7 @@ function reviewOf(who: string, wish: Wish): object {
   }
 }
 
-describe.skipIf(noCluster !== null)(`rights${noCluster ? ` (${noCluster})` : ''}`, () => {
+describe.skipIf(noOwnCluster !== null)(`rights${noOwnCluster ? ` (${noOwnCluster})` : ''}`, () => {
   let cluster: OwnCluster
   beforeAll(async () => {
     cluster = await deployedCluster()

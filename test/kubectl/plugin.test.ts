@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { asList, objects } from '../controller/objects.ts'
 import { root } from '../support/bothy.ts'
-import { noCluster } from '../support/cluster.ts'
+import { noOwnCluster } from '../support/cluster.ts'
 import { until } from '../support/until.ts'
 import { openClusterHome, rightsOf, type ClusterHome, type Person } from './cluster-home.ts'
 
@@ -15,7 +15,7 @@ const stopOf = (name: string) => ({
 })
 
 /** The command line in a cluster: a real API server, a controller of ours, kubectl with us as its plugin. */
-describe.skipIf(noCluster !== null)('bothy and kubectl bothy in a cluster', () => {
+describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', () => {
   let home: ClusterHome
   let ada: Person
   const { machine, workspace } = objects('team')

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Kind } from '../../../crds/kinds.ts'
-import { noCluster, ownCluster } from '../../support/cluster.ts'
+import { noOwnCluster, ownCluster } from '../../support/cluster.ts'
 import { withDatabase } from '../../support/postgres.ts'
 import { isSoak } from '../../support/soak.ts'
 import { standaloneServer } from '../harness/server.ts'
@@ -46,8 +46,8 @@ async function ofEach(
   return all
 }
 
-describe.skipIf(noCluster !== null)('random documents', async () => {
-  const world = noCluster === null ? await open() : null
+describe.skipIf(noOwnCluster !== null)('random documents', async () => {
+  const world = noOwnCluster === null ? await open() : null
   const { real, namespace, stored } = world ?? ({} as never)
 
   const asked = async (kind: Kind, document: RandomDocument, old: Old | null, status: boolean): Promise<Asked> => {
