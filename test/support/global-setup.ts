@@ -25,10 +25,14 @@ const SETTINGS = { max_connections: '300' }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const state = await mkdtemp(join(tmpdir(), 'bothy-test-pg-'))
-  const server = await startEmbedded({ state, clock: systemClock, log: silentLog, settings: SETTINGS })
+  const removeState = () => rm(state, { recursive: true, force: true })
+  const server = await startEmbedded({ state, clock: systemClock, log: silentLog, settings: SETTINGS }).catch(async (error: unknown) => {
+    await removeState()
+    throw error
+  })
   const remove = async () => {
     await server.close()
-    await rm(state, { recursive: true, force: true })
+    await removeState()
   }
   try {
     await makeTemplate(server.url)
