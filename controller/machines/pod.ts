@@ -41,6 +41,11 @@ const WAIT_MS = 10 * 60_000
 const GONE_MS = 2 * 60_000
 const LOOK_MS = 1000
 const KINDS: readonly PodKind[] = ['Pod', 'Secret', 'PersistentVolumeClaim']
+const STAYS: Readonly<Record<PodKind, string>> = {
+  Pod: 'The pod does not end',
+  Secret: 'The secret does not go',
+  PersistentVolumeClaim: 'The volume claim does not go',
+}
 
 export function podMachines(options: PodMachinesOptions): PodMachines {
   const { pods, place, naming, log } = options
@@ -80,7 +85,8 @@ export function podMachines(options: PodMachinesOptions): PodMachines {
       for (const namespace of namespacesOf(place)) {
         for (const kind of KINDS) {
           const found = await pods.list(kind, namespace, { [LABEL.workspace]: naming.workspace.uid })
-          for (const each of found) await (kind === 'Pod' ? end(options, each) : pods.remove(each))
+          // A claim is there until its volume is let go of: who is told that all is gone must not find it.
+          for (const each of found) await end(options, each)
         }
       }
     },
@@ -117,15 +123,15 @@ async function anywhere(options: PodMachinesOptions, name: string): Promise<Kube
   return null
 }
 
-async function end({ pods, clock }: PodMachinesOptions, pod: KubeObject): Promise<void> {
-  await pods.remove(pod)
-  const { namespace, name, uid } = pod.metadata
+async function end({ pods, clock }: PodMachinesOptions, object: KubeObject): Promise<void> {
+  await pods.remove(object)
+  const { namespace, name, uid } = object.metadata
   const since = clock.elapsedMs()
   for (;;) {
-    const now = await pods.get('Pod', namespace, name)
+    const now = await pods.get(object.kind, namespace, name)
     if (!now || now.metadata.uid !== uid) return
     if (clock.elapsedMs() - since > GONE_MS)
-      throw new Wrong(problem([], 'The pod does not end', `${namespace}/${name} was deleted ${GONE_MS / 1000} s ago and is still there.`))
+      throw new Wrong(problem([], STAYS[object.kind], `${namespace}/${name} was deleted ${GONE_MS / 1000} s ago and is still there.`))
     await clock.sleep(LOOK_MS)
   }
 }

@@ -61,10 +61,17 @@ export async function play(server: Server, { name, steps }: Scenario): Promise<A
 const namespaceNamed = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
 
 const askUntil = (server: Server, step: Step, variables: ReadonlyMap<string, string>): Promise<Raw> =>
-  until(`${server.name} to answer ${step.until} to: ${step.does}`, async () => {
-    const raw = await ask(server, step, variables)
-    return raw.code === step.until ? raw : null
-  })
+  until(
+    `${server.name} to answer ${step.until} to: ${step.does}`,
+    async () => {
+      const raw = await ask(server, step, variables)
+      return raw.code === step.until ? raw : null
+    },
+    { limitMs: COLLECTED_MS },
+  )
+
+/** The collector of a cluster looks for kinds that are new to it every half minute, and all over again for one that fails. */
+const COLLECTED_MS = 120_000
 
 /** A server that has been given its kinds just now puts everybody off until it keeps them. */
 const ask = (server: Server, step: Step, variables: ReadonlyMap<string, string>): Promise<Raw> =>
