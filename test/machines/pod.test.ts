@@ -203,6 +203,23 @@ test('a stop keeps the claims, and the end of the workspace takes all of it, in 
   expect(pods.objects.size).toBe(0)
 })
 
+test('a workspace has gone when the cluster has let go of its volumes', async () => {
+  const { pods, machines } = world()
+  await machines.create(wanted(), never)
+  const claims = [...pods.objects.values()].filter(({ kind }) => kind === 'PersistentVolumeClaim')
+  expect(claims).not.toEqual([])
+  const get = pods.get
+  let looks = 0
+  // Each is still shown twice after it was asked to go, as something that is being deleted.
+  pods.get = async (kind, namespace, name) => {
+    const claim = claims.find(({ metadata }) => kind === 'PersistentVolumeClaim' && metadata.name === name)
+    return claim && (looks += 1) <= 2 * claims.length ? claim : get(kind, namespace, name)
+  }
+  await machines.forget()
+  expect(looks).toBeGreaterThan(2 * claims.length)
+  expect(pods.objects.size).toBe(0)
+})
+
 test('a build that waits says what the cluster says, and ends when waiting does not help', async () => {
   const { pods, machines, said } = world()
   pods.status = () => ({ phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False' }] })
