@@ -56,6 +56,8 @@ async function makeObjects(cluster: OwnCluster): Promise<void> {
     workspace('paused', 'team-a', { owner: 'ada' }, { annotations: { 'bothy.dev/paused': 'true' } }),
     workspace('orphan', 'team-a', { owner: 'ada', deletionPolicy: 'Orphan' }),
     workspace('held', 'team-a', { owner: 'ada' }, { finalizers: [FINALIZER] }),
+    workspace('running', 'team-b', { owner: 'berta', power: 'Running' }),
+    workspace('stopped', 'team-b', { owner: 'berta', power: 'Stopped' }),
   ]
   await must(cluster, ['create', '-f', '-'], objects.map((object) => JSON.stringify(object)).join('\n'))
 }

@@ -12,6 +12,10 @@ const HOUR_MS = 3_600_000
 const inHours = (hours: number): string => new Date(systemClock.now() + hours * HOUR_MS).toISOString()
 const END_OF_TIME = '9999-12-31T23:59:59Z'
 
+const ofTeamB = (verb: string, name: string, ...what: string[]) => ['-n', 'team-b', verb, 'workspace', name, ...what]
+const powered = (name: string, power: string) =>
+  ofTeamB('patch', name, '--type=merge', '-p', JSON.stringify({ spec: { power, parameters: { size: 'large' } } }))
+
 const adas = (spec: object) => workspace('dev', 'team-a', { owner: 'ada', ...spec })
 const bertas = (spec: object) => workspace('dev', 'team-b', { owner: 'berta', ...spec })
 const extend = (namespace: string, far: object) => request(namespace, { workspace: 'x', action: 'Extend', ...far })
@@ -61,6 +65,18 @@ export const STARTS: readonly Case[] = [
     refused: /spec\.power: Forbidden/,
   },
   { says: 'kept stopped, where starts are bounded', who: 'berta', does: bertas({ power: 'Stopped' }) },
+  { says: 'kept running from before, paused', who: 'root', does: ofTeamB('annotate', 'running', 'bothy.dev/paused=true') },
+  { says: 'kept running from before, given up', who: 'root', does: ofTeamB('annotate', 'running', 'bothy.dev/abandon=true') },
+  { says: 'kept running from before, looked at', who: 'berta', does: ofTeamB('annotate', 'running', 'bothy.dev/reconcile=now') },
+  { says: 'kept running from before, labeled', who: 'berta', does: ofTeamB('label', 'running', 'app.kubernetes.io/instance=x') },
+  { says: 'kept running from before, changed otherwise', who: 'berta', does: powered('running', 'Running') },
+  { says: 'kept running from before, and no longer', who: 'berta', does: powered('running', 'Auto') },
+  {
+    says: 'kept running from now on, where starts are bounded',
+    who: 'berta',
+    does: powered('stopped', 'Running'),
+    refused: /spec\.power: Forbidden: Running never stops/,
+  },
 ]
 
 const offered = (namespace: string, ttl: string | null, allowedNamespaces: readonly string[] = []) =>
