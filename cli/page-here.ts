@@ -25,8 +25,11 @@ export async function openPageHere(endpoint: () => Promise<Endpoint>): Promise<P
   server.on('upgrade', (asked: IncomingMessage, here: Duplex, head: Buffer) => {
     here.on('error', () => {})
     if (head.length > 0) here.unshift(head)
+    // Node keeps the other half open of whoever ends: a browser that does before it is answered has gone.
+    const gone = () => void here.destroy()
+    here.once('end', gone)
     passOn(endpoint, asked).then(
-      (sent) => joinUpgraded(sent, here),
+      (sent) => joinUpgraded(sent, here, gone),
       () => here.destroy(),
     )
   })
@@ -42,9 +45,10 @@ export async function openPageHere(endpoint: () => Promise<Endpoint>): Promise<P
 
 async function passOn(
   endpoint: () => Promise<Endpoint>,
-  { method = 'GET', url = '/', rawHeaders }: IncomingMessage,
+  { method = 'GET', url = '/', rawHeaders, socket }: IncomingMessage,
 ): Promise<ClientRequest> {
   const place = await endpoint()
+  if (socket.destroyed) throw new Error('nobody waits for the answer any more')
   const target = new URL(place.url)
   const { protocol, hostname, port } = target
   const secure = protocol === 'https:'
@@ -66,13 +70,15 @@ function joinAnswer(sent: ClientRequest, asked: IncomingMessage, answer: ServerR
   pipeline(asked, sent, () => {})
 }
 
-function joinUpgraded(sent: ClientRequest, here: Duplex): void {
+function joinUpgraded(sent: ClientRequest, here: Duplex, gone: () => void): void {
   const give = ({ statusCode, statusMessage, rawHeaders }: IncomingMessage) => {
     const lines = [`HTTP/1.1 ${statusCode ?? 502} ${statusMessage ?? ''}`]
     for (let at = 0; at < rawHeaders.length; at += 2) lines.push(`${rawHeaders[at] ?? ''}: ${rawHeaders[at + 1] ?? ''}`)
     here.write(`${lines.join('\r\n')}\r\n\r\n`)
   }
+  here.on('close', () => void sent.destroy())
   sent.on('upgrade', (answer, there, head) => {
+    here.off('end', gone)
     if (head.length > 0) there.unshift(head)
     give(answer)
     // One that breaks breaks the other: half of a terminal is of no use to anybody.
