@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect } from 'vitest'
 import { DEPLOY, objectsIn, type Rendered } from './deployed.ts'
@@ -18,15 +20,18 @@ interface Said {
   readonly stderr: string
 }
 
-/** What they remember is nobody's. */
-const HOMELESS = '/nonexistent'
-
-function run(program: string, args: readonly string[]): Promise<Said> {
-  return new Promise((settle) => {
-    execFile(program, args, { env: { PATH: process.env['PATH'], HOME: HOMELESS }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) =>
-      settle({ code: error ? 1 : 0, stdout, stderr }),
-    )
-  })
+/** What they remember is nobody's, and gone with them. */
+async function run(program: string, args: readonly string[]): Promise<Said> {
+  const home = await mkdtemp(join(tmpdir(), 'bothy-chart-'))
+  try {
+    return await new Promise((settle) => {
+      execFile(program, args, { env: { PATH: process.env['PATH'], HOME: home }, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) =>
+        settle({ code: error ? 1 : 0, stdout, stderr }),
+      )
+    })
+  } finally {
+    await rm(home, { recursive: true, force: true })
+  }
 }
 
 export const callHelm = (args: readonly string[]): Promise<Said> => run('program' in found ? found.program : '', args)
