@@ -174,6 +174,9 @@ const NETWORK_CODES = new Set([
   'ENETUNREACH',
   'ENOTFOUND',
   'EAI_AGAIN',
+  // Too many files are open here, or on the machine: connections are among them.
+  'EMFILE',
+  'ENFILE',
 ])
 const NETWORK_MESSAGE = /connection terminated|timeout exceeded when trying to connect|not queryable|query read timeout|connection timeout/i
 

@@ -15,10 +15,15 @@ const ANOTHER_NAME = 'ERR_TLS_CERT_ALTNAME_INVALID'
 const NO_TLS = /server does not support SSL/
 const ONLY_TLS = /no pg_hba\.conf entry .*no encryption/
 
+/** What the file itself is the cause of; without descriptors or memory another try may do. */
+const NO_FILE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
+/** That a file is a folder is found out when it is read. */
+const CALLS_OF_FILES: ReadonlySet<string> = new Set(['open', 'read'])
+
 export interface NotConnected {
   readonly code: string
   readonly text: string
-  /** What was asked of the system, where that was it: `open`. */
+  /** What was asked of the system, where that was it: `open`, `read`. */
   readonly call: string
 }
 
@@ -30,8 +35,10 @@ export function tlsProblem({ code, text, call }: NotConnected): string | null {
   if (NOT_NOW.has(code)) return 'Its certificate has to be renewed, or a clock is wrong.'
   if (NO_TLS.test(text))
     return 'It speaks no TLS, and DATABASE_URL asks for it: turn it on there, or leave sslmode out where nobody else is on the way.'
-  if (ONLY_TLS.test(text)) return 'It wants TLS: say sslmode=verify-full in DATABASE_URL.'
+  // It says the same to whom it lets in from nowhere.
+  if (ONLY_TLS.test(text))
+    return 'It may want TLS: say sslmode=verify-full in DATABASE_URL; otherwise its pg_hba.conf lets this user, database or address in nowhere.'
   // Of the files that the url may name, sslrootcert for one. A socket is not opened but connected to.
-  if (call === 'open') return 'DATABASE_URL names it.'
+  if (NO_FILE.has(code) && CALLS_OF_FILES.has(call)) return 'DATABASE_URL names it.'
   return null
 }

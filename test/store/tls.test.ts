@@ -114,8 +114,10 @@ await db.close()`
     )
   })
 
-  test('an address that asks for no TLS is told to', async () => {
-    expect(await refusedWith(server.url)).toContain('It wants TLS: say sslmode=verify-full in DATABASE_URL.')
+  test('an address that asks for no TLS is told to, or that it is let in nowhere', async () => {
+    expect(await refusedWith(server.url)).toContain(
+      'It may want TLS: say sslmode=verify-full in DATABASE_URL; otherwise its pg_hba.conf lets this user, database or address in nowhere.',
+    )
   })
 
   test('an authority that is not there is named', async () => {
@@ -123,5 +125,23 @@ await db.close()`
     expect(await refusedWith(withOptions({ sslmode: 'verify-full', sslrootcert: missing }))).toContain(
       `'${missing}'. DATABASE_URL names it.`,
     )
+    expect(await refusedWith(withOptions({ sslmode: 'verify-full', sslrootcert: folder }))).toMatch(/EISDIR.*DATABASE_URL names it\.$/)
+  })
+
+  test('too many open files are no fault of the address, and another try may do', async () => {
+    const program = `import { openSync } from 'node:fs'
+import { openDb } from './controller/store/pool.ts'
+import { systemClock } from './controller/kernel/clock.ts'
+import { silentLog } from './controller/kernel/log.ts'
+const db = openDb(process.env.DATABASE_URL, { log: silentLog, clock: systemClock, max: 1 })
+try { for (;;) openSync('/dev/null') } catch {}
+const { name, message } = await db.query('select 1').catch((error) => error)
+console.log(JSON.stringify([name, message]))`
+    const child = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program]
+    const { stdout } = await run('sh', ['-c', 'ulimit -n 128; exec "$0" "$@"', process.execPath, ...child], {
+      cwd: root,
+      env: { DATABASE_URL: withOptions({ sslmode: 'verify-full', sslrootcert: authority() }) },
+    })
+    expect(JSON.parse(stdout)).toEqual(['Transient', expect.stringMatching(/^Postgres at \S+ cannot be reached: EMFILE: .*, open /)])
   })
 })
