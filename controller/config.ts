@@ -4,7 +4,7 @@ import { Misconfigured } from './kernel/errors.ts'
 import type { Level } from './kernel/log.ts'
 import { checkProviderPatterns, type SourceRules } from './kernel/source-rules.ts'
 import {
-  certificates,
+  absolute,
   type Environment,
   flag,
   listed,
@@ -120,8 +120,8 @@ export interface Config {
     readonly programImage: string | null
     /** Where agents in pods reach the control plane; null: where everybody does. */
     readonly url: string | null
-    /** The authority of the certificate there, in PEM; null: one that images know. */
-    readonly authority: string | null
+    /** The file with the authority of the certificate there; null: one that images know. */
+    readonly authorityFile: string | null
     /** Secrets with logins of registries, in the namespaces of pods. */
     readonly pullSecrets: readonly string[]
   } | null
@@ -195,7 +195,7 @@ function pods(env: Environment): Config['pods'] {
     allow: someOf(env, 'BOTHY_POD_ALLOW', ['root', 'privileged', 'service-account']),
     programImage: env['BOTHY_POD_PROGRAM_IMAGE'] || null,
     url: url(env, 'BOTHY_POD_URL', ['http:', 'https:']),
-    authority: certificates(env, 'BOTHY_POD_CA'),
+    authorityFile: absolute(env, 'BOTHY_POD_CA_FILE'),
     pullSecrets: listed(env['BOTHY_POD_PULL_SECRETS']),
   })
 }
@@ -230,17 +230,11 @@ function userName(): string {
 }
 
 function tlsFiles(env: Environment): Config['tls'] {
-  const cert = env['BOTHY_TLS_CERT']
-  const key = env['BOTHY_TLS_KEY']
+  const cert = absolute(env, 'BOTHY_TLS_CERT')
+  const key = absolute(env, 'BOTHY_TLS_KEY')
   if (!cert && !key) return null
   if (!cert || !key)
     throw new Misconfigured(`${cert ? 'BOTHY_TLS_KEY' : 'BOTHY_TLS_CERT'} is missing: a certificate and its key go together`)
-  for (const [name, file] of [
-    ['BOTHY_TLS_CERT', cert],
-    ['BOTHY_TLS_KEY', key],
-  ] as const) {
-    if (!isAbsolute(file)) throw wrong(name, file, 'must be an absolute path')
-  }
   return { cert, key }
 }
 

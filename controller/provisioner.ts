@@ -12,6 +12,7 @@ import { containerMachines } from './machines/container.ts'
 import { SOCKET_URL } from './machines/container-spec.ts'
 import { openDocker } from './machines/docker.ts'
 import { podMachines } from './machines/pod.ts'
+import { podAuthority } from './pod-authority.ts'
 import { openPods } from './pods.ts'
 import { processMachines } from './machines/process.ts'
 import { loginFrom } from './machines/registry-login.ts'
@@ -32,7 +33,7 @@ export async function runProvisioner(config: Config): Promise<number> {
   if (!config.databaseUrl)
     throw new Misconfigured('DATABASE_URL is missing: a provisioner works for the control plane that uses the same database')
   const log = jsonLog(systemClock, config.logLevel, (line) => process.stderr.write(line), { process: 'provisioner' })
-  const cluster = await connectPods(config)
+  const pods = await connectPods(config, log)
   const db = openDb(config.databaseUrl, { log, clock: systemClock, max: config.provisioner.capacity + 4 })
   try {
     await untilMigrated(db, log)
@@ -51,13 +52,13 @@ export async function runProvisioner(config: Config): Promise<number> {
         searchPath: config.environment['PATH'] ?? '',
         accessUrl: () => config.accessUrl ?? announcedUrl(config),
       },
-      machinesFor: machinesOn(config, log, cluster),
+      machinesFor: machinesOn(config, log, pods),
     })
     const told = untilTold(provisioner, config.provisioner.isChild, log)
     await provisioner.start()
     return await told
   } finally {
-    cluster?.close()
+    pods?.cluster.close()
     await closeInOrder([{ name: 'database', limitMs: 1000, close: () => db.close() }], systemClock, log)
   }
 }
@@ -72,21 +73,27 @@ async function untilMigrated(db: Db, log: Log): Promise<void> {
   }
 }
 
+/** Where pods are made, and whom they trust, in PEM. */
+interface Pods {
+  readonly cluster: KubernetesConnection
+  readonly authority: string | null
+}
+
 export const machinesOn =
-  (config: Config, log: Log, cluster: KubernetesConnection | null): MachinesFor =>
+  (config: Config, log: Log, pods: Pods | null): MachinesFor =>
   ({ workspace, owner, buildId, tokenOf, say = () => {} }) => ({
-    ...(cluster === null || config.pods === null
+    ...(pods === null || config.pods === null
       ? {}
       : {
           pod: podMachines({
-            pods: openPods({ connection: cluster, clock: systemClock, say }),
+            pods: openPods({ connection: pods.cluster, clock: systemClock, say }),
             place: {
-              namespace: config.pods.namespace ?? cluster.namespace,
+              namespace: config.pods.namespace ?? pods.cluster.namespace,
               namespaces: config.pods.namespaces,
               allowed: new Set(config.pods.allow),
               programImage: config.pods.programImage,
               url: config.pods.url ?? config.accessUrl ?? announcedUrl(config),
-              authority: config.pods.authority,
+              authority: pods.authority,
               pullSecrets: config.pods.pullSecrets,
             },
             naming: { workspace: { uid: workspace.uid, name: workspace.name, owner: owner.name }, buildId },
@@ -124,15 +131,13 @@ export const machinesOn =
     }),
   })
 
-const connectPods = (config: Config): Promise<KubernetesConnection | null> =>
-  config.pods === null
-    ? Promise.resolve(null)
-    : connectKubernetes({
-        ...config.kubernetes,
-        environment: config.environment,
-        clock: systemClock,
-        userAgent: `bothy-provisioner/${VERSION}`,
-      })
+async function connectPods(config: Config, log: Log): Promise<Pods | null> {
+  if (config.pods === null) return null
+  const authority = podAuthority(config.pods.authorityFile, log)
+  const { kubernetes, environment } = config
+  const cluster = await connectKubernetes({ ...kubernetes, environment, clock: systemClock, userAgent: `bothy-provisioner/${VERSION}` })
+  return { cluster, authority }
+}
 
 /** By the socket of a control plane on this machine where there is one, so that a container needs no network for it. */
 async function insideContainers(config: Config) {

@@ -24,11 +24,14 @@ const PODS = /^(Deployment bothy-provisioner|StatefulSet bothy-controller)$/
 const IMAGE =
   '"{{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}"'
 
-/** The environment variable of this name. */
-export const env = (name: string): string => `env:${name}`
+/** The item of this name in a list. */
+export const named = (name: string): string => `name:${name}`
 
 /** Of one Service, and of both. */
-const annotationsWith = (own: string) => ({ key: 'annotations', from: `(merge (dict) ${own} .Values.service.annotations)` })
+const annotationsWith = (own: string) => ({
+  key: 'annotations',
+  from: `(merge (dict) (${own} | default dict) .Values.service.annotations)`,
+})
 
 const ofProcess = (of: RegExp, values: string): readonly Change[] => [
   { of, at: [...CONTAINER, 'resources'], value: `toYaml ${values}.resources` },
@@ -43,31 +46,35 @@ export const CHANGES: readonly Change[] = [
   { of: BOTH, at: [...CONTAINER, 'image'], value: IMAGE },
   {
     of: PODS,
-    at: [...CONTAINER, 'env', env('BOTHY_POD_PROGRAM_IMAGE'), 'value'],
+    at: [...CONTAINER, 'env', named('BOTHY_POD_PROGRAM_IMAGE'), 'value'],
     value: IMAGE,
   },
-  { of: PODS, at: [...CONTAINER, 'env', env('BOTHY_POD_CA'), 'valueFrom'], value: 'include "bothy.authority" .' },
-  { of: PODS, at: [...CONTAINER, 'env', env('BOTHY_POD_PULL_SECRETS'), 'value'], value: '{{ include "bothy.podPullSecrets" . | quote }}' },
+  { of: PODS, at: [...POD, 'volumes', named('authority'), 'projected', 'sources'], value: 'include "bothy.authority" .' },
+  {
+    of: PODS,
+    at: [...CONTAINER, 'env', named('BOTHY_POD_PULL_SECRETS'), 'value'],
+    value: '{{ include "bothy.podPullSecrets" . | quote }}',
+  },
   { of: BOTH, at: [...CONTAINER, 'imagePullPolicy'], value: '{{ .Values.image.pullPolicy }}' },
   { of: BOTH, at: [...POD], optional: { key: 'imagePullSecrets', from: '.Values.image.pullSecrets' } },
   {
     of: /^Deployment /,
-    at: [...CONTAINER, 'env', env('DATABASE_URL'), 'valueFrom', 'secretKeyRef', 'name'],
+    at: [...CONTAINER, 'env', named('DATABASE_URL'), 'valueFrom', 'secretKeyRef', 'name'],
     value: '{{ .Values.database.secretName }}',
   },
   {
     of: /^Deployment /,
-    at: [...CONTAINER, 'env', env('DATABASE_URL'), 'valueFrom', 'secretKeyRef', 'key'],
+    at: [...CONTAINER, 'env', named('DATABASE_URL'), 'valueFrom', 'secretKeyRef', 'key'],
     value: '{{ .Values.database.secretKey }}',
   },
   {
     of: /^Deployment /,
-    at: [...CONTAINER, 'env', env('BOTHY_KEY'), 'valueFrom', 'secretKeyRef', 'name'],
+    at: [...CONTAINER, 'env', named('BOTHY_KEY'), 'valueFrom', 'secretKeyRef', 'name'],
     value: '{{ .Values.key.secretName }}',
   },
   {
     of: /^Deployment /,
-    at: [...CONTAINER, 'env', env('BOTHY_KEY'), 'valueFrom', 'secretKeyRef', 'key'],
+    at: [...CONTAINER, 'env', named('BOTHY_KEY'), 'valueFrom', 'secretKeyRef', 'key'],
     value: '{{ .Values.key.secretKey }}',
   },
   { of: /^Deployment /, at: [...CONTAINER, 'env'], optional: { key: '', from: '(include "bothy.databaseTrust" . | fromYamlArray)' } },
@@ -83,18 +90,18 @@ export const CHANGES: readonly Change[] = [
   { of: /^Deployment bothy-provisioner$/, at: ['spec', 'replicas'], value: '{{ .Values.provisioner.replicas }}' },
   {
     of: /^Deployment bothy-provisioner$/,
-    at: [...CONTAINER, 'env', env('BOTHY_CAPACITY'), 'value'],
+    at: [...CONTAINER, 'env', named('BOTHY_CAPACITY'), 'value'],
     value: '{{ .Values.provisioner.capacity | quote }}',
   },
   ...ofProcess(/^Deployment bothy-provisioner$/, '.Values.provisioner'),
   {
     of: PODS,
-    at: [...CONTAINER, 'env', env('BOTHY_POD_NAMESPACE'), 'value'],
+    at: [...CONTAINER, 'env', named('BOTHY_POD_NAMESPACE'), 'value'],
     value: '{{ first .Values.workspaces.namespaces }}',
   },
   {
     of: PODS,
-    at: [...CONTAINER, 'env', env('BOTHY_POD_NAMESPACES'), 'value'],
+    at: [...CONTAINER, 'env', named('BOTHY_POD_NAMESPACES'), 'value'],
     value: '{{ rest .Values.workspaces.namespaces | join "," | quote }}',
   },
   ...ofProcess(/^StatefulSet /, '.Values.trial'),
@@ -126,9 +133,9 @@ export const CHANGES: readonly Change[] = [
   { of: /^Certificate bothy$/, at: ['spec', 'dnsNames'], value: 'include "bothy.dnsNames" . | trim' },
   { of: /^Certificate bothy$/, at: ['spec'], optional: { key: 'ipAddresses', from: '(include "bothy.ipAddresses" . | fromYamlArray)' } },
   { of: /^Service /, at: ['spec'], optional: { key: 'type', from: '.Values.service.type' } },
-  { of: /^Service bothy$/, at: ['spec', 'ports', 0, 'port'], value: '{{ .Values.service.port }}' },
+  { of: /^Service bothy$/, at: ['spec', 'ports', 0, 'port'], value: '{{ include "bothy.port" . }}' },
   { of: /^Service bothy$/, at: ['metadata'], optional: annotationsWith('.Values.service.apiAnnotations') },
-  { of: /^Service bothy-apps$/, at: ['spec', 'ports', 0, 'port'], value: '{{ .Values.service.appsPort }}' },
+  { of: /^Service bothy-apps$/, at: ['spec', 'ports', 0, 'port'], value: '{{ include "bothy.appsPort" . }}' },
   { of: /^Service bothy-apps$/, at: ['metadata'], optional: annotationsWith('.Values.service.appsAnnotations') },
   {
     of: /^NetworkPolicy bothy-(controller|provisioner)$/,

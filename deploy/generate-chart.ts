@@ -96,11 +96,11 @@ function withSettings(document: Document, changes: readonly Change[]): string {
     .join('\n')
 }
 
-/** `env:NAME` is the item of that name in a list. */
+/** `name:NAME` is the item of that name in a list. */
 function pathIn(document: Document, at: Change['at']): (string | number)[] {
   const path: (string | number)[] = []
   for (const step of at) {
-    const name = typeof step === 'string' && step.startsWith('env:') ? step.slice('env:'.length) : null
+    const name = typeof step === 'string' && step.startsWith('name:') ? step.slice('name:'.length) : null
     const list = name === null ? null : document.getIn(path)
     const index = isSeq(list) ? list.items.findIndex((item) => isMap(item) && item.get('name') === name) : -1
     if (name !== null && index < 0) throw new Error(`no ${name} is at ${path.join('.')}`)

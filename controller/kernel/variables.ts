@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { isAbsolute } from 'node:path'
 import { Misconfigured } from './errors.ts'
 
 /** Values of environment variables. Each error names its variable. */
@@ -39,22 +39,10 @@ export function url(env: Environment, name: string, protocols: readonly string[]
   return text.replace(/\/$/, '')
 }
 
-/** One or several in PEM: the text itself, as a key of a ConfigMap gives it to a pod. */
-export function certificates(env: Environment, name: string): string | null {
-  const text = (env[name] ?? '').trim()
-  if (text === '') return null
-  const found = text.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? []
-  if (found.length === 0 || !found.every(isCertificate))
-    throw new Misconfigured(`${name} must be a certificate in PEM, or several, beginning with -----BEGIN CERTIFICATE-----`)
-  return `${found.join('\n')}\n`
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0
-  } catch {
-    return false
-  }
+export function absolute(env: Environment, name: string): string | null {
+  const file = env[name] || null
+  if (file !== null && !isAbsolute(file)) throw wrong(name, file, 'must be an absolute path')
+  return file
 }
 
 export function wildcard(env: Environment, name: string): string | null {

@@ -13,15 +13,29 @@ import { callHelm, CHART, comparable, idOf, kustomized, missing, one, PLACE, ren
 interface Provisioner {
   readonly spec: {
     readonly template: {
-      readonly spec: { readonly containers: readonly { readonly env: readonly { readonly name: string; readonly valueFrom?: object }[] }[] }
+      readonly spec: { readonly volumes: readonly { readonly name: string; readonly projected?: { readonly sources: object } }[] }
     }
   }
 }
 
 const authority = (of: readonly Rendered[]): object | undefined => {
   const { spec } = one(of, 'Deployment bothy-system/bothy-provisioner') as unknown as Provisioner
-  return spec.template.spec.containers[0]?.env.find(({ name }) => name === 'BOTHY_POD_CA')?.valueFrom
+  return spec.template.spec.volumes.find(({ name }) => name === 'authority')?.projected?.sources
 }
+
+const CA = [{ key: 'ca.crt', path: 'ca.crt' }]
+
+/** What the chart of fe25d94 did not know: helm upgrade --reuse-values from it brings none of these. */
+const NEWER = [
+  'database.caSecret',
+  'workspaces.pullSecrets',
+  'service.port',
+  'service.appsPort',
+  'service.apiAnnotations',
+  'service.appsAnnotations',
+  'networkPolicies.apiServerPorts',
+  'networkPolicies.databasePort',
+]
 
 const kindOfCertManager = (kind: string) => {
   const plural = `${kind.toLowerCase()}s`
@@ -94,9 +108,12 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
       dnsNames: ['bothy.bothy-system.svc', 'bothy-apps.bothy-system.svc', 'bothy.example.com', '*.apps.example.com'],
       ipAddresses: ['10.1.2.3'],
     })
-    expect(authority(objects)).toEqual({ secretKeyRef: { name: 'other', key: 'ca.crt' } })
+    expect(authority(objects)).toEqual([
+      { secret: { name: 'other', items: [{ key: 'tls.crt', path: 'tls.crt' }] } },
+      { secret: { name: 'other', optional: true, items: CA } },
+    ])
     const said = await rendered('--set', 'tls.certManager=true,caCertificate=-----BEGIN CERTIFICATE-----')
-    expect(authority(said)).toEqual({ configMapKeyRef: { name: 'bothy', key: 'ca.crt', optional: true } })
+    expect(authority(said)).toEqual([{ configMap: { name: 'bothy', optional: true, items: CA } }])
   })
 
   test('without an address of one’s own, people are told the ports of the Services', async () => {
@@ -104,6 +121,12 @@ describe.skipIf(missing !== null)(`the chart${missing ? ` (${missing})` : ''}`, 
     expect(one(objects, 'ConfigMap bothy-system/bothy')).toMatchObject({
       data: { url: 'https://bothy.bothy-system.svc:443', appsUrl: 'https://bothy-apps.bothy-system.svc:8443' },
     })
+  })
+
+  test('without the settings that an older chart did not have, it is as where nothing is said', async () => {
+    expect(NEWER.filter((each) => !settings().includes(each))).toEqual([])
+    const unsaid = NEWER.map((each) => `${each}=null`).join(',')
+    expect(comparable(await rendered('--set', unsaid))).toEqual(comparable(await rendered()))
   })
 
   test('an API server and a database on other ports may be asked, and 443 by builds in any case', async () => {
@@ -226,9 +249,19 @@ describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${im
 
   test('installed, upgraded and uninstalled, it leaves the kinds and with them what people declared', async () => {
     const place = [...PLACE, '--kubeconfig', cluster.kubeconfig]
-    const installed = await callHelm(['install', 'bothy', CHART, ...place, '--create-namespace'])
+    const older = temporaryFolder()
+    cpSync(CHART, older, { recursive: true })
+    const values = parseDocument(readFileSync(join(CHART, 'values.yaml'), 'utf8'))
+    for (const each of NEWER) expect(values.deleteIn(each.split('.')), each).toBe(true)
+    writeFileSync(join(older, 'values.yaml'), values.toString())
+    const installed = await callHelm(['install', 'bothy', older, ...place, '--create-namespace'])
     expect(installed.stderr.replaceAll(/^.*(group|world)-readable.*\n/gm, '')).toBe('')
     expect(installed.stdout).toMatch(/It answers at https:\/\/bothy\.bothy-system\.svc:7080\./)
+    const reused = await callHelm(['upgrade', 'bothy', CHART, ...place, '--reuse-values'])
+    expect([reused.stderr.replaceAll(/^.*(group|world)-readable.*\n/gm, ''), reused.stdout]).toEqual([
+      '',
+      expect.stringContaining('It answers at https://bothy.bothy-system.svc:7080.'),
+    ])
     const set = [
       'controller.replicas=3',
       'service.port=443',
@@ -238,7 +271,9 @@ describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${im
     ]
     const upgraded = await callHelm(['upgrade', 'bothy', CHART, ...place, '--set', set.join(',')])
     expect(upgraded.code, upgraded.stderr).toBe(0)
-    expect(upgraded.stdout).toContain('Logins of registries are needed in bothy-workspaces too: login\n')
+    expect(upgraded.stdout).toContain(
+      'Logins of registries are needed in bothy-workspaces too, instead of those of the service account: login\n',
+    )
     // The kinds of cert-manager, without who makes certificates of them.
     await must(cluster, ['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: ['Certificate', 'Issuer'].map(kindOfCertManager) })
     await must(cluster, ['wait', '--for=condition=Established', 'crd/certificates.cert-manager.io', 'crd/issuers.cert-manager.io'])

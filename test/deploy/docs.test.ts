@@ -15,6 +15,10 @@ interface Policy {
   readonly spec: { readonly egress: readonly { readonly ports: readonly { readonly port: number }[] }[] }
 }
 
+const POLICY = 'validatingadmissionpolicy'
+const BINDING = 'validatingadmissionpolicybinding'
+const renamed = (spec: { readonly policyName?: string }, policyName: string) => (spec.policyName ? { ...spec, policyName } : spec)
+
 /** The page about installing, as somebody reads it: its commands are run in its order, and its YAML is applied. */
 
 test('every path that the page names is there', () => {
@@ -65,6 +69,20 @@ describe.skipIf(noOwnCluster !== null)(`what the page says${noOwnCluster ? ` (${
     }
   }
 
+  /** As `kubectl apply -k` of an older checkout has left it. */
+  const hasTheOldName = async (name: string, before: string) => {
+    const { items } = JSON.parse(await must(cluster, ['get', `${POLICY}/${name}`, `${BINDING}/${name}`, '-o', 'json'])) as {
+      items: readonly (Rendered & { readonly spec: { readonly policyName?: string } })[]
+    }
+    const older = items.map(({ kind, spec }) => ({
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind,
+      metadata: { name: before },
+      spec: renamed(spec, before),
+    }))
+    await must(cluster, ['apply', '-f', '-'], { apiVersion: 'v1', kind: 'List', items: older })
+  }
+
   test('before, the command line says what is missing', async () => {
     const { code, stderr } = await temporaryHome().run(['get', 'workspaces', '--kubeconfig', cluster.kubeconfig])
     expect(stderr).toMatch(/does not know what a workspace is\n[^]*kubectl apply -k crds/)
@@ -89,9 +107,14 @@ describe.skipIf(noOwnCluster !== null)(`what the page says${noOwnCluster ? ` (${
       dnsNames: names,
     })
     const provisioner = objects.find(({ metadata, spec }) => spec?.template && metadata.name === 'bothy-provisioner')
-    expect(JSON.stringify(provisioner)).toContain(
-      '{"name":"BOTHY_POD_CA","valueFrom":{"secretKeyRef":{"key":"ca.crt","name":"bothy-tls"}}}',
-    )
+    const sources = [
+      { secret: { items: [{ key: 'tls.crt', path: 'tls.crt' }], name: 'bothy-tls' } },
+      { secret: { items: [{ key: 'ca.crt', path: 'ca.crt' }], name: 'bothy-tls', optional: true } },
+    ]
+    expect(provisioner?.spec?.template?.spec).toMatchObject({
+      volumes: expect.arrayContaining([{ name: 'authority', projected: { sources } }]),
+      containers: [{ env: expect.arrayContaining([{ name: 'BOTHY_POD_CA_FILE', value: '/etc/bothy/authority/ca.crt' }]) }],
+    })
   })
 
   test('another port of a database is one more that control plane and builds may ask', async () => {
@@ -131,6 +154,12 @@ describe.skipIf(noOwnCluster !== null)(`what the page says${noOwnCluster ? ` (${
     const limits = blocksOf('What the policies refuse', 'yaml')
     for (const text of limits) await must(cluster, ['apply', '-f', '-'], text)
     expect(limits.flatMap(objectsIn).map(({ kind }) => kind)).toEqual(['ConfigMap', 'ResourceQuota'])
+    await hasTheOldName('bothy-request-limits', 'bothy-hold-limits')
+    await runAll(blocksOf('Upgrading', 'sh'))
+    const policies = await must(cluster, ['get', `${POLICY},${BINDING}`, '-o', 'name'])
+    expect([policies.includes('bothy-hold-limits'), policies.match(/bothy-request-limits/g)?.length]).toEqual([false, 2])
+    const another = workspace('y', 'team-a', { owner: 'ada@example.com', template: { name: 'debian', namespace: 'bothy-templates' } })
+    await must(cluster, create, another)
     const saved = [...(/^## Backup$([^]*?)^## /m.exec(PAGE)?.[1]?.matchAll(/^ {4}(kubectl .*)$/gm) ?? [])].map(([, line]) => line ?? '')
     await runAll(saved)
     for (const [file, kept] of Object.entries({ limits: 'limits-of-interns', sources: 'ca.crt', declared: 'spec:', key: 'bothy-key' }))

@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'controller/own-values.ts': ['controller'],
   'controller/provisioner-child.ts': ['controller'],
   'controller/given-certificate.ts': ['controller/kernel'],
+  'controller/pod-authority.ts': ['controller/kernel'],
   'controller/own-door.ts': ['controller'],
   'controller/own-certificate.ts': ['controller/kernel', 'controller/state.ts'],
   'controller/kubeconfig.ts': [],

@@ -1,9 +1,19 @@
+{{- /* helm upgrade --reuse-values brings the settings of the chart before, without those that are newer: what is new here says itself
+what it is when nothing is said. */}}
+{{- define "bothy.port" -}}
+{{ .Values.service.port | default 7080 }}
+{{- end }}
+
+{{- define "bothy.appsPort" -}}
+{{ .Values.service.appsPort | default 7081 }}
+{{- end }}
+
 {{- define "bothy.url" -}}
-{{ .Values.url | default (printf "%s://bothy.bothy-system.svc:%d" (ternary "http" "https" .Values.trial.enabled) (int .Values.service.port)) }}
+{{ .Values.url | default (printf "%s://bothy.bothy-system.svc:%d" (ternary "http" "https" .Values.trial.enabled) (include "bothy.port" . | int)) }}
 {{- end }}
 
 {{- define "bothy.appsUrl" -}}
-{{ .Values.apps.url | default (printf "%s://bothy-apps.bothy-system.svc:%d" (ternary "http" "https" .Values.trial.enabled) (int .Values.service.appsPort)) }}
+{{ .Values.apps.url | default (printf "%s://bothy-apps.bothy-system.svc:%d" (ternary "http" "https" .Values.trial.enabled) (include "bothy.appsPort" . | int)) }}
 {{- end }}
 
 {{- define "bothy.limits" -}}
@@ -12,15 +22,16 @@
 
 {{- define "bothy.authority" -}}
 {{- if and .Values.tls.certManager (not .Values.caCertificate) (not .Values.trial.enabled) -}}
-{{ toYaml (dict "secretKeyRef" (dict "name" .Values.tls.secretName "key" "ca.crt")) }}
+- secret: {name: {{ .Values.tls.secretName | quote }}, items: [{key: tls.crt, path: tls.crt}]}
+- secret: {name: {{ .Values.tls.secretName | quote }}, optional: true, items: [{key: ca.crt, path: ca.crt}]}
 {{- else -}}
-{{ toYaml (dict "configMapKeyRef" (dict "name" "bothy" "key" "ca.crt" "optional" true)) }}
+- configMap: {name: bothy, optional: true, items: [{key: ca.crt, path: ca.crt}]}
 {{- end }}
 {{- end }}
 
 {{- define "bothy.podPullSecrets" -}}
 {{- $names := list }}
-{{- range concat .Values.image.pullSecrets .Values.workspaces.pullSecrets }}{{ $names = append $names .name }}{{ end }}
+{{- range concat .Values.image.pullSecrets (.Values.workspaces.pullSecrets | default list) }}{{ $names = append $names .name }}{{ end }}
 {{- $names | uniq | join "," }}
 {{- end }}
 
@@ -63,7 +74,7 @@
 
 {{- define "bothy.askedPorts" -}}
 {{- $ports := list 443 }}
-{{- range append .Values.networkPolicies.apiServerPorts .Values.networkPolicies.databasePort }}{{ $ports = append $ports (int .) }}{{ end }}
+{{- range append (dig "apiServerPorts" (list 443 6443 8443 16443) .Values.networkPolicies) (.Values.networkPolicies.databasePort | default 5432) }}{{ $ports = append $ports (int .) }}{{ end }}
 {{- range uniq $ports }}
 - {port: {{ . }}, protocol: TCP}
 {{- end }}
