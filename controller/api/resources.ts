@@ -3,7 +3,8 @@ import { invalid, refusedInvalid } from '../../crds/schema/causes.ts'
 import { isJsonObject } from '../../crds/schema/types.ts'
 import { declarationOf, describeDeclaration } from '../cluster/declared.ts'
 import { draftFrom } from '../cluster/draft.ts'
-import type { Draft, Page, Resource, WriteOptions, Writer } from '../cluster/port.ts'
+import type { Draft, ListOptions, Page, Resource, WriteOptions, Writer } from '../cluster/port.ts'
+import { pageOf, pagesOf as wholeList } from '../cluster/pages.ts'
 import { otherName, otherNamespace } from '../cluster/refusals.ts'
 import { isRefused, messageOf, Refused } from '../kernel/errors.ts'
 import { keyOf } from '../kernel/names.ts'
@@ -33,18 +34,20 @@ export const listOrWatch =
     await answerPages(call, target.kind, pagesOf(call, target))
   }
 
-const PAGE = 500
-
 /** What is listed, read while it is written: a list is as long as people make it, and is never whole in memory. */
 async function* pagesOf({ ports, query }: Call, target: Target): AsyncGenerator<Page, void, void> {
   const options = listOptions(query, target)
-  let page = await ports.cluster.list(target.kind.kind, { limit: PAGE, ...options })
-  refuseUnknownVersion(query, page.resourceVersion)
-  if (options.limit !== undefined) return yield page
-  const { resourceVersion } = page
-  yield { items: page.items, resourceVersion }
-  while (page.continue !== undefined) {
-    page = await ports.cluster.list(target.kind.kind, { ...options, limit: PAGE, continue: page.continue })
+  const kind = target.kind.kind
+  const list = (asked: ListOptions): Promise<Page> => ports.cluster.list(kind, { ...options, ...asked })
+  if (options.limit !== undefined) {
+    const page = await pageOf(kind, list, options.limit)
+    refuseUnknownVersion(query, page.resourceVersion)
+    return yield page
+  }
+  let resourceVersion: string | undefined
+  for await (const page of wholeList(kind, list)) {
+    if (resourceVersion === undefined) refuseUnknownVersion(query, page.resourceVersion)
+    resourceVersion ??= page.resourceVersion
     yield { items: page.items, resourceVersion }
   }
 }
