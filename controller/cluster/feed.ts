@@ -13,8 +13,13 @@ import { createRing, decoded, type FeedChange } from './ring.ts'
  */
 
 export interface Feed {
-  /** Changes of a kind after a position, and the position they lead to. `Refused('Expired')` when they are gone. */
-  after(kind: string, position: number): Promise<{ readonly changes: readonly FeedChange[]; readonly position: number }>
+  /** How often an older state of the database was brought back since this process looks. */
+  readonly epoch: number
+  /**
+   * Changes of a kind after a position, and the position they lead to. `Refused('Expired')` when they are gone, and when what is
+   * there now is not of `epoch`: numbers of the state before are given anew.
+   */
+  after(kind: string, position: number, epoch: number): Promise<{ readonly changes: readonly FeedChange[]; readonly position: number }>
   /** Resolves when there may be something after `position`, when `ms` have passed, or when `signal` aborts or the feed ends. */
   moved(position: number, ms: number, signal: AbortSignal): Promise<void>
   readonly ended: boolean
@@ -65,16 +70,19 @@ export function createFeed({ db, clock, log, metrics }: Ports): Feed {
   }
 
   return {
+    get epoch() {
+      return reader.epoch()
+    },
     get ended() {
       return over.signal.aborted
     },
-    async after(kind, position) {
+    async after(kind, position, epoch) {
       started ??= start().catch((error: unknown) => {
         started = null
         throw error
       })
       await started
-      if (reader.isOfAnother(position)) throw expired(String(position), reader.head())
+      if (reader.epoch() !== epoch || reader.isOfAnother(position)) throw expired(String(position), reader.head())
       return reader.recent(kind, position) ?? (await catchUp(db, kind, position))
     },
     moved: (position, ms, signal) =>
@@ -111,7 +119,11 @@ async function catchUp(db: Db, kind: string, position: number): Promise<Read> {
 
 interface Reader {
   head(): number
-  /** Whether it was told of, and then an older state of the database was brought back. */
+  epoch(): number
+  /**
+   * Whether it was told of, and then an older state of the database was brought back. A version that a client brings says no more than
+   * its number: once that was given anew, whoever was told of the one before cannot be told from who was told of this.
+   */
   isOfAnother(position: number): boolean
   begin(version: number): void
   look(): void
@@ -127,6 +139,7 @@ function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSig
   let head: number | null = null
   /** The newest version that there was, and is no more. */
   let lost = 0
+  let epoch = 0
   let reading: Promise<void> | null = null
   let again = false
   /** When the readings so far would have ended, had each taken its time. */
@@ -147,6 +160,7 @@ function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSig
     if (version < from) {
       log.warn('an older state of the database was brought back: whoever follows objects lists them anew', { from, to: version })
       lost = Math.max(lost, from)
+      epoch += 1
       ring.forget(version)
       head = version
       return onMoved(null)
@@ -181,6 +195,7 @@ function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSig
   return {
     look,
     head: () => head ?? 0,
+    epoch: () => epoch,
     isOfAnother: (position) => head !== null && position > head && position <= lost,
     begin(version) {
       head = version

@@ -45,6 +45,7 @@ async function* follow(
   from: number | null,
   signal: AbortSignal,
 ): AsyncGenerator<Change, void, void> {
+  const { epoch } = feed
   let position = from
   if (position === null) {
     let present = await list(kind, { ...options, limit: PAGE })
@@ -62,7 +63,7 @@ async function* follow(
   let told = position
   let bookmarkAt = clock.now() + BOOKMARK_EVERY_MS
   while (!signal.aborted && !feed.ended) {
-    const read = await feed.after(kind.kind, position)
+    const read = await feed.after(kind.kind, position, epoch)
     for (const change of read.changes) {
       const shown = shownTo(selection, change)
       if (shown && signal.aborted) return

@@ -6,6 +6,7 @@ import { openStandalone, type Standalone } from '../../controller/cluster/standa
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { isRefused, Transient } from '../../controller/kernel/errors.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
+import { OBJECTS_CHANNEL } from '../../controller/store/objects.ts'
 import { openDb, type Db } from '../../controller/store/pool.ts'
 import { openKey } from '../../controller/store/sealed.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -199,7 +200,8 @@ describe('changes that are gone', async () => {
 
 describe('an older state of the database', async () => {
   const { db } = await withDatabase()
-  const TABLES = ['object_version', 'objects', 'object_changes']
+  /** The version last: it keeps which of the changes that go was the newest. */
+  const TABLES = ['objects', 'object_changes', 'object_version']
 
   /** As a restore in place does, all at once. */
   const back = (tables: readonly string[]) =>
@@ -236,6 +238,34 @@ describe('an older state of the database', async () => {
     expect(shown('stays')).toEqual(await cluster.get('Workspace', 'default', 'stays'))
     await power('Stopped')
     await until('what comes after it to be followed', () => JSON.stringify(shown('stays')?.spec).includes('"Stopped"'))
+  })
+
+  test('is told to who was slow meanwhile, also when as much was written since', async () => {
+    const { cluster, close } = await open(db)
+    onTestFinished(close)
+    const ended = new AbortController()
+    onTestFinished(() => ended.abort())
+    const written = async (name: string, times: number) => {
+      for (let i = 0; i < times; i += 1)
+        await cluster.patch('Workspace', 'default', name, { metadata: { annotations: { i: `${name} ${i} of ${times}` } } }, ada)
+    }
+    await cluster.create(workspaceOf({ namespace: 'default', name: 'slow' }), ada)
+    for (const table of TABLES) await db.query(`drop table if exists was_${table}; create table was_${table} as select * from ${table}`)
+    const { resourceVersion: from } = await cluster.list('Workspace')
+    const watching = () => cluster.watch('Workspace', { namespace: 'default', from }, ended.signal)[Symbol.asyncIterator]()
+    const [slow, prompt] = [watching(), watching()]
+    await written('slow', 3)
+    for (const each of [slow, prompt]) for (let i = 0; i < 3; i += 1) expect((await each.next()).done).toBe(false)
+    // The one asks for what is next, the other does not yet.
+    const told = expect(prompt.next()).rejects.toMatchObject({ reason: 'Expired' })
+    await back(TABLES)
+    await db.query('select pg_notify($1, $2)', [OBJECTS_CHANNEL, ''])
+    await told
+    await written('slow', 5)
+    // Whoever begins now is told of what is there; by then numbers of before are of others.
+    const fresh = watching()
+    for (let i = 0; i < 5; i += 1) expect((await fresh.next()).value).toMatchObject({ type: 'MODIFIED' })
+    await expect(slow.next()).rejects.toMatchObject({ reason: 'Expired', code: 410 })
   })
 })
 
