@@ -133,6 +133,8 @@ const BATCH_ROWS = 2_000
 const BATCHES_MAX = 50
 /** Each is a change too, and whoever writes anything meanwhile waits for the version that it takes. */
 const EVENTS_BATCH_ROWS = 200
+/** So that of the changes that are kept most are of what people wrote: others would go for these, and watchers list all anew. */
+const EVENTS_BATCHES_MAX = 10
 
 /** Answers how many rows went from each table that lost some. `now` is the database's. */
 /** `inUse`: versions that objects name which are not in this database but in a cluster. */
@@ -146,11 +148,11 @@ export async function prune(db: Db, now: number, inUse: readonly string[] = []):
 }
 
 async function pruneTable(db: Db, table: string, gone: string, values: readonly unknown[]): Promise<number> {
-  const rows = table === 'events' ? EVENTS_BATCH_ROWS : BATCH_ROWS
-  const removed = table === 'events' ? removeEvents : removedFrom(table)
+  const [rows, batches, removed] =
+    table === 'events' ? [EVENTS_BATCH_ROWS, EVENTS_BATCHES_MAX, removeEvents] : [BATCH_ROWS, BATCHES_MAX, removedFrom(table)]
   const next = `ctid = any(array(select ctid from ${table} where ${gone} limit ${rows}))`
   let total = 0
-  for (let batch = 0; batch < BATCHES_MAX; batch += 1) {
+  for (let batch = 0; batch < batches; batch += 1) {
     const count = await removed(db, next, values)
     total += count
     if (count < rows) break

@@ -179,6 +179,19 @@ test('changes of objects: an hour, and the newest ten thousand', async () => {
   ])
 })
 
+test('changes that people made stay when many events go at once', async () => {
+  await db.query(`insert into events (uid, namespace, name, version, regarding, type, reason, note, count, last_at, body)
+    select 'flood-' || n, 'flood', n::text, 1, 'x', 'Normal', 'Created', '', 1, clock_timestamp() - interval '25 hours', '{}'
+    from generate_series(1, 11000) as n`)
+  await db.query('update object_version set version = 8000')
+  await db.query(
+    `insert into object_changes (version, kind, type, body) select n, 'Owner', 'MODIFIED', '{}' from generate_series(1, 8000) as n`,
+  )
+  expect(await pruned()).toEqual({ events: 2_000 })
+  expect(await db.query('select count(*)::int as n from object_changes group by kind order by kind')).toEqual([{ n: 2_000 }, { n: 8_000 }])
+  await db.query(`delete from events where namespace = 'flood'`)
+})
+
 test('what objects were, for lists that go on: ten minutes, and the newest ten thousand', async () => {
   await db.query(`insert into past_objects (kind, namespace, name, version, until, body, at)
     select 'Owner', '', n::text, n, n + 1, '{}', clock_timestamp() - case when n <= 5 then interval '11 minutes' else interval '9 minutes' end
