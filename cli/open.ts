@@ -6,6 +6,9 @@ import type { Options } from './options.ts'
 import { openPageHere } from './page-here.ts'
 import type { Session } from './session.ts'
 
+/** In a browser, or printed where there is none or none is wanted; answers whether it is in a browser. */
+type Show = (url: string) => Promise<boolean>
+
 /** Opens the page, or an app of a workspace, in a browser that is let in by a ticket: no token is ever in an address. */
 export async function run(session: Session, [name = '', what = '']: readonly string[], options: Options): Promise<number> {
   const { namespace, terminal, environment } = session
@@ -14,14 +17,16 @@ export async function run(session: Session, [name = '', what = '']: readonly str
   if (what !== '' && port !== null) throw usage('an app and --port are two things to open', 'name one of them')
   if (what === '' && port !== null && name === '') throw usage('--port says nothing of which workspace', 'name it: open dev --port 8080')
   const isApp = what !== '' || port !== null
-  if (!options.flag('print') && (await session.client().endpoint()).through !== null) {
-    return isApp ? appHere(session, { workspace, agent, app: what, port }) : openHere(session, workspace)
+  const show: Show = async (url) => {
+    const isShown = !options.flag('print') && (await openInBrowser(environment, url))
+    if (!isShown) terminal.out(url)
+    return isShown
+  }
+  if ((await session.client().endpoint()).through !== null) {
+    return isApp ? appHere(session, { workspace, agent, app: what, port }, show) : openHere(session, workspace, show)
   }
   const url = isApp ? await appUrl(session, { workspace, agent, app: what, port }) : await pageUrl(session, workspace)
-  if (options.flag('print') || !(await openInBrowser(environment, url))) {
-    terminal.out(url)
-    return 0
-  }
+  if (!(await show(url))) return 0
   terminal.err(
     `opened ${what || (port === null ? name || 'the page' : `port ${port}`)} in the browser${namespace === 'default' ? '' : ` (${namespace})`}`,
   )
@@ -29,15 +34,13 @@ export async function run(session: Session, [name = '', what = '']: readonly str
 }
 
 /** Apps have an origin of their own, which is reached in the cluster alone: led to another they would be on somebody else's. */
-async function appHere(session: Session, wish: Wish): Promise<number> {
-  const { environment, terminal } = session
+async function appHere(session: Session, wish: Wish, show: Show): Promise<number> {
   const app = wish.port === null ? await declaredApp(session, wish) : null
   const url = textOf(field(app, 'url')) ?? ''
   const isServed = URL.canParse(url) && field(app, 'external') !== true
   if (wish.port !== null || isServed) throw ledHere(session, wish, wish.port === null ? new URL(url) : null)
   // A link leads elsewhere; what is not there, or is a command, is told of as everywhere.
-  const link = await appUrl(session, wish)
-  if (!(await openInBrowser(environment, link))) terminal.out(link)
+  await show(await appUrl(session, wish))
   return EXIT.done
 }
 
@@ -65,15 +68,14 @@ async function declaredApp(session: Session, { workspace, agent, app }: Wish): P
 }
 
 /** A browser has no kubeconfig: as long as this runs, a port of this machine leads it to the page. */
-async function openHere(session: Session, workspace: string): Promise<number> {
+async function openHere(session: Session, workspace: string, show: Show): Promise<number> {
   const { terminal, environment } = session
   const client = session.client()
   const entry = await pageUrl(session, workspace)
   const interrupted = session.interrupted()
   const here = await openPageHere(() => client.endpoint())
   try {
-    const url = entry.replace(new URL(entry).origin, here.origin)
-    if (!(await openInBrowser(environment, url))) terminal.out(url)
+    await show(entry.replace(new URL(entry).origin, here.origin))
     if (!terminal.quiet)
       terminal.err(`the page is at ${here.origin} until Ctrl-C; its apps are not, ${environment.program} port-forward leads to their ports`)
     await new Promise<void>((resolve) => (interrupted.aborted ? resolve() : interrupted.addEventListener('abort', () => resolve())))

@@ -134,6 +134,13 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     opened.end()
     expect(await opened.done).toBe(0)
     await expect(fetch(origin)).rejects.toThrow()
+
+    // An address that only pods reach is of no use on paper either.
+    const onPaper = ada.begin(['open', 'dev', '--print'])
+    const copied = await until('its address', () => /^http:\/\/\S*#ticket=\S*$/m.exec(onPaper.output())?.[0], { limitMs: 30_000 })
+    expect((await fetch(copied)).status).toBe(200)
+    onPaper.end()
+    expect(await onPaper.done).toBe(0)
   })
 
   test('says of an app which command leads a browser here to it', { timeout: 120_000 }, async () => {
@@ -144,10 +151,12 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     for (const [args, said] of [
       [['web'], 'port-forward shows 9000 -n team, and open http://localhost:9000/start\n'],
       [['low'], 'port-forward shows 8443:443 -n team, and open https://localhost:8443/\n'],
+      [['web', '--print'], 'port-forward shows 9000 -n team, and open http://localhost:9000/start\n'],
       [['--port', '8080'], 'port-forward shows 8080 -n team, and open http://localhost:8080/\n'],
     ] as const)
       expect(await opened(...args)).toMatchObject({ code: 5, stderr: expect.stringContaining(`lead it here: bothy ${said}`) })
     expect(await opened('docs')).toMatchObject({ code: 0, stdout: 'https://example.org/docs\n' })
+    expect(await opened('docs', '--print')).toMatchObject({ code: 0, stdout: 'https://example.org/docs\n' })
     expect(await opened('none')).toMatchObject({ code: 3, stderr: expect.stringContaining('has no app none') })
   })
 
