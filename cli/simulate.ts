@@ -1,9 +1,8 @@
 import { fromIso, toIso } from '../controller/kernel/clock.ts'
-import { parseSchedule } from '../controller/kernel/cron.ts'
 import { isZone } from '../controller/kernel/zones.ts'
 import { EXIT, usage } from './failure.ts'
 import { field, listOf, textOf } from './json.ts'
-import { getObject, pathOfRef, refOf, shownRef, type ApiObject } from './objects.ts'
+import { pathOfRef, refOf, shownRef } from './objects.ts'
 import type { Run } from './session.ts'
 import { tableLines } from './table.ts'
 import { dayIn, shownIn, zoneHere } from './zoned.ts'
@@ -13,13 +12,12 @@ export const run: Run = async (session, args, options) => {
   const ref = refOf(args[0] ?? '', session.namespace, 'workspace')
   if (ref.kind.kind !== 'Workspace') throw usage(`the clock does nothing to a ${ref.kind.singular}`, 'name a workspace, like workspace/dev')
   const until = options.instant('until') ?? 0
-  const client = session.client()
-  const simulated = await client.request('GET', pathOfRef(ref, 'simulate'), { query: { until: toIso(until) } })
+  const simulated = await session.client().request('GET', pathOfRef(ref, 'simulate'), { query: { until: toIso(until) } })
   const { terminal } = session
   if (session.output === 'json') terminal.out(JSON.stringify(simulated, null, 2))
   else {
     const changes = listOf(field(simulated, 'changes'))
-    const zone = zoneOf(await getObject(client, ref))
+    const zone = zoneOf(simulated)
     const nothing = changes.length === 0 ? ': nothing changes by itself' : ''
     terminal.out(`${terminal.style('bold', shownRef(ref))} until ${shownIn(zone, until)}, by the clocks of ${zone}${nothing}`)
     if (changes.length > 0)
@@ -41,13 +39,10 @@ const HEADINGS = [
   { name: 'WHY' },
 ]
 
-/** That of its schedule, which people think of it in; where it names none, that of whoever asks. */
-function zoneOf(workspace: ApiObject): string {
-  const schedule = field(workspace, 'spec', 'schedule')
-  const named = textOf(field(schedule, 'timezone'))
-  const zone = named !== null && isZone(named) ? named : zoneHere()
-  const parsed = parseSchedule(textOf(field(schedule, 'autostart')) ?? '', zone)
-  return parsed.ok ? parsed.schedule.zone : zone
+/** That of its schedule, or of its owner; a control plane of before says none. */
+function zoneOf(simulated: unknown): string {
+  const said = textOf(field(simulated, 'timezone'))
+  return said !== null && isZone(said) ? said : zoneHere()
 }
 
 function rowOf(change: unknown, zone: string): string[] {

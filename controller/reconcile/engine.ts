@@ -24,7 +24,7 @@ export interface Engine {
   lookAtAll(): void
   /** What holds the object, by the same rules; null where there is no such object. */
   explain(key: Key): Promise<Why | null>
-  /** What the clock would do to it until then, by the same rules; null where there is no such object. */
+  /** What the clock would do to it until then, by the same rules; null where there is no such object, or the clock does nothing to its kind. */
   simulate(key: Key, until: Instant): Promise<Simulation | null>
   /** Appointments are at the wrong time, and agents may have to come back first: everything is looked at again. */
   clockJumped(): void
@@ -40,6 +40,8 @@ export interface Simulation {
   readonly name: string
   readonly from: string
   readonly until: string
+  /** By whose clocks people think of it: a schedule that names no zone is of its owner's. */
+  readonly timezone: string
   readonly changes: readonly (Omit<Simulated, 'at'> & { readonly at: string })[]
 }
 
@@ -204,8 +206,10 @@ async function simulated(
   if (!kind || !object) return null
   const now = clock.now()
   const { simulate } = await kind.look(ports, object, now)
-  const changes = simulate(until).map(({ at, wants, reason, message }) => ({ at: toIso(at), wants, reason, message }))
-  return { kind: kindName, namespace, name, from: toIso(now), until: toIso(until), changes }
+  const foretold = simulate(until)
+  if (foretold === null) return null
+  const changes = foretold.changes.map(({ at, wants, reason, message }) => ({ at: toIso(at), wants, reason, message }))
+  return { kind: kindName, namespace, name, from: toIso(now), until: toIso(until), timezone: foretold.timezone, changes }
 }
 
 const keyOfObject = ({ kind, metadata }: Resource): Key => keyOf(kind, metadata.namespace ?? '', metadata.name)

@@ -21,6 +21,12 @@ export interface Simulated {
   readonly message: string
 }
 
+export interface Foretold {
+  /** By whose clocks people think of it. */
+  readonly timezone: string
+  readonly changes: readonly Simulated[]
+}
+
 /** What a kind is made of: judgement alone. Order, retries, wakes and status are the engine's. */
 export interface KindParts<Seen, Action extends { readonly do: string }> {
   readonly kind: string
@@ -33,7 +39,7 @@ export interface KindParts<Seen, Action extends { readonly do: string }> {
   act(action: Action, acting: Acting): Promise<Resource | undefined>
   why(seen: Seen, now: Instant): Reasons
   /** Where the clock does something by itself: what, until then. */
-  simulate?(seen: Seen, now: Instant, until: Instant): readonly Simulated[]
+  simulate?(seen: Seen, now: Instant, until: Instant): Foretold
   /** Who must look again when what others see of this object changed. */
   related(object: Resource, objects: Objects): readonly Key[]
   /** What others see of it. */
@@ -52,7 +58,8 @@ export interface Look {
   /** Does the actions in order, one a step, each after it was asked whether it may be done; the first that fails ends it. */
   act(mayAct: () => Promise<void>): AsyncIterable<{ readonly action: string; readonly after: Resource }>
   why(): Reasons
-  simulate(until: Instant): readonly Simulated[]
+  /** null: the clock does nothing to objects of this kind. */
+  simulate(until: Instant): Foretold | null
 }
 
 /** One entry of the table of kinds. */
@@ -78,7 +85,7 @@ export function defineKind<Seen, Action extends { readonly do: string }>(parts: 
           }
         },
         why: () => parts.why(seen, now),
-        simulate: (until) => parts.simulate?.(seen, now, until) ?? [],
+        simulate: (until) => parts.simulate?.(seen, now, until) ?? null,
       }
     },
   }

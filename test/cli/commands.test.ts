@@ -294,40 +294,30 @@ test('extend and hold say how long, and print the answer', async () => {
 
 test('simulate prints what the clock would do, for people and for programs', async () => {
   const ns = await newNamespace()
-  const simulate = async (more: Readonly<Record<string, string>>, ...args: string[]) => {
-    const { code, stdout, stderr } = await plane.bothy(['simulate', 'dev', '-n', ns, ...args], '', more)
+  const simulate = async (name: string, zone: string, ...args: string[]) => {
+    const { code, stdout, stderr } = await plane.bothy(['simulate', name, '-n', ns, ...args], '', { TZ: zone })
     expect([code, stderr]).toEqual([0, ''])
     return stdout.split('\n')
-  }
-  const declared = async (schedule: object) => {
-    await plane.bothy(['delete', 'workspace/dev', '--no-wait', '-n', ns])
-    const spec = { owner: 'ada', template: { name: 'hello' }, schedule }
-    await cluster.create(
-      { apiVersion: 'bothy.dev/v1alpha1', kind: 'Workspace', metadata: { name: 'dev', namespace: ns }, spec },
-      { manager: 'test', user: 'ada' },
-    )
   }
   const asked = await plane.bothy(['simulate', 'workspace/dev', '--until', '2020-01-01T00:00:00Z'])
   expect(asked.code).toBe(2)
   expect(asked.stderr).toContain('until must be an instant within the coming year')
-  await declared({})
-  const [heading, ...lines] = await simulate({}, '--until', '+7d')
+  const [heading, ...lines] = await simulate('dev', 'Europe/Berlin', '--until', '+7d')
   expect(heading).toMatch(/^workspace\/dev in \S+ until [-0-9]+T[:0-9]+Z, by the clocks of UTC$/)
   expect(lines).toEqual([
     'DAY  AT                    WANTS    REASON     WHY',
     'Mon  2026-11-23T09:00:00Z  running  Autostart  Its schedule starts it.',
     '',
   ])
-  // The clocks of whoever asks, where the schedule names none; before them, those of the schedule.
-  expect((await simulate({ TZ: 'America/New_York' }))[2]).toMatch(/^Mon {2}2026-11-23T04:00:00-05:00 {2}running/)
-  expect((await simulate({ TZ: 'Pacific/Kiritimati' }))[2]).toMatch(/^Mon {2}2026-11-23T23:00:00\+14:00 {2}running/)
-  await declared({ timezone: 'Pacific/Pago_Pago', autostart: '0 9 * * 1-5' })
-  expect((await simulate({ TZ: 'Europe/Berlin' }))[2]).toMatch(/^Sun {2}2026-11-22T22:00:00-11:00 {2}running/)
-  await declared({ timezone: 'Pacific/Pago_Pago', autostart: 'CRON_TZ=Asia/Kathmandu 0 9 * * 1-5' })
-  const [zoned, , first] = await simulate({ TZ: 'Europe/Berlin' }, '--until', '+1h')
+  // Of the zone that counts for it, wherever somebody asks.
+  expect((await simulate('far', 'Europe/Berlin'))[2]).toMatch(/^Sun {2}2026-11-22T22:00:00-11:00 {2}running/)
+  const [zoned, , first] = await simulate('high', 'Europe/Berlin', '--until', '+1h')
   expect(zoned).toMatch(/\+05:45, by the clocks of Asia\/Kathmandu$/)
   expect(first).toMatch(/^Mon {2}2026-11-23T14:45:00\+05:45 {2}running/)
-  const json = JSON.parse((await simulate({ TZ: 'Europe/Berlin' }, '-o', 'json')).join('\n')) as unknown
+  // Where none is said, of whoever asks.
+  expect((await simulate('older', 'America/New_York'))[2]).toMatch(/^Mon {2}2026-11-23T04:00:00-05:00 {2}running/)
+  expect((await simulate('older', 'Pacific/Kiritimati'))[2]).toMatch(/^Mon {2}2026-11-23T23:00:00\+14:00 {2}running/)
+  const json = JSON.parse((await simulate('dev', 'Europe/Berlin', '-o', 'json')).join('\n')) as unknown
   expect(json).toMatchObject({ changes: [{ at: '2026-11-23T09:00:00Z', wants: 'running', reason: 'Autostart' }] })
   expect(await plane.bothy(['simulate', 'nobody'])).toMatchObject({ code: 3 })
 })

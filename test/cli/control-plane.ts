@@ -96,11 +96,15 @@ export async function withControlPlane(): Promise<ControlPlane> {
   }
 }
 
+/** By whose clocks each is simulated; others are of a control plane that does not say. */
+const ZONES: Readonly<Record<string, string>> = { dev: 'UTC', far: 'Pacific/Pago_Pago', high: 'Asia/Kathmandu' }
+
 const simulated = (namespace: string, name: string, until: number) => ({
   kind: 'Workspace',
   namespace,
   name,
   until: toIso(until),
+  timezone: ZONES[name],
   changes: [{ at: '2026-11-23T09:00:00Z', wants: 'running', reason: 'Autostart', message: 'Its schedule starts it.' }],
 })
 

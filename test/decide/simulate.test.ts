@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Activity } from '../../controller/store/activity.ts'
+import { scheduleZone } from '../../controller/reconcile/workspace/schedule/autostart.ts'
 import { simulate } from '../../controller/reconcile/workspace/simulate.ts'
 import type { Seen } from '../../controller/reconcile/workspace/seen.ts'
 import { agent, build, DAY, HOUR, MINUTE, NOW, policy, request, running, stop, template, type Told, world } from './worlds.ts'
@@ -60,6 +61,19 @@ test('what is asked and what is under way happens first', () => {
 test('where the clock does nothing, nothing is told', () => {
   expect(told(world({ builds: [build()] }), 365 * DAY)).toEqual([])
   expect(told(officeHours({ workspace: { paused: true, schedule: { autostart: '0 9 * * *' } } }), 7 * DAY)).toEqual([])
+})
+
+test('it is told by the clocks of its schedule, and where that names none by those of its owner', () => {
+  const zone = (autostart: string | null, timezone: string | null) => {
+    const seen = officeHours({ owner: { timezone: 'Asia/Tokyo' }, workspace: { schedule: { autostart, timezone } } })
+    return scheduleZone(seen)
+  }
+  expect(zone('CRON_TZ=Asia/Kathmandu 0 9 * * *', 'Pacific/Pago_Pago')).toBe('Asia/Kathmandu')
+  expect(zone('0 9 * * *', 'Pacific/Pago_Pago')).toBe('Pacific/Pago_Pago')
+  expect(zone('0 9 * * *', null)).toBe('Asia/Tokyo')
+  expect(zone(null, 'Pacific/Pago_Pago')).toBe('Pacific/Pago_Pago')
+  expect(zone(null, null)).toBe('Asia/Tokyo')
+  expect(zone('whenever', 'Mars/Base')).toBe('Asia/Tokyo')
 })
 
 test('a year of weekdays is told in time', () => {

@@ -167,10 +167,11 @@ test('what is gone is not remembered any longer', async () => {
 })
 
 test('what the clock will do is told by the same rules', async () => {
-  await running({ ttl: '1h' }, { schedule: { autostart: '0 0 * * *' } })
+  await running({ ttl: '1h' }, { schedule: { autostart: '0 0 * * *', timezone: 'Europe/Berlin' } })
   const { deadline = '' } = await scheduleOf('its deadline', (schedule) => schedule['deadline'] !== undefined)
   const told = await bench.engine.simulate('Workspace/default/dev', clock.now() + 26 * HOUR)
   expect(told?.changes.map(({ wants, reason }) => `${wants} ${reason}`).slice(0, 2)).toEqual(['stopped Deadline', 'running Autostart'])
   expect(told?.changes[0]?.at).toBe(deadline)
+  expect(told?.timezone).toBe('Europe/Berlin')
   expect(saidBy(await bench.get('Workspace', 'dev'), 'Ready')).toBe('True Running')
 })

@@ -3,6 +3,7 @@ import { defineKind } from '../kind.ts'
 import { act } from './act.ts'
 import { decide } from './decide.ts'
 import { isWorkspace, observe } from './observe.ts'
+import { scheduleZone } from './schedule/autostart.ts'
 import { simulate } from './simulate.ts'
 import { why } from './why.ts'
 
@@ -14,7 +15,7 @@ export const workspace = defineKind({
   decide,
   act,
   why,
-  simulate: (seen, now, until) => simulate(seen, now, until, []),
+  simulate: (seen, now, until) => ({ timezone: scheduleZone(seen), changes: simulate(seen, now, until, []) }),
   related(object, objects): readonly Key[] {
     if (!isWorkspace(object)) return []
     const { metadata, spec } = object

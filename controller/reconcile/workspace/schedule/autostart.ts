@@ -1,5 +1,6 @@
 import type { Instant } from '../../../kernel/clock.ts'
 import { latestRun, nextRun, parseSchedule, type Parsed, type Schedule } from '../../../kernel/cron.ts'
+import { isZone } from '../../../kernel/zones.ts'
 import { buildInFlight, standingStart } from '../builds.ts'
 import type { Seen } from '../seen.ts'
 
@@ -10,6 +11,15 @@ const MISSED_MS = 2 * 3_600_000
 export function declaredSchedule({ workspace, owner }: Seen): Parsed | null {
   const { autostart, timezone } = workspace.schedule
   return autostart === null ? null : parseSchedule(autostart, timezone ?? owner.timezone)
+}
+
+/** By whose clocks its schedule is read, also while there is none. */
+export function scheduleZone(seen: Seen): string {
+  const { workspace, owner } = seen
+  const parsed = declaredSchedule(seen)
+  if (parsed?.ok) return parsed.schedule.zone
+  const { timezone } = workspace.schedule
+  return timezone !== null && isZone(timezone) ? timezone : owner.timezone
 }
 
 /** Names a schedule, so that a changed one is known as new. */
