@@ -127,7 +127,7 @@ test('who leaves an agent that is then lost is let go of', async () => {
 test('a reader that does not read holds the command back, and nobody fills their memory', async () => {
   const { made, agent } = await workspace({}, CLEARS_AT_USR2)
   await ran(made, ['true'])
-  const growths = { agent: growthFromNow(heldBy(agent.pid)), here: growthFromNow(heldHere()) }
+  const growths = { agent: await growthFromNow(heldBy(agent.pid)), here: await growthFromNow(heldHere()) }
   const stdout = new PassThrough()
   const someone = person(plane.url, made, ['sh', '-c', 'head -c 200000000 /dev/zero'], { stdout })
   await until('the reader to be full', () => stdout.writableNeedDrain)

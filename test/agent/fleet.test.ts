@@ -33,7 +33,7 @@ test('two hundred agents cost little, and are noted as gone when they go', async
   onTestFinished(() => plane.close())
   const connected = async () => (await db.query('select 1 from agents where connected_at is not null')).length
   const agents = await Promise.all(Array.from({ length: 200 }, () => makeAgent(db)))
-  const growth = growthFromNow(heldHere())
+  const growth = await growthFromNow(heldHere())
   const leave: (() => void)[] = []
   // Each hello has its time, and both sides of all of them are in this process.
   for (let at = 0; at < agents.length; at += 20) {

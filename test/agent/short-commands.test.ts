@@ -37,7 +37,7 @@ test(`${COUNT} short commands leave nothing behind in the agent`, { timeout: isS
     }
   }
   await run(WARM)
-  const before = { handles: handles(agent.pid), growth: growthFromNow(heldBy(agent.pid)) }
+  const before = { handles: handles(agent.pid), growth: await growthFromNow(heldBy(agent.pid)) }
   await run(COUNT - WARM)
   await until('every child to be gone', () => childrenOf(agent.pid) === '')
   await until('every handle to be closed', () => handles(agent.pid) <= before.handles + 2)

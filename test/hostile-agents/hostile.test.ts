@@ -4,7 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { CONNECT_PATH, HEADER_AGENT_ID, HEADER_PROTOCOL, HEADER_TOKEN, PROTOCOL, SERVICES, type AgentHello } from '../../agent/protocol.ts'
-import { growthFromNow, heldBy, peakMiB } from '../support/memory.ts'
+import { CLEARS_AT_USR2, growthFromNow, heldBy, peakMiB } from '../support/memory.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { knownAgents, startFleet, type Fleet, type Known } from './fleet.ts'
@@ -22,7 +22,7 @@ interface Memory {
 interface World {
   readonly port: number
   readonly said: () => string
-  readonly memory: () => Memory
+  readonly memory: () => Promise<Memory>
   readonly good: Fleet
   /** Nobody else noticed: the agents that behave are where they were, and health is answered. */
   unaffected(): Promise<void>
@@ -37,7 +37,7 @@ const PEAK_MIB_MAX = 2 * MEMORY_MIB_MAX
 async function world(): Promise<World> {
   const child = spawn(process.execPath, [
     '--disable-warning=ExperimentalWarning',
-    '--expose-gc',
+    ...CLEARS_AT_USR2,
     join(import.meta.dirname, 'plane.ts'),
     databaseUrl,
     '0',
@@ -74,9 +74,9 @@ async function world(): Promise<World> {
   }
 }
 
-function memoryOf(pid: number): Memory {
+async function memoryOf(pid: number): Promise<Memory> {
   const held = heldBy(pid)
-  const [growth, before] = [growthFromNow(held), held.residentMiB()]
+  const [growth, before] = [await growthFromNow(held), held.residentMiB()]
   return {
     async stayed() {
       expect(peakMiB(pid) - before).toBeLessThan(PEAK_MIB_MAX)
@@ -140,7 +140,7 @@ const FLOODS: readonly (readonly [string, Buffer])[] = [
 
 test.each(FLOODS)('a flood of %s is cut', async (_name, bytes) => {
   const { port, memory, unaffected } = await world()
-  const used = memory()
+  const used = await memory()
   const socket = await letIn(port, await someone())
   socket.resume().write(SETTINGS)
   const sent = await whileHealthy(port, pour(socket, bytes, 4 * 1024 ** 3))
@@ -196,7 +196,7 @@ const ANSWERS: readonly (readonly [string, Readonly<Record<string, (stream: Serv
 
 test.each(ANSWERS)('%s: cut', async (_name, answers) => {
   const { port, memory, unaffected } = await world()
-  const used = memory()
+  const used = await memory()
   const socket = await serving(port, await someone(), answers)
   await whileHealthy(port, gone(socket))
   await used.stayed()
@@ -205,7 +205,7 @@ test.each(ANSWERS)('%s: cut', async (_name, answers) => {
 
 test('endless reports are taken at a pace: memory stays, and others are answered', async () => {
   const { port, memory, unaffected } = await world()
-  const used = memory()
+  const used = await memory()
   const known = await someone()
   const line = Buffer.from(
     `${JSON.stringify({ seq: 1, at: 1, kind: 'log', source: 's', level: 'info', text: 'x'.repeat(4000) })}\n`.repeat(50),
@@ -240,7 +240,7 @@ test('an agent that resets every stream is no more than one that does not answer
 
 test('ten thousand dials with wrong tokens keep no agent out', async () => {
   const { port, memory, unaffected } = await world()
-  const used = memory()
+  const used = await memory()
   const refusals = new Map<string, number>()
   const dialWrongly = (n: number) =>
     new Promise<void>((resolve) => {

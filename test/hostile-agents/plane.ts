@@ -40,6 +40,4 @@ const ports: Pick<ApiPorts, 'db' | 'checks' | 'status' | 'connect' | 'agentProgr
 }
 api.open(ports as ApiPorts)
 process.stdout.write(`${api.port}\n`)
-// For whoever measures what it holds, and not what it has yet to clear away.
-process.on('SIGUSR2', () => void globalThis.gc?.())
 process.stdin.resume().on('end', () => process.exit())
