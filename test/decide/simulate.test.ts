@@ -63,11 +63,10 @@ test('where the clock does nothing, nothing is told', () => {
   expect(told(officeHours({ workspace: { paused: true, schedule: { autostart: '0 9 * * *' } } }), 7 * DAY)).toEqual([])
 })
 
+const zone = (autostart: string | null, timezone: string | null) =>
+  scheduleZone(officeHours({ owner: { timezone: 'Asia/Tokyo' }, workspace: { schedule: { autostart, timezone } } }))
+
 test('it is told by the clocks of its schedule, and where that names none by those of its owner', () => {
-  const zone = (autostart: string | null, timezone: string | null) => {
-    const seen = officeHours({ owner: { timezone: 'Asia/Tokyo' }, workspace: { schedule: { autostart, timezone } } })
-    return scheduleZone(seen)
-  }
   expect(zone('CRON_TZ=Asia/Kathmandu 0 9 * * *', 'Pacific/Pago_Pago')).toBe('Asia/Kathmandu')
   expect(zone('0 9 * * *', 'Pacific/Pago_Pago')).toBe('Pacific/Pago_Pago')
   expect(zone('0 9 * * *', null)).toBe('Asia/Tokyo')
