@@ -161,7 +161,7 @@ interface Launch {
 
 async function startOnce(launch: Launch): Promise<Server> {
   const { place, files, servant, url, more, clock, log, serverLog } = launch
-  await clearTheWay(place.data, { clock, log, processes })
+  await clearTheWay(place, { clock, log, processes })
   const program = [join(files.bin, 'postgres'), '-D', place.data, ...settings(place, files.major, url, more)]
   const [command = '/bin/sh', ...given] = [...servant.prefix, '/bin/sh', '-c', GUARD, GUARD_NAME, ...program]
   const child = spawn(command, given, {

@@ -22,6 +22,7 @@ interface Options {
 
 /** Its guard notices at once that the owner is gone, or as soon as a busy machine lets it; then the stop itself takes time. */
 const GUARD_LIMIT_MS = 5_000
+const SOCKET_LOCK = '.s.PGSQL.5432.lock'
 const FAST_LIMIT_MS = 10_000
 const IMMEDIATE_LIMIT_MS = 5_000
 
@@ -53,12 +54,14 @@ const isStopping = async (data: string): Promise<boolean> => (await lockFile(dat
  * Before a start: nothing may run on these data any more. A server whose guard lives belongs to somebody; after that
  * one died it stops by itself in a moment. One without a guard is an orphan, and stopped here. Foreign pids are left alone.
  */
-export async function clearTheWay(data: string, options: Options): Promise<void> {
+export async function clearTheWay({ data, run }: { readonly data: string; readonly run: string }, options: Options): Promise<void> {
   const place = await realpath(data)
   const pid = await postmasterOf(place, options.processes)
   if (pid !== null) await (isGuarded(pid, options.processes) ? leftToItsGuard(pid, place, options) : stopOrphan(pid, place, options))
-  // Left by a server that died with its machine. Postgres would refuse to start if the pid in it is in use again.
+  // Left by a server that died with its machine. Postgres would refuse to start if a pid in them is in use again, as in a container,
+  // where pids are given anew in the same order each time.
   await rm(join(place, 'postmaster.pid'), { force: true })
+  await rm(join(run, SOCKET_LOCK), { force: true })
 }
 
 async function leftToItsGuard(pid: number, data: string, { clock, processes }: Options): Promise<void> {

@@ -110,11 +110,16 @@ describe('the embedded server', () => {
     expect(gaveUp).toEqual([])
   })
 
-  test('starts over the lock file of a dead one whose pid is somebody else’s now, and leaves that one alone', async () => {
+  test('starts over the lock files of a dead one whose pid is somebody else’s now, and leaves that one alone', async () => {
     const stranger = spawn('/bin/sleep', ['60'])
     onTestFinished(() => void stranger.kill('SIGKILL'))
     const lock = join(state, 'pg/data/postmaster.pid')
     writeFileSync(lock, `${stranger.pid}\n${join(state, 'pg/data')}\n1795244042\n5432\n\n\n  0 0\nready   \n`)
+    // Of its socket: this one is looked at besides.
+    writeFileSync(
+      join(state, 'pg/run/.s.PGSQL.5432.lock'),
+      `${stranger.pid}\n${join(state, 'pg/data')}\n1795244042\n5432\n${join(state, 'pg/run')}\n`,
+    )
     const { pid } = await started()
     expect(isAlive(pid())).toBe(true)
     expect(isAlive(stranger.pid!)).toBe(true)
