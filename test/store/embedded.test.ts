@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -111,7 +111,9 @@ describe('the embedded server', () => {
   })
 
   test('starts over the lock files of a dead one whose pid is somebody else’s now, and leaves that one alone', async () => {
-    const stranger = spawn('/bin/sleep', ['60'])
+    // As the same user: Postgres takes a process of another for no server.
+    const { uid, gid } = statSync(join(state, 'pg/run'))
+    const stranger = spawn('/bin/sleep', ['60'], { uid, gid })
     onTestFinished(() => void stranger.kill('SIGKILL'))
     const lock = join(state, 'pg/data/postmaster.pid')
     writeFileSync(lock, `${stranger.pid}\n${join(state, 'pg/data')}\n1795244042\n5432\n\n\n  0 0\nready   \n`)
