@@ -16,7 +16,11 @@ export function endStrays(builds: string): number {
 /** The one of a launch of ours whose outer one is gone, whoever killed it. What has that command line and is still bubblewrap began nothing. */
 export function endUnbegun(command: readonly string[]): number {
   const whole = ` ${command.join(' ')} `
-  return end((pid) => whole.endsWith(` ${commandOf(pid)}`))
+  return end((pid) => {
+    const own = commandOf(pid)
+    // Empty in the moment in which it becomes another program: that of another build, maybe.
+    return own !== '' && whole.endsWith(` ${own}`)
+  })
 }
 
 function end(isStray: (pid: number) => boolean): number {

@@ -22,9 +22,10 @@ interface Options {
 
 /** Its guard notices at once that the owner is gone, or as soon as a busy machine lets it; then the stop itself takes time. */
 const GUARD_LIMIT_MS = 5_000
-const SOCKET_LOCK = '.s.PGSQL.5432.lock'
 const FAST_LIMIT_MS = 10_000
 const IMMEDIATE_LIMIT_MS = 5_000
+
+const SOCKET_LOCK = '.s.PGSQL.5432.lock'
 
 export const linuxProcesses: Processes = {
   argumentsOf: (pid) => readOrNull(`/proc/${pid}/cmdline`)?.split('\0').filter(Boolean) ?? null,
