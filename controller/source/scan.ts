@@ -1,8 +1,9 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { DOCUMENT_BYTES_MAX } from '../../crds/documents.ts'
 import { messageOf } from '../kernel/errors.ts'
 import { atStart, type Problem } from './problem.ts'
+import { readSettled } from './settled-file.ts'
 
 export interface ScannedFile {
   /** Relative to the folder, with `/`. */
@@ -79,7 +80,7 @@ async function visit(walk: Walk, file: string, path: string, depth: number): Pro
       else await walkFolder(walk, real, path, depth + 1)
     } else if (found.isFile()) await readYaml(walk, real, path, found.size)
   } catch (error) {
-    // Gone between listing and reading: the next look sees what came of it.
+    // Gone between listing and reading, or written all the while: the next look sees what came of it.
     walk.complete = false
     if (YAML_NAME.test(path)) walk.problems.push(atStart('FolderUnavailable', path, messageOf(error)))
   }
@@ -91,7 +92,7 @@ async function readYaml(walk: Walk, file: string, path: string, bytes: number): 
     walk.problems.push(atStart('InvalidYaml', path, `is larger than ${DOCUMENT_BYTES_MAX / 1024 / 1024} MiB`))
     return
   }
-  walk.files.push({ path, text: await readFile(file, 'utf8') })
+  walk.files.push({ path, text: (await readSettled(file)).toString('utf8') })
 }
 
 function incomplete(walk: Walk, path: string, message: string): void {

@@ -1,8 +1,9 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FILE_DEPTH_MAX, FILES_BYTES_MAX, FILES_MAX, isLeftOut, normaliseTemplate, type NormalisedTemplate } from '../../crds/files.ts'
 import { Stalled } from '../kernel/errors.ts'
 import { isInside } from './scan.ts'
+import { readSettled } from './settled-file.ts'
 
 /**
  * The files of one template, read from inside the declared folder. Throws `Stalled` where they cannot be a template:
@@ -53,5 +54,5 @@ async function take(collected: Collected, file: string, path: string, bytes: num
     throw new Stalled('TemplateInvalid', `the template's files are larger than ${FILES_BYTES_MAX / 1024 / 1024} MiB together`)
   }
   if (collected.files.size >= FILES_MAX) throw new Stalled('TemplateInvalid', `the template has more than ${FILES_MAX} files`)
-  collected.files.set(path, await readFile(file))
+  collected.files.set(path, await readSettled(file))
 }
