@@ -58,12 +58,15 @@ const CALM_MS = 60_000
 /** Nothing of ours reaches the server: neither secrets nor settings of libpq. */
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' }
 
-/** It ignores what a service manager sends to all at once: only the end of its input, or of the server, ends it. */
-const GUARD = `trap '' TERM INT HUP
+/**
+ * It ignores what a service manager sends to all at once: only the end of its input, or of the server, ends it. A server that is not
+ * far enough to hear INT yet, which a shell has what it starts ignore, is ended by USR2; later it takes no notice of that one.
+ */
+export const GUARD = `trap '' TERM INT HUP
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-{ read -r _; kill -INT "$server"; } <&3 2>/dev/null &
+{ read -r _; kill -USR2 "$server"; kill -INT "$server"; } <&3 2>/dev/null &
 reader=$!
 wait "$server"
 code=$?

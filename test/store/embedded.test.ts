@@ -8,7 +8,7 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { Misconfigured } from '../../controller/kernel/errors.ts'
 import { silentLog } from '../../controller/kernel/log.ts'
-import { startEmbedded, type Embedded } from '../../controller/store/embedded.ts'
+import { GUARD, startEmbedded, type Embedded } from '../../controller/store/embedded.ts'
 import { openDb } from '../../controller/store/pool.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
@@ -20,6 +20,13 @@ const state = await mkdtemp(join(tmpdir(), 'bothy-embedded-'))
 afterAll(() => rm(state, { recursive: true, force: true }))
 
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+
+/** Also where nobody of the group is left. */
+function killAll(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL')
+  } catch {}
+}
 
 async function ask(url: string, sql: string): Promise<unknown[]> {
   const db = openDb(url, { ...options, max: 1 })
@@ -71,6 +78,13 @@ describe('the embedded server', () => {
     expect(isAlive(pid)).toBe(true)
     child.kill('SIGKILL')
     await until('Postgres to be gone', () => !isAlive(pid))
+  })
+
+  test('does not survive an owner that was killed before the server could hear of it', async () => {
+    // As deaf as a server that has only just been started; the owner's end of the pipe is closed from the beginning.
+    const guard = spawn('/bin/sh', ['-c', GUARD, 'guard', '/bin/sleep', '600'], { stdio: 'ignore', detached: true })
+    onTestFinished(() => void killAll(guard.pid!))
+    await until('the guard to end with its server', () => guard.signalCode !== null || guard.exitCode !== null)
   })
 
   test('that was orphaned all the same is stopped, and its data are served on', async () => {
