@@ -8,7 +8,11 @@ import { realMachines } from './machines.ts'
 
 /** A provisioner of its own process, for a test that kills it: `node crashing-provisioner.ts URL STATE_DIR KEY HOW`. */
 const [url = '', stateDir = '', key = '', how = ''] = process.argv.slice(2)
-const db = openDb(url, { log: silentLog, clock: systemClock, max: 5 })
+const id = `crashing-${process.pid}`
+const own = new URL(url)
+// The database tells its connections from those of others.
+own.searchParams.set('application_name', id)
+const db = openDb(own.href, { log: silentLog, clock: systemClock, max: 5 })
 const machines = realMachines(stateDir)
 const provisioner = createProvisioner({
   db,
@@ -17,7 +21,7 @@ const provisioner = createProvisioner({
   log: silentLog,
   machinesFor: how === 'slow' ? slowMachines(machines).machinesFor : machines,
   config: {
-    id: `crashing-${process.pid}`,
+    id,
     name: 'crashing',
     labels: {},
     capacity: 1,

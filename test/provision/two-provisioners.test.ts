@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { jobById } from '../../controller/store/read-jobs.ts'
 import type { Job } from '../../controller/store/records.ts'
@@ -40,6 +41,17 @@ interface Witnessed {
   readonly lease_over: boolean
 }
 
+/** Stops it between two transactions: whoever sleeps in one keeps its locks, and a test cannot wait until the server ends that. */
+const putToSleep = (child: ChildProcess) =>
+  until('it to sleep outside of a transaction', async () => {
+    child.kill('SIGSTOP')
+    const open = await db.query('select 1 from pg_stat_activity where application_name = $1 and xact_start is not null', [
+      `crashing-${child.pid}`,
+    ])
+    if (open.length > 0) child.kill('SIGCONT')
+    return open.length === 0
+  })
+
 test(
   `${BUILDS} builds over two provisioners, one asleep half-way: each is claimed by one at a time and ended once`,
   { timeout: 180_000 },
@@ -54,7 +66,7 @@ test(
       return row?.n ?? 0
     }
     await until('half of them to have ended', async () => (await ended()) >= BUILDS / 2, { limitMs: 90_000 })
-    sleeper.kill('SIGSTOP')
+    await putToSleep(sleeper)
     // Nobody waits for the end of its leases.
     const held = await db.query<{ id: string }>(
       `update jobs set lease_until = clock_timestamp()
