@@ -37,6 +37,7 @@ function native(pty: typeof import('@lydell/node-pty'), { argv, cwd, env }: Spaw
   const terminal = pty.spawn(program, args, { cwd, env: { ...env }, cols, rows, encoding: null, name: env['TERM'] ?? 'xterm-256color' })
   // Its own write has no callback; the socket's has, and without one nothing would hold back who types too fast.
   const input = '_socket' in terminal && terminal._socket instanceof Socket ? terminal._socket : null
+  if (input) readBeforeEnd(input)
   let held = false
   let over = false
   const ended = new Promise<Ended>((resolve) => {
@@ -50,7 +51,6 @@ function native(pty: typeof import('@lydell/node-pty'), { argv, cwd, env }: Spaw
     held = false
     if (!over) terminal.resume()
   }
-  // The module destroys a terminal 200 ms after its process ended, read or not. Reading it at once saves its last words.
   const watchHeld = () => {
     if (!held || over) return
     if (alive(terminal.pid)) clock.after(HELD_LOOK_MS, watchHeld)
@@ -82,6 +82,30 @@ function native(pty: typeof import('@lydell/node-pty'), { argv, cwd, env }: Spaw
       }
     },
     signal: (name) => signalGroup(terminal.pid, name),
+  }
+}
+
+/** More than the system keeps of what a terminal said. */
+const UNREAD_BYTES_MAX = 128 * 1024
+
+/**
+ * The module destroys a terminal 200 ms after its process ended, read or not: where it was held back, or where we were not run
+ * for so long, its last words would be lost. They are read first, as long as there are any; a job that goes on may have more without end.
+ */
+function readBeforeEnd(socket: Socket): void {
+  const destroy = socket.destroy.bind(socket)
+  socket.destroy = (error) => {
+    if (error) return destroy(error)
+    const most = socket.bytesRead + UNREAD_BYTES_MAX
+    let read = -1
+    const look = () => {
+      if (socket.bytesRead === read || socket.bytesRead > most) return void destroy()
+      read = socket.bytesRead
+      setImmediate(look)
+    }
+    socket.resume()
+    setImmediate(look)
+    return socket
   }
 }
 

@@ -67,6 +67,29 @@ test('a terminal whose program ends while it is held back gives its last words a
   expect(output()).toContain('499\r\n500\r\n')
 })
 
+test('a terminal that was held back gives its last words though we were not run for a while when it had ended', async () => {
+  for (let round = 0; round < 6; round += 1) {
+    const { pty, output } = await started('native', 'echo start; read x; seq 1 500')
+    await until('it to begin', () => output().includes('start'))
+    pty.pause()
+    await pty.write(Buffer.from('\r'))
+    await until('its process to be gone', () => !isThere(pty.pid), { everyMs: 1 })
+    // Told of the end in this turn, and of nothing else until all that was to be done by the clock is late.
+    await new Promise((turn) => setImmediate(turn))
+    for (const late = systemClock.elapsedMs() + 300; systemClock.elapsedMs() < late;);
+    await pty.ended
+    expect(output()).toContain('499\r\n500\r\n')
+  }
+})
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 test('where there is nothing to make a terminal with, there is none', async () => {
   const wanted = { argv: ['true'] as const, cwd: '/', env, stdin: true, pipesLimit: () => {} }
   expect(await spawnInPty(wanted, { cols: 80, rows: 24 }, systemClock, () => null, ['python3', 'script'])).toBeNull()
