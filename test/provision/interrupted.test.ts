@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { systemClock, type Clock } from '../../controller/kernel/clock.ts'
 import { agentsOf } from '../../controller/store/agents.ts'
 import { requestCancel } from '../../controller/store/queue-jobs.ts'
 import { intentOf } from '../../controller/store/read-jobs.ts'
@@ -45,12 +46,21 @@ test('terraform that does not end within its grace is killed, and that is said',
   expect([ended.phase, ended.errorReason]).toEqual(['Canceled', 'OrphansPossible'])
 })
 
+const BUILD_MS = 3_456_789
+
 test('a build that takes too long is stopped', async () => {
   const world = await createWorld(db)
   const slow = slowMachines(realMachines(world.stateDir))
-  await world.provisioner({ machinesFor: slow.machinesFor, limits: { buildMs: 5000 } })
+  const timeIsOver = Promise.withResolvers<void>()
+  // However long it takes until it is in the middle.
+  const clock: Clock = {
+    ...systemClock,
+    after: (ms, work) => (ms === BUILD_MS ? (void timeIsOver.promise.then(work), () => {}) : systemClock.after(ms, work)),
+  }
+  await world.provisioner({ machinesFor: slow.machinesFor, clock, limits: { buildMs: BUILD_MS } })
   const job = await world.build(workspace(), await world.template(PROCESS))
   await slow.asked
+  timeIsOver.resolve()
   await until('terraform to be told', async () => (await world.logOf(job)).includes('nterrupt'))
   slow.release()
   const ended = await world.ended(job)

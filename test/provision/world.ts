@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { systemClock } from '../../controller/kernel/clock.ts'
+import { systemClock, type Clock } from '../../controller/kernel/clock.ts'
 import { silentLog, type Log } from '../../controller/kernel/log.ts'
 import { newUid } from '../../controller/kernel/names.ts'
 import type { SourceRules } from '../../controller/kernel/source-rules.ts'
@@ -39,6 +39,7 @@ export interface ProvisionerOptions {
   readonly capacity?: number
   readonly isolation?: 'required' | 'preferred' | 'none'
   readonly limits?: Partial<Limits>
+  readonly clock?: Clock
   readonly id?: string
   readonly environment?: Readonly<Record<string, string>>
   readonly passEnvironment?: readonly string[]
@@ -80,7 +81,7 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
       const provisioner = createProvisioner({
         db,
         sealer,
-        clock: systemClock,
+        clock: options.clock ?? systemClock,
         log: options.log ?? silentLog,
         machinesFor: options.machinesFor ?? realMachines(stateDir),
         config: {
