@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import { connect as connectH2, type ClientHttp2Session } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { PROTOCOL, RAW_UPGRADE, SERVICES } from '../../agent/protocol.ts'
 import { startControlPlane } from '../agent/control-plane.ts'
 import { person } from '../agent/person.ts'
 import { makeAgent, reached, startAgent } from '../agent/world.ts'
+import { freePort } from '../support/ports.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { h2Frame, PING, pour, SETTINGS } from './peer.ts'
@@ -30,7 +31,8 @@ async function hostile(attack: (socket: Socket, request: IncomingMessage) => unk
     socket.on('error', () => {})
     attack(socket, request)
   })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const port = await freePort()
+  await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening))
   const close = () =>
     new Promise<void>((resolve) => {
       for (const socket of sockets) socket.destroy()
@@ -38,7 +40,7 @@ async function hostile(attack: (socket: Socket, request: IncomingMessage) => unk
       server.closeAllConnections()
     })
   onTestFinished(close)
-  return { port: (server.address() as AddressInfo).port, dials: () => dials, close }
+  return { port, dials: () => dials, close }
 }
 
 const upgraded = (socket: Socket): Socket => {
