@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test, type TestContext } from 'vitest'
@@ -92,7 +92,8 @@ test('as root with curl: it connects, runs what is asked, has a real terminal, a
     lost: '',
   })
   // By somebody who is not asked for an answer any more when it happens.
-  await said(here, 'sh', '-c', '(sleep 3; kill -KILL "$PPID") >/dev/null 2>&1 &')
+  await said(here, 'sh', '-c', '(until [ -e /tmp/answered ]; do sleep 0.1; done; kill -KILL "$PPID") >/dev/null 2>&1 &')
+  writeFileSync(join(machines.root, 'tmp', 'answered'), '')
   await until('another run', async () => {
     const row = await rowOf(db, here.made)
     return row.runId !== runId && row.lifecycle === 'Ready'
