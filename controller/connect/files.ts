@@ -93,6 +93,8 @@ async function carry(
   response.end(text)
 }
 
+const AGENT_LOST = 'the agent of the workspace was lost: nothing half done is left'
+
 interface Answered {
   readonly headers: IncomingHttpHeaders
   /** All of it; null where it is bytes that are to be passed on. */
@@ -102,8 +104,12 @@ interface Answered {
 /** Whoever refuses does not wait until we have said all: what it says is read from the first moment. */
 function answerOf(stream: ClientHttp2Stream, bytes: boolean): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    stream.once('response', (headers) => resolve({ headers, text: bytes && headers[':status'] === 200 ? null : textOf(stream) }))
-    stream.once('close', () => reject(new Transient('the agent of the workspace was lost: nothing half done is left')))
+    stream.once('response', (headers) => {
+      const text = bytes && headers[':status'] === 200 ? null : textOf(stream)
+      text?.catch(() => {})
+      resolve({ headers, text })
+    })
+    stream.once('close', () => reject(new Transient(AGENT_LOST)))
   })
 }
 
@@ -171,8 +177,10 @@ function sendAnswer(
   })
   response.flushHeaders()
   return new Promise((resolve) => {
-    let complete = false
+    // The trailer is told of when it comes, which may be before what was held back here has been passed on: the end comes last.
+    let [complete, ended] = [false, false]
     stream.on('trailers', (trailers) => (complete = trailers[TRAILER_COMPLETE] === '1'))
+    stream.on('end', () => (ended = true))
     stream.on('data', (part: Buffer) => {
       sent(part.length)
       if (response.write(part)) return
@@ -180,7 +188,7 @@ function sendAnswer(
       response.once('drain', () => stream.resume())
     })
     stream.on('close', () => {
-      if (complete) {
+      if (complete && ended) {
         response.addTrailers({ [TRAILER_COMPLETE]: '1' })
         response.end()
       } else response.destroy()
@@ -189,18 +197,18 @@ function sendAnswer(
   })
 }
 
+/** Half of an answer is none: it may even be one that makes sense. */
 function textOf(stream: ClientHttp2Stream): Promise<string> {
   const parts: Buffer[] = []
   let bytes = 0
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     stream.on('data', (part: Buffer) => {
       bytes += part.length
       if (bytes > JSON_BYTES_MAX) abandon(stream)
       else parts.push(part)
     })
-    const done = () => resolve(Buffer.concat(parts).toString())
-    stream.once('end', done)
-    stream.once('close', done)
+    stream.once('end', () => resolve(Buffer.concat(parts).toString()))
+    stream.once('close', () => reject(new Transient(AGENT_LOST)))
   })
 }
 
