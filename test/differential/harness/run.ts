@@ -120,7 +120,7 @@ async function events(response: IncomingMessage, count: number): Promise<{ reado
   try {
     for await (const chunk of response) {
       text += String(chunk)
-      if (text.split('\n').length > count) break
+      if (told(text).length >= count && text.endsWith('\n')) break
     }
   } catch (error) {
     if (!response.destroyed) throw error
@@ -129,12 +129,13 @@ async function events(response: IncomingMessage, count: number): Promise<{ reado
   response.destroy()
   return {
     text: '',
-    lines: text
-      .split('\n')
-      .filter((line) => line !== '')
-      .slice(0, count),
+    lines: told(text).slice(0, count),
   }
 }
+
+/** How far a server is, it says when it likes, and once in some hundred watches of a second: that is no part of its answer. */
+const PROGRESS = /^\{"type":"BOOKMARK",(?!.*"k8s\.io\/initial-events-end")/
+const told = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '' && !PROGRESS.test(line))
 
 function answerOf({ code, headers, text, lines }: Raw, names: Names): Answer {
   const warnings = (headers['warning'] === undefined ? [] : [headers['warning']].flat()).map((warning) => String(normal(warning, names)))
