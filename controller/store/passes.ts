@@ -74,7 +74,7 @@ export async function openPasses({ db, clock, key }: { readonly db: Db; readonly
       'Page',
       'App',
     ])
-    ended.clear()
+    // To those that are known already: one may have ended while this was asked.
     for (const { id } of rows) ended.add(id)
     tell()
   }

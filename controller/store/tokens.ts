@@ -131,8 +131,14 @@ async function holdAll({ db, clock }: Ports): Promise<Held> {
       void noteExpired(db).catch(ignore)
     })
   }
+  let begun = 0
+  let newest = 0
   const load = async () => {
+    const mine = (begun += 1)
     const rows = await db.query<Row>(`select ${COLUMNS} from tokens order by name`)
+    // An answer that comes after a later one knows less: it would bring back what was revoked meanwhile.
+    if (mine < newest) return
+    newest = mine
     byHash.clear()
     for (const row of rows) byHash.set(row.hash, tokenOf(row))
     tell()
