@@ -45,6 +45,13 @@ async function passOn(ports: ApiPorts, staying: Staying, request: IncomingMessag
   // An agent shows a token of its own.
   if (path === ports.connect.path) return ports.connect.upgrade(request, socket, head)
   const { caller, pass } = await whoUpgrades(ports, request, path, query)
+  // Before anything else is waited for: whoever may not any more from here on is cut.
+  if (pass && ports.browser) cutWithSession(ports.browser.passes, pass, socket)
+  if (!socket.destroyed)
+    socket.once(
+      'close',
+      staying.add(caller, wishOf(request.method ?? '', path, query, true), () => void socket.destroy()),
+    )
   const target = targetOf(path)
   const service = target?.subresource ?? null
   if (target?.kind.kind !== 'Workspace' || !isBridged(service)) throw notServed(path)
@@ -54,12 +61,7 @@ async function passOn(ports: ApiPorts, staying: Staying, request: IncomingMessag
     throw new Refused('NotFound', `workspaces.bothy.dev "${name}" not found`, { name, group: 'bothy.dev', kind: 'workspaces' })
   refuseStopped(workspace)
   const subject = { uid: workspace.metadata.uid, namespace, name }
-  if (pass && ports.browser) cutWithSession(ports.browser.passes, pass, socket)
-  if (!socket.destroyed)
-    socket.once(
-      'close',
-      staying.add(caller, wishOf(request.method ?? '', path, query, true), () => void socket.destroy()),
-    )
+  if (socket.destroyed) return
   ports.enter({ subject, agentName: query.get('agent'), actor: caller.user, service, query }, request, socket, head)
 }
 
@@ -86,12 +88,11 @@ interface Entrant {
 
 /** Whoever signed out in the page is out of what they opened there. */
 function cutWithSession(passes: Passes, pass: Pass, socket: Duplex): void {
-  // Closed while its workspace was looked up: it would be listened for here for ever.
+  // Closed while it was looked at: it would be listened for here for ever.
   if (socket.destroyed) return
-  socket.once(
-    'close',
-    passes.onEnded(() => passes.hasEnded({ ...pass, id: pass.by }) && socket.destroy()),
-  )
+  const look = () => passes.hasEnded({ ...pass, id: pass.by }) && socket.destroy()
+  socket.once('close', passes.onEnded(look))
+  look()
 }
 
 const PHRASES: Readonly<Record<number, string>> = {

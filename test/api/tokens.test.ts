@@ -22,6 +22,9 @@ let standalone: Standalone
 let tokens: Tokens
 let other: Tokens
 let authority: OwnAuthority
+/** How often an object was looked up, and what each look waits for. */
+let looks = 0
+let mayLook = Promise.resolve()
 
 beforeAll(async () => {
   standalone = await openStandalone({ db, clock: systemClock, log: silentLog })
@@ -34,7 +37,14 @@ beforeAll(async () => {
   )
   // What these tests do not ask for is not there.
   const ports: Partial<Parameters<Api['open']>[0]> = {
-    cluster: standalone.cluster,
+    cluster: {
+      ...standalone.cluster,
+      async get(...asked) {
+        looks += 1
+        await mayLook
+        return standalone.cluster.get(...asked)
+      },
+    },
     db,
     checks: [],
     tokens,
@@ -160,10 +170,24 @@ test('revoking it cuts what it opened, in that moment', async () => {
   expect((await ask('DELETE', '/bothy/v1/tokens?name=leaver')).code).toBe(404)
 })
 
+test('revoking it cuts also who is only just let in', async () => {
+  const token = await made('hasty', { scope: 'use' })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  onTestFinished(() => resolve())
+  const before = looks
+  mayLook = promise
+  const { socket, seen } = knocked(token)
+  await until('the workspace to be looked up', () => looks > before)
+  await other.revoke('hasty')
+  await until('the connection to be cut', () => socket.destroyed)
+  resolve()
+  expect(seen()).toBe('')
+})
+
 const noted = () => db.query("select 1 from audit where action = 'token-expired' and subject = 'Token//guest'")
 
 test('its end does the same, and is noted once', async () => {
-  const token = await made('guest', { scope: 'use', expiresInSeconds: 1 })
+  const token = await made('guest', { scope: 'use' })
   const watch = await opened('GET', `${WORKSPACES}?watch=true`, { token })
   let isCut = false
   watch
@@ -171,6 +195,9 @@ test('its end does the same, and is noted once', async () => {
     .on('close', () => (isCut = true))
     .resume()
   const inside = await entered(token)
+  // Not before: to open them may take longer than a token lasts that is made to end here.
+  await db.query("update tokens set expires_at = clock_timestamp() + interval '1 s' where name = 'guest'")
+  await db.notify('bothy_tokens', '')
   await until('the end', () => isCut && inside.destroyed)
   expect((await ask('GET', WORKSPACES, { token })).code).toBe(401)
   await until('a row in the audit', async () => (await noted()).length > 0)
@@ -210,20 +237,23 @@ test('whoever guesses is slowed down; whoever was in before is not', async () =>
   await until('the tries to come back', async () => (await ask('GET', WORKSPACES, { token: 'another' })).code === 401)
 })
 
-function entered(token: string) {
-  return new Promise<ReturnType<typeof connectTcp>>((resolve, reject) => {
-    const socket = connectTcp(api.port, '127.0.0.1', () =>
-      socket.write(
-        `GET ${WORKSPACES}/dev/exec HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n`,
-      ),
-    )
-    let seen = ''
-    socket.on('data', (chunk) => {
-      seen += chunk.toString()
-      if (seen.startsWith('HTTP/1.1 101')) resolve(socket)
-      else if (seen.includes('\r\n\r\n')) reject(new Error(seen))
-    })
-    socket.on('error', () => {})
-    onTestFinished(() => void socket.destroy())
-  })
+/** Asks to be let in with it. */
+function knocked(token: string) {
+  let seen = ''
+  const socket = connectTcp(api.port, '127.0.0.1', () =>
+    socket.write(
+      `GET ${WORKSPACES}/dev/exec HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n`,
+    ),
+  )
+  socket.on('data', (chunk) => (seen += chunk.toString()))
+  socket.on('error', () => {})
+  onTestFinished(() => void socket.destroy())
+  return { socket, seen: () => seen }
+}
+
+async function entered(token: string) {
+  const { socket, seen } = knocked(token)
+  await until('an answer', () => seen().includes('\r\n\r\n') || socket.destroyed)
+  if (!seen().startsWith('HTTP/1.1 101')) throw new Error(seen())
+  return socket
 }
