@@ -200,6 +200,8 @@ function createReader({ db, clock, log }: Omit<Ports, 'metrics'>, over: AbortSig
     begin(version) {
       head = version
       ring.forget(version)
+      // Told of something while it was asked where to begin: that may be newer than the answer.
+      if (again) look()
     },
     recent: (kind, position) =>
       position < ring.floor()
