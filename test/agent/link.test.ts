@@ -156,7 +156,7 @@ test('a control plane that ends says so to nobody for long, and agents come back
     waits.push(ms)
     return systemClock.sleep(ms, signal)
   }
-  const first = await startControlPlane(db, 0, () => null, { clock: { ...systemClock, sleep } })
+  const first = await startControlPlane(db, await freePort(), () => null, { clock: { ...systemClock, sleep } })
   const made = await makeAgent(db, { scripts: [script('once', 'echo ran >> "$HOME/ran"')] })
   const agent = startAgent(made, first.url)
   const { runId } = await reached(db, made, 'Ready')

@@ -5,6 +5,7 @@ import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { FRAME, frame, frameReader, jsonFrame, offsetAndData, offsetFrame, resizeFrame, type TerminalStart } from '../../agent/protocol.ts'
 import { createScrollback } from '../../agent/scrollback.ts'
+import { freePort } from '../support/ports.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
@@ -12,7 +13,7 @@ import { startControlPlane, type ControlPlane } from './control-plane.ts'
 import { makeAgent, reached, startAgent, type Made } from './world.ts'
 
 const { db } = await withDatabase()
-let plane = await startControlPlane(db)
+let plane = await startControlPlane(db, await freePort())
 afterAll(() => plane.close())
 
 interface Viewer {

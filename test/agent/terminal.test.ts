@@ -2,13 +2,14 @@ import { join } from 'node:path'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { spawnInPty, type Pty } from '../../agent/pty.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
+import { freePort } from '../support/ports.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { startControlPlane } from './control-plane.ts'
 import { makeAgent, reached, startAgent, type Made } from './world.ts'
 
 const { db } = await withDatabase()
-let plane = await startControlPlane(db)
+let plane = await startControlPlane(db, await freePort())
 afterAll(() => plane.close())
 
 /** A person at a real terminal of 100 by 30, whose program is this one and in it a command of the workspace. */

@@ -45,7 +45,7 @@ export async function upWithApps(): Promise<{
   const main = readFileSync(join(folder, 'main.tf'), 'utf8')
     .replaceAll('@NODE@', process.execPath)
     .replaceAll('@APP@', join(import.meta.dirname, 'app-server.mjs'))
-  const port = await freePort()
+  const [port, ownPort] = [await freePort(), String(await freePort())]
   writeFileSync(join(folder, 'main.tf'), main.replaceAll('@PORT@', String(port)))
   writeFileSync(
     join(home.folder, 'board.yaml'),
@@ -56,7 +56,7 @@ export async function upWithApps(): Promise<{
       '',
     ].join('\n---\n'),
   )
-  const up = await home.up()
+  const up = await home.up('--port', ownPort)
   const url = readFileSync(join(home.state, 'url'), 'utf8').trim()
   await until(
     'the workspace to run',
@@ -68,7 +68,7 @@ export async function upWithApps(): Promise<{
   )
   const stopped = await home.run(['stop', 'docs'])
   if (stopped.code !== 0) throw new Error(stopped.stderr)
-  return { home, up, url, appPort: port, again: () => home.up('--port', new URL(url).port) }
+  return { home, up, url, appPort: port, again: () => home.up('--port', ownPort) }
 }
 
 /** Signed in as `bothy open` does it. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -9,6 +9,7 @@ import { Refused } from '../../controller/kernel/errors.ts'
 import { SERVICES } from '../../agent/protocol.ts'
 import { startControlPlane } from '../agent/control-plane.ts'
 import { makeAgent, reached, script, startAgent, type Made } from '../agent/world.ts'
+import { freePort } from '../support/ports.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { until } from '../support/until.ts'
@@ -28,7 +29,7 @@ async function workspace(manifest: Parameters<typeof makeAgent>[1] = {}, lifecyc
   return { ...made, home }
 }
 
-async function listening(onConnection: (socket: Socket) => void, path?: string): Promise<{ server: Server; target: string }> {
+async function listening(onConnection: (socket: Socket) => void, path?: string): Promise<{ target: string }> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {})
     onConnection(socket)
@@ -36,7 +37,7 @@ async function listening(onConnection: (socket: Socket) => void, path?: string):
   await new Promise<void>((resolve) => (path ? server.listen(path, resolve) : server.listen(0, '127.0.0.1', resolve)))
   onTestFinished(() => void server.close())
   const address = server.address()
-  return { server, target: typeof address === 'object' && address ? `tcp:127.0.0.1:${address.port}` : `unix:${path}` }
+  return { target: typeof address === 'object' && address ? `tcp:127.0.0.1:${address.port}` : `unix:${path}` }
 }
 
 const entries = ({ workspace: name }: Made, action: string) =>
@@ -92,10 +93,8 @@ test('what is cut short never looks like an end', async () => {
 
 test('a port where nobody listens is refused before any byte, and what makes no sense is said to', async () => {
   const made = await workspace()
-  const { server, target } = await listening(() => {})
-  await new Promise((resolve) => server.close(resolve))
-  const place = target.slice('tcp:'.length)
-  await expect(enter(plane.url, made, 'port', { target })).rejects.toThrow(
+  const place = `127.0.0.1:${await freePort()}`
+  await expect(enter(plane.url, made, 'port', { target: `tcp:${place}` })).rejects.toThrow(
     `Nothing answers at ${place} in the workspace: the connection was refused.`,
   )
   await expect(enter(plane.url, made, 'port', { target: 'unix:/no/such' })).rejects.toThrow('there is no such socket')
