@@ -84,9 +84,13 @@ export async function followed(kubeconfig: string, namespace: string): Promise<W
       await until(`the cache to show ${wanted.length} objects, and not ${shown().length}`, same, { limitMs })
       expect(brokenHistories(told)).toEqual([])
     },
-    count: (sort, plural = '') => proxy.asked.filter((one) => one.sort === sort && one.path.includes(`/${plural}`)).length,
+    count: (sort, plural = '') =>
+      proxy.asked.filter((one) => one.sort === sort && one.path.includes(`/${plural}`) && !asksHowFar(one.path)).length,
   }
 }
+
+/** After a watch that told nothing: the server has bookmarks for quiet kinds when it comes to it, and reads nothing for this. */
+const asksHowFar = (path: string): boolean => path.endsWith('?limit=1')
 
 /** Each object begins once, moves on in the order of its versions, and ends at most once. */
 export function brokenHistories(told: readonly string[]): string[] {
