@@ -743,7 +743,9 @@ test('closing ends watches well, cuts what does not end, is quick, and may be re
   const own = await openApi({ ...portsOf(), connect: stays, clock: { ...systemClock, sleep } }, LOOPBACK)
   const before = api
   api = own
-  const watch = await streamed(`${WORKSPACES}?watch=true`)
+  // From now on: one that still tells what there is may wait for its reader, too.
+  const now = String(dig((await ask('GET', `${WORKSPACES}?limit=1`)).body, 'metadata', 'resourceVersion'))
+  const watch = await streamed(`${WORKSPACES}?watch=true&resourceVersion=${now}`)
   const idle = await tcp('', own.port)
   const handedOn = await tcp('GET /agent/v1/stays HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: test\r\n\r\n', own.port)
   await until('the agent to be connected', () => handedOn.text().startsWith('HTTP/1.1 101'))
