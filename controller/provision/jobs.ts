@@ -12,8 +12,9 @@ export type Run = (claim: Claim, hold: Hold, worked: () => void) => Promise<void
 
 /** The jobs that run here now, never more than there is room for. */
 export interface Jobs {
-  /** From now on jobs are claimed, and each is run to its end. */
+  /** From now on jobs are claimed, and each is run to its end; unless they were refused before. */
   accept(run: Run): void
+  /** For good. */
   refuse(): void
   accepting(): boolean
   /** As many as there is work and room for. */
@@ -46,6 +47,7 @@ const FINISHING_FACTOR = 2
 export function createJobs({ db, clock, log, claimant, limits, capacity }: JobsOptions): Jobs {
   const running = new Map<string, Running>()
   let run: Run | null = null
+  let refused = false
 
   const begin = (claim: Claim, work: Run): void => {
     const hold = holdClaim({ db, clock, log, leaseMs: limits.leaseMs, limitMs: limits.buildMs }, claim)
@@ -88,8 +90,11 @@ export function createJobs({ db, clock, log, claimant, limits, capacity }: JobsO
   }, log)
 
   return {
-    accept: (work) => void (run = work),
-    refuse: () => void (run = null),
+    accept: (work) => void (run = refused ? null : work),
+    refuse() {
+      refused = true
+      run = null
+    },
     accepting: () => run !== null,
     claimMore,
     running: () => new Set(running.keys()),

@@ -140,6 +140,8 @@ export function createProvisioner(options: ProvisionerOptions): Provisioner {
       endStrays(buildsFolder(config.stateDir))
       jobs.accept((claim, hold, worked) => seeThrough(options, ready, claim, hold, worked))
       await heartbeat()
+      // Told to end while it started: it may have said that it is there after it was to say that it is not.
+      if (!jobs.accepting()) return withdraw()
       stopListening = await db.listen(
         'bothy_jobs',
         () => void jobs.claimMore(),

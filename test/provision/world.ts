@@ -26,6 +26,8 @@ export interface World {
   readonly sealer: Sealer
   readonly stateDir: string
   provisioner(options?: ProvisionerOptions): Promise<Provisioner>
+  /** Its start is left to the test. */
+  unstarted(options?: ProvisionerOptions): Provisioner
   template(files: Readonly<Record<string, string>>): Promise<string>
   build(workspace: Subject, digest: string, more?: Partial<NewBuild>): Promise<Job>
   importOf(digest: string, input?: BuildInput): Promise<Job>
@@ -77,7 +79,7 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
     db,
     sealer,
     stateDir,
-    async provisioner(options = {}) {
+    unstarted(options = {}) {
       const provisioner = createProvisioner({
         db,
         sealer,
@@ -103,6 +105,10 @@ export async function createWorld(db: Db, below = ''): Promise<World> {
         },
       })
       onTestFinished(() => provisioner.close())
+      return provisioner
+    },
+    async provisioner(options) {
+      const provisioner = world.unstarted(options)
       await provisioner.start()
       return provisioner
     },
