@@ -11,7 +11,13 @@ export async function letIn(port: number, { id, token }: Known, upgrade: string 
   const headers = `${HEADER_AGENT_ID}: ${id}\r\n${HEADER_TOKEN}: ${token}\r\n${HEADER_PROTOCOL}: ${PROTOCOL}\r\n`
   socket.write(`GET ${CONNECT_PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: ${upgrade}\r\n${headers}\r\n`)
   const answer = await new Promise<string>((resolve) => {
-    socket.once('data', (data) => resolve(data.toString('latin1')))
+    socket.once('data', (data: Buffer) => {
+      // What a busy machine is late to read may have the beginning of what follows in it.
+      const end = data.indexOf('\r\n\r\n') + 4
+      socket.pause()
+      if (end < data.length) socket.unshift(data.subarray(end))
+      resolve(data.toString('latin1', 0, end))
+    })
     socket.once('close', () => resolve(''))
   })
   if (!answer.startsWith('HTTP/1.1 101')) throw new Error(`not let in: ${answer.split('\r\n')[0]}`)
