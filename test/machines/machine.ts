@@ -88,6 +88,7 @@ export const wanted = (more: Partial<ProcessWanted> = {}): ProcessWanted => ({
 /** The processes that the script has noted down in its home, oldest first. */
 export const agentPids = async (home: string, count: number): Promise<readonly number[]> =>
   until(`${count} runs of the agent`, async () => {
-    const pids = (await readFile(join(home, 'pids'), 'utf8')).trim().split('\n').map(Number)
+    // Whole lines: a shell makes the file before it writes into it.
+    const pids = (await readFile(join(home, 'pids'), 'utf8')).split('\n').slice(0, -1).map(Number)
     return pids.length >= count ? pids : null
   })

@@ -36,9 +36,10 @@ function supervise(program: string) {
   return { child, ended }
 }
 
+/** Whole ones: a shell makes the file before it writes into it. */
 const lines = (name: string): string[] => {
   try {
-    return readFileSync(join(folder, name), 'utf8').trim().split('\n')
+    return readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1)
   } catch {
     return []
   }
