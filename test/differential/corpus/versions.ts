@@ -50,9 +50,13 @@ const every = (...all: readonly Readonly<Record<string, Query>>[]): readonly (re
     [['', {}]],
   )
 
-/** Someone reads page by page, so what was is kept; then everything changes. */
+/**
+ * Someone reads page by page, so what was is kept; then everything changes. Standalone keeps it from the first page on, and what
+ * scenarios before this one have left is cleared away meanwhile: what is to be read later comes after a page.
+ */
 const CHANGES: readonly Step[] = [
   ...['a', 'b', 'c'].map((name) => create(`${name} is made`, WORKSPACES, workspace(name))),
+  get('a page before', WORKSPACES, { query: { limit: '2' } }),
   create('d is made', WORKSPACES, workspace('d'), { keep: { old: 'metadata.resourceVersion' } }),
   get('a page', WORKSPACES, { query: { limit: '2' }, keep: { token: 'metadata.continue' } }),
   merge('a changes', `${WORKSPACES}/a`, { spec: { power: 'Stopped' } }, { keep: { changed: 'metadata.resourceVersion' } }),
