@@ -143,7 +143,7 @@ test.each(ends)('$end: an upgrade takes over the connection, with what came too 
   expect(socket.destroyed).toBe(false)
 })
 
-test.each(ends)('$end: headers that come slowly end the connection', { timeout: 20_000 }, async ({ end }) => {
+test.each(ends)('$end: headers that come slowly end the connection', async ({ end }) => {
   const api = await opened()
   const socket = await raw(api, end)
   socket.write('GET /version HTTP/1.1\r\nhost: localhost\r\n')
@@ -151,7 +151,7 @@ test.each(ends)('$end: headers that come slowly end the connection', { timeout: 
   expect(socket.seen).toMatch(/^HTTP\/1\.1 408 /)
 })
 
-test('who says nothing, half a handshake and garbage that looks like one are let go', { timeout: 20_000 }, async () => {
+test('who says nothing, half a handshake and garbage that looks like one are let go', async () => {
   const api = await opened()
   const silent = await raw(api, 'plain')
   const half = await raw(api, 'plain')

@@ -43,7 +43,7 @@ test('every text that a merge replaces is kept, with its mode, and none is writt
   ])
 })
 
-test('the kubeconfig that is named is the one that is added to', { timeout: 60_000 }, async () => {
+test('the kubeconfig that is named is the one that is added to', async () => {
   const home = temporaryHome()
   mkdirSync(home.state)
   const own = kubeconfigText({ server: 'https://127.0.0.1:7080', ca: null, token: 'one' })

@@ -6,7 +6,7 @@ import { temporaryHome } from '../support/bothy.ts'
 
 /** A server that begins an answer and never ends it, as one does whose disk or network has gone. */
 
-test('who waits for so long waits no longer, whatever the server does', { timeout: 60_000 }, async () => {
+test('who waits for so long waits no longer, whatever the server does', async () => {
   const asked: string[] = []
   const server = createServer((request, response) => {
     asked.push(request.url ?? '')

@@ -6,7 +6,6 @@ import { INVALID } from './invalid.ts'
 
 /** Files judged by the program alone: no control plane runs in any of these. */
 
-const LIMIT = { timeout: 60_000 }
 const workspace = (name: string, more = '', template = 'hello') =>
   `apiVersion: bothy.dev/v1alpha1\nkind: Workspace\nmetadata: {name: ${name}}\nspec:\n  template: {name: ${template}}\n${more}`
 
@@ -21,7 +20,7 @@ function withFiles(files: Readonly<Record<string, string>>) {
   return home
 }
 
-test(`${INVALID.length} invalid objects are each told at the right field`, LIMIT, async () => {
+test(`${INVALID.length} invalid objects are each told at the right field`, async () => {
   const documents = INVALID.map(({ yaml }, i) => yaml.replace('NAME', `invalid-${i}`))
   const starts = documents.map((_, i) => documents.slice(0, i).reduce((lines, text) => lines + text.split('\n').length, 0))
   const { code, stdout, stderr } = await temporaryHome().run(['validate', '-'], documents.join('---\n'))
@@ -34,7 +33,7 @@ test(`${INVALID.length} invalid objects are each told at the right field`, LIMIT
   expect([code, stderr]).toEqual([1, `bothy: ${INVALID.length} of ${INVALID.length} documents wrong\n`])
 })
 
-test('what is fine is said in one line, and what is judged by another command is named', LIMIT, async () => {
+test('what is fine is said in one line, and what is judged by another command is named', async () => {
   const home = withFiles({})
   writeFileSync(join(home.folder, 'hello', 'cloud-init.yaml'), 'users: [ada]\nkind: Workspace\n')
   expect(await home.run(['validate', 'declared', '--closed'])).toEqual({
@@ -62,13 +61,13 @@ const MIXED_FINDINGS = [
   'team/d.yaml:7:1: apiVersion: is missing',
 ]
 
-test('a folder is gone through to the last document; kinds of others are counted', LIMIT, async () => {
+test('a folder is gone through to the last document; kinds of others are counted', async () => {
   const { code, stdout, stderr } = await withFiles(MIXED).run(['validate', 'team'])
   expect([code, stdout.trimEnd().split('\n')]).toEqual([1, MIXED_FINDINGS])
   expect(stderr).toBe('bothy: 6 of 7 documents wrong\nnot judged: 1 × Deployment (apps/v1), 1 × no Kubernetes object\n')
 })
 
-test('a program is told the same, with the words of an API server', LIMIT, async () => {
+test('a program is told the same, with the words of an API server', async () => {
   const { code, stdout } = await withFiles(MIXED).run(['validate', 'team', '-o', 'json'])
   const answer = JSON.parse(stdout) as { findings: object[] }
   expect([code, answer]).toMatchObject([
@@ -93,7 +92,7 @@ test('a program is told the same, with the words of an API server', LIMIT, async
   ])
 })
 
-test('GitHub is told in its own form, and nothing that somebody wrote ends it', LIMIT, async () => {
+test('GitHub is told in its own form, and nothing that somebody wrote ends it', async () => {
   const home = withFiles({ 'a,b.yaml': workspace('dev', '  power: "100%\\n::error::no"\n') })
   const { code, stdout } = await home.run(['validate', '-o', 'github', 'team'])
   expect([code, stdout]).toEqual([
@@ -102,7 +101,7 @@ test('GitHub is told in its own form, and nothing that somebody wrote ends it', 
   ])
 })
 
-test('a name that nothing declares is a hint where its kind is given, and wrong where that is all', LIMIT, async () => {
+test('a name that nothing declares is a hint where its kind is given, and wrong where that is all', async () => {
   const home = withFiles({
     'a.yaml': `${workspace('one', '', 'helo')}---\n${workspace('two', '', 'helo')}---\n${workspace('one')}`,
     't.yaml': `apiVersion: bothy.dev/v1alpha1\nkind: Template\nmetadata: {name: hello}\nspec:\n  source: {type: Folder, folder: {path: ./gone}}\n`,
@@ -133,7 +132,7 @@ test('a name that nothing declares is a hint where its kind is given, and wrong 
   expect((await home.run(['validate', 'team', '--closed'])).stderr).toBe('bothy: 1 of 5 documents wrong alone, and more together\n')
 })
 
-test('a time zone that does not exist is a hint, since an API server takes it', LIMIT, async () => {
+test('a time zone that does not exist is a hint, since an API server takes it', async () => {
   const home = withFiles({
     'a.yaml': workspace('one', '  schedule: {timezone: Europe/Berln}\n'),
     'b.yaml': workspace('two', '  schedule: {timezone: Europe/Berlin}\n'),
@@ -147,7 +146,7 @@ test('a time zone that does not exist is a hint, since an API server takes it', 
   ])
 })
 
-test('a folder is read with the links in it, as bothy up reads it', LIMIT, async () => {
+test('a folder is read with the links in it, as bothy up reads it', async () => {
   const home = withFiles({ 'a.yaml': workspace('one', '  power: Never\n') })
   const team = join(dirname(home.folder), 'team')
   symlinkSync(join(home.folder, 'workspace.yaml'), join(team, 'out.yaml'))
@@ -165,7 +164,7 @@ test('a folder is read with the links in it, as bothy up reads it', LIMIT, async
   ])
 })
 
-test('nothing to judge is not fine', LIMIT, async () => {
+test('nothing to judge is not fine', async () => {
   const home = withFiles({ 'empty.yaml': '# nothing\n', 'none/readme.md': '' })
   const ends = async (...args: string[]) => (await home.run(['validate', ...args])).code
   expect(await Promise.all([ends('team/empty.yaml'), ends('team/none'), ends('team/gone.yaml'), ends(), ends('.', '-o', 'xml')])).toEqual([

@@ -105,7 +105,7 @@ describe.skipIf(noCluster !== null)('the cluster of the tests', () => {
   )
 })
 
-test('two runs that need the programs at once build them once', { timeout: 60_000 }, async () => {
+test('two runs that need the programs at once build them once', async () => {
   const folder = temporaryFolder()
   // A go that says what it was asked, and makes what it was asked for: what is tested is who asks, not the compiler.
   mkdirSync(join(folder, 'bin'))

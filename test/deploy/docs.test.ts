@@ -27,7 +27,7 @@ test('every path that the page names is there', () => {
   expect([...named].filter((path) => path !== 'deploy/mine' && !existsSync(join(ROOT, path)))).toEqual([])
 })
 
-test('its template is one that can be imported, where there are pods', { timeout: 60_000 }, async () => {
+test('its template is one that can be imported, where there are pods', async () => {
   const home = temporaryHome()
   const folder = temporaryFolder()
   const template = blocksOf('A first workspace', 'yaml')

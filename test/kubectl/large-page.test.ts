@@ -61,7 +61,7 @@ describe.skipIf(noOwnCluster !== null)('the page of a namespace of large workspa
     return { status: answer.status, body: (await answer.json()) as Listed }
   }
 
-  test('has all of them, each once', { timeout: 60_000 }, async () => {
+  test('has all of them, each once', async () => {
     const { status, body } = await asked('')
     expect([status, body]).toEqual([200, expect.objectContaining({ kind: 'WorkspaceList' })])
     expect(namesIn(body)).toEqual(NAMES)
@@ -69,7 +69,7 @@ describe.skipIf(noOwnCluster !== null)('the page of a namespace of large workspa
     expect(JSON.stringify(body.items[0])).toContain(TEXT)
   })
 
-  test('is cut shorter than it was asked to be, and goes on from there', { timeout: 60_000 }, async () => {
+  test('is cut shorter than it was asked to be, and goes on from there', async () => {
     const first = await asked('?limit=1000000000000')
     expect([first.status, first.body]).toEqual([200, expect.objectContaining({ kind: 'WorkspaceList' })])
     const { continue: next = '', remainingItemCount } = first.body.metadata

@@ -76,7 +76,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     expect(await bothy('logs', 'dev')).toMatch(/bothy_process/)
   })
 
-  test('what is wrong with a document is said at its line, and what others declare is theirs', { timeout: 60_000 }, async () => {
+  test('what is wrong with a document is said at its line, and what others declare is theirs', async () => {
     const bad = await apply(
       'apiVersion: bothy.dev/v1alpha1\nkind: Workspace\nmetadata: {name: bad}\nspec:\n  template: {name: bare}\n  powr: Auto\n',
     )
@@ -118,7 +118,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     expect(await bothy('start', 'dev')).toMatch(/is running/)
   })
 
-  test('a workspace of one line is one’s own', { timeout: 60_000 }, async () => {
+  test('a workspace of one line is one’s own', async () => {
     await home.must('apply', '-f', join(root, 'deploy/policies/owner.yaml'))
     const mine = await until('the policy to hold', async () => {
       const { code } = await home.cluster.kubectl(['--as', ADA, 'create', '--dry-run=server', '-f', '-'], {
