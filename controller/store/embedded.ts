@@ -260,6 +260,7 @@ const processes: Processes =
     : {
         argumentsOf: (pid) => ps(pid, 'command')?.split(' ') ?? null,
         parentOf: (pid) => Number(ps(pid, 'ppid')) || null,
+        workingIn: () => [],
       }
 
 function ps(pid: number, field: 'command' | 'ppid'): string | null {

@@ -1,5 +1,5 @@
 import { readFile, realpath, rm } from 'node:fs/promises'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../kernel/clock.ts'
 import { Misconfigured } from '../kernel/errors.ts'
@@ -12,6 +12,8 @@ export interface Processes {
   /** Its arguments, or null when there is no such process. */
   argumentsOf(pid: number): readonly string[] | null
   parentOf(pid: number): number | null
+  /** Those whose working folder it is, where that can be told. */
+  workingIn(folder: string): readonly number[]
 }
 
 interface Options {
@@ -35,6 +37,10 @@ export const linuxProcesses: Processes = {
     const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
     return fields ? Number(fields[1]) : null
   },
+  workingIn: (folder) =>
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && workingFolder(name) === folder)
+      .map(Number),
 }
 
 /** The pid of the server that runs on `data`, or null. A pid that belongs to another program is nobody's server. */
@@ -59,10 +65,36 @@ export async function clearTheWay({ data, run }: { readonly data: string; readon
   const place = await realpath(data)
   const pid = await postmasterOf(place, options.processes)
   if (pid !== null) await (isGuarded(pid, options.processes) ? leftToItsGuard(pid, place, options) : stopOrphan(pid, place, options))
+  await endForsaken(place, options)
   // Left by a server that died with its machine. Postgres would refuse to start if a pid in them is in use again, as in a container,
   // where pids are given anew in the same order each time.
   await rm(join(place, 'postmaster.pid'), { force: true })
   await rm(join(run, SOCKET_LOCK), { force: true })
+}
+
+/** What a server that was killed had at work may go on for long, and no other server is let begin meanwhile. */
+async function endForsaken(data: string, { clock, log, processes }: Options): Promise<void> {
+  const isForsaken = (pid: number): boolean =>
+    processes.argumentsOf(pid)?.[0]?.startsWith('postgres: ') === true &&
+    processes.argumentsOf(processes.parentOf(pid) ?? 0)?.includes(data) !== true
+  const told = new Set<number>()
+  const startedAt = clock.elapsedMs()
+  for (;;) {
+    const left = processes.workingIn(data).filter(isForsaken)
+    if (left.length === 0 || clock.elapsedMs() - startedAt > FAST_LIMIT_MS) return
+    for (const pid of left) if (!told.has(pid)) quit(pid)
+    if (told.size === 0) log.warn('ending what a Postgres that was killed had at work', { pids: left, data })
+    for (const pid of left) told.add(pid)
+    await clock.sleep(10)
+  }
+}
+
+function quit(pid: number): void {
+  try {
+    process.kill(pid, 'SIGQUIT')
+  } catch {
+    // It ended by itself.
+  }
 }
 
 async function leftToItsGuard(pid: number, data: string, { clock, processes }: Options): Promise<void> {
@@ -98,6 +130,14 @@ export async function gone(pid: number, { clock, processes }: Pick<Options, 'clo
 function readOrNull(file: string): string | null {
   try {
     return readFileSync(file, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+function workingFolder(pid: string): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
   } catch {
     return null
   }

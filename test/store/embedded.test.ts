@@ -124,6 +124,24 @@ describe('the embedded server', () => {
     expect(gaveUp).toEqual([])
   })
 
+  test('comes back when it dies while it works for somebody', async () => {
+    const server = await started()
+    const gaveUp: string[] = []
+    server.onExit((why) => gaveUp.push(why))
+    const before = server.pid()
+    // It waits for nothing, so it does not notice that its server is gone.
+    const busy = ask(server.url, 'do $$ begin loop perform 1; end loop; end $$').catch((error: unknown) => error)
+    await until('it to work', async () => {
+      const rows = await ask(server.url, "select 1 from pg_stat_activity where state = 'active' and query like 'do %'")
+      return rows.length > 0
+    })
+    process.kill(before, 'SIGKILL')
+    await until('another server, or none', () => server.pid() !== before || gaveUp.length > 0)
+    expect(gaveUp).toEqual([])
+    expect(await ask(server.url, 'select * from kept')).toEqual([{ one: 1 }])
+    expect(await busy).toBeInstanceOf(Error)
+  })
+
   test('starts over the lock files of a dead one whose pid is somebody else’s now, and leaves that one alone', async () => {
     // As the same user: Postgres takes a process of another for no server.
     const { uid, gid } = statSync(join(state, 'pg/run'))
