@@ -2,6 +2,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { root, temporaryHome, type Home, type Up } from '../support/bothy.ts'
 import type { TestNode } from '../support/node.ts'
+import { freePort } from '../support/ports.ts'
 import { until } from '../support/until.ts'
 
 /** The fifth example as a person has it, on a cluster of the test's own. */
@@ -82,9 +83,11 @@ export async function podsHome(node: TestNode, more: Readonly<Record<string, str
       const now = JSON.stringify((await workspace()).status, null, 1)
       throw new Error([String(error), now, stdout, events.stdout, fetching.stdout, fetching.stderr].join('\n'), { cause: error })
     })
+  // An agent in a pod knows the address that it was made with.
+  const port = String(await freePort())
   let last: Up | null = null
   const up = async (...args: string[]) => {
-    last = await home.up(...args)
+    last = await home.up('--port', port, ...args)
     if (last.exited() !== null) throw new Error(last.output())
     return last
   }
@@ -94,9 +97,7 @@ export async function podsHome(node: TestNode, more: Readonly<Record<string, str
     up,
     async restart() {
       await last?.end('SIGKILL')
-      // An agent in a pod knows the address that it was made with.
-      const { port } = new URL(readFileSync(join(home.state, 'url'), 'utf8').trim())
-      await up('--port', port)
+      await up()
     },
     workspace,
     set: (parameter, value) => changed(file, (text) => text.replace(new RegExp(`^( +${parameter}: ).*$`, 'm'), `$1'${value}'`)),
