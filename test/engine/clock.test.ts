@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Resource } from '../../controller/cluster/port.ts'
 import { databaseNow } from '../../controller/store/pool.ts'
-import { steppedClock, type SteppedClock } from '../support/clock.ts'
+import type { SteppedClock } from '../support/clock.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { IMPORTED, openBench, saidBy, templateDraft, workspaceDraft, type Bench } from './bench.ts'
+import { tickingClock } from './ticking-clock.ts'
 
 /** The rules of the clock with the real store, and a clock that is stepped. */
 
@@ -15,11 +16,9 @@ let clock: SteppedClock
 let bench: Bench
 
 beforeEach(async () => {
-  clock = steppedClock(await databaseNow(db))
-  bench = await openBench(db, { clock })
   // Whoever was second tries again a moment later, which has to come.
-  const ticking = setInterval(() => void clock.step(20), 20)
-  onTestFinished(() => clearInterval(ticking))
+  clock = tickingClock(await databaseNow(db), 20)
+  bench = await openBench(db, { clock })
 })
 
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Instant } from '../../controller/kernel/clock.ts'
 import { decide } from '../../controller/reconcile/workspace/decide.ts'
 import type { Action } from '../../controller/reconcile/workspace/decide.ts'
@@ -6,9 +6,9 @@ import { storePorts } from '../../controller/reconcile/store-ports.ts'
 import { databaseNow } from '../../controller/store/pool.ts'
 import { heartbeatProvisioner, listProvisioners } from '../../controller/store/provisioners.ts'
 import { withDatabase } from '../support/postgres.ts'
-import { steppedClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
 import { openBench, IMPORTED, requestDraft, templateDraft, workspaceDraft, type Bench } from './bench.ts'
+import { tickingClock } from './ticking-clock.ts'
 import { build, DAY, HOUR, NOW, SECOND, stop, UID, world } from '../decide/worlds.ts'
 
 /** Heartbeat and decision race; who is first must not matter for what is so in the end. */
@@ -100,10 +100,8 @@ test('two controllers look at the same workspaces, and each is built once', asyn
 })
 
 test('without any provisioner at their autostart no build is queued, and its return starts each exactly once', async () => {
-  const clock = steppedClock(await databaseNow(db))
   // Whoever was second tries again a moment later, which has to come.
-  const ticking = setInterval(() => void clock.step(50), 20)
-  onTestFinished(() => clearInterval(ticking))
+  const clock = tickingClock(await databaseNow(db), 50)
   benches = [await openBench(db, { clock }), await openBench(db, { clock })]
   const [one] = benches
   if (!one) throw new Error('there is no bench')
