@@ -48,7 +48,8 @@ function changed(dice: Dice, kind: Kind, tree: Tree, status: boolean): Tree {
   const schema = kind.schema.properties.get(name)
   if (!schema) return tree
   const fresh = valueOf(dice, schema) as Tree
-  const before = (tree[name] ?? {}) as Tree
+  // Text that was let in there has no fields: each of its characters would be one, more than are told of.
+  const before = typeof tree[name] === 'string' ? {} : ((tree[name] ?? {}) as Tree)
   const kept = Object.fromEntries([...Object.entries(before), ...Object.entries(fresh).filter(() => dice.chance(0.3))])
   return { ...tree, [name]: dice.chance(0.2) ? fresh : kept }
 }
