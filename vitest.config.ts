@@ -15,8 +15,8 @@ export default defineConfig({
           exclude: ['test/house/**'],
           globalSetup: ['test/support/global-setup.ts'],
           // What hangs is ended. How fast something is, is no matter of these: a machine that does much else takes its time.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

@@ -4,6 +4,9 @@ import { expect } from 'vitest'
 import { COMPILED } from '../support/compiled.ts'
 import { temporaryHome, type Home, type Ran, type Up } from '../support/bothy.ts'
 
+/** As long as a control plane that is gone is waited for by whoever wants in. */
+export const PATIENCE_MS = 20_000
+
 /** A workspace that runs, and an ssh configuration that knows it. */
 export interface Entered {
   readonly home: Home

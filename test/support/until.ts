@@ -4,7 +4,7 @@ import { systemClock } from '../../controller/kernel/clock.ts'
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  { limitMs = 30_000, everyMs = 20 } = {},
+  { limitMs = 60_000, everyMs = 20 } = {},
 ): Promise<NonNullable<T>> {
   const startedAt = systemClock.elapsedMs()
   let last: unknown
