@@ -26,6 +26,8 @@ interface Options {
 const GUARD_LIMIT_MS = 5_000
 const FAST_LIMIT_MS = 10_000
 const IMMEDIATE_LIMIT_MS = 5_000
+/** It says that it stops, and writes what is left to a disk that may be busy with what others write. */
+const STOPPING_LIMIT_MS = 60_000
 
 const SOCKET_LOCK = '.s.PGSQL.5432.lock'
 
@@ -99,7 +101,7 @@ function quit(pid: number): void {
 
 async function leftToItsGuard(pid: number, data: string, { clock, processes }: Options): Promise<void> {
   if (await gone(pid, { clock, processes }, GUARD_LIMIT_MS)) return
-  if ((await isStopping(data)) && (await gone(pid, { clock, processes }, FAST_LIMIT_MS))) return
+  if ((await isStopping(data)) && (await gone(pid, { clock, processes }, STOPPING_LIMIT_MS))) return
   throw new Misconfigured(`Another process of Bothy is using ${data} (Postgres has pid ${pid}). Stop it first, or use another --state.`)
 }
 
