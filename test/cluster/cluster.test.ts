@@ -76,33 +76,29 @@ describe.skipIf(noCluster !== null)('the cluster of the tests', () => {
     await until('its files to go', () => !existsSync(state))
   })
 
-  test.skipIf(noOwnCluster !== null)(
-    'npm run cluster starts one for this checkout, finds it again, and leaves nothing',
-    { timeout: 90_000 },
-    async () => {
-      const folder = temporaryFolder()
-      const command = async (name: string) => {
-        const child = spawn(process.execPath, [join(here, 'command.ts'), name], { env: { ...process.env, TMPDIR: folder } })
-        let stdout = ''
-        child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
-        child.stderr.resume()
-        const code = await new Promise<number | null>((settle) => child.on('close', settle))
-        return { code, last: stdout.trim().split('\n').at(-1) ?? '' }
-      }
-      onTestFinished(() => processesMentioning(folder).forEach(({ pid }) => killQuietly(pid)))
-      expect((await command('status')).code).toBe(1)
-      // Two at once are one.
-      const [one, other] = await Promise.all([command('start'), command('start')])
-      expect(one).toEqual({ code: 0, last: expect.stringMatching(/kubeconfig$/) })
-      expect(other).toEqual(one)
-      expect(existsSync(one.last)).toBe(true)
-      expect(await command('status')).toEqual({ code: 0, last: one.last })
-      expect((await command('stop')).code).toBe(0)
-      expect(processesMentioning(folder)).toEqual([])
-      expect(readdirSync(folder)).toEqual([])
-      expect((await command('stop')).code).toBe(0)
-    },
-  )
+  test.skipIf(noOwnCluster !== null)('npm run cluster starts one for this checkout, finds it again, and leaves nothing', async () => {
+    const folder = temporaryFolder()
+    const command = async (name: string) => {
+      const child = spawn(process.execPath, [join(here, 'command.ts'), name], { env: { ...process.env, TMPDIR: folder } })
+      let stdout = ''
+      child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
+      child.stderr.resume()
+      const code = await new Promise<number | null>((settle) => child.on('close', settle))
+      return { code, last: stdout.trim().split('\n').at(-1) ?? '' }
+    }
+    onTestFinished(() => processesMentioning(folder).forEach(({ pid }) => killQuietly(pid)))
+    expect((await command('status')).code).toBe(1)
+    // Two at once are one.
+    const [one, other] = await Promise.all([command('start'), command('start')])
+    expect(one).toEqual({ code: 0, last: expect.stringMatching(/kubeconfig$/) })
+    expect(other).toEqual(one)
+    expect(existsSync(one.last)).toBe(true)
+    expect(await command('status')).toEqual({ code: 0, last: one.last })
+    expect((await command('stop')).code).toBe(0)
+    expect(processesMentioning(folder)).toEqual([])
+    expect(readdirSync(folder)).toEqual([])
+    expect((await command('stop')).code).toBe(0)
+  })
 })
 
 test('two runs that need the programs at once build them once', async () => {

@@ -6,7 +6,7 @@ import { isSoak } from '../support/soak.ts'
 import { until } from '../support/until.ts'
 import { followed, KINDS, WATCH_SECONDS, type World } from './faults.world.ts'
 
-const LIMIT_MS = 90_000
+const LIMIT_MS = 120_000
 const PLURALS = ['workspaces', 'templates', 'owners']
 
 async function world(): Promise<World> {

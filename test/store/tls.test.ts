@@ -22,7 +22,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bothy-tls-'))
   // Longer than the path of a socket may be: it listens on an address then.
   server = await startEmbedded({ state: join(folder, 'long'.repeat(30)), clock: systemClock, log: silentLog })
-}, 60_000)
+})
 afterAll(async () => {
   await server.close()
   await rm(folder, { recursive: true, force: true })
