@@ -160,6 +160,8 @@ async function writeFile(stream: ServerHttp2Stream, asked: FilesAsked, isComplet
 async function watchFolder(stream: ServerHttp2Stream, asked: FilesAsked): Promise<void> {
   await at(asked, true, async ({ path }) => {
     const folder = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    // Whoever asked may have gone while it was found, and nobody says so again.
+    if (stream.destroyed || stream.closed) return folder.close()
     const over = new Promise<void>((resolve) => stream.once('close', resolve))
     const waiting = new Set<string>()
     const watcher = watch(`/proc/self/fd/${folder.fd}`, (_event, name) => {

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { IncomingMessage } from 'node:http'
 import { performServerHandshake } from 'node:http2'
 import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { HEADER_FILES, SERVICES } from '../../agent/protocol.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
 import { abandon, createLink } from '../../controller/connect/link.ts'
 import { withDatabase } from '../support/postgres.ts'
@@ -33,6 +35,30 @@ test('a stream that is abandoned with bytes that nobody read is over', async () 
   await until('bytes to be there', () => stream.readableLength > 0)
   abandon(stream)
   await until('it to be over', () => link.streams === 0)
+})
+
+test('a folder of which nobody wants to know any more when it was found is not watched', async () => {
+  const { db } = await withDatabase()
+  const plane = await startControlPlane(db)
+  afterAll(() => plane.close())
+  const made = await makeAgent(db)
+  const agent = startAgent(made, plane.url)
+  await reached(db, made, 'Ready')
+  const handles = () => readdirSync(`/proc/${agent.pid}/fd`).length
+  const watch = async (op: 'watch' | 'stat') => {
+    const asked = { op, path: '', root: '', to: '', offset: 0, length: null, mode: null, mtimeMs: null, recursive: false }
+    return plane.connections.openStream(made.id, SERVICES.files, { [HEADER_FILES]: encodeURIComponent(JSON.stringify(asked)) })
+  }
+  const before = handles()
+  for (let times = 0; times < 200; times += 1) {
+    const stream = await watch('watch')
+    // It is on its way by then, and is over while the agent looks for the folder.
+    await new Promise((turn) => (times % 2 ? setImmediate(turn) : setTimeout(turn, 1)))
+    abandon(stream)
+    await once(stream, 'close')
+  }
+  await once((await watch('stat')).end(), 'response')
+  await until('every handle to be closed', () => handles() <= before + 2)
 })
 
 test('connections that were closed while their workspace was looked up are not counted', async () => {
