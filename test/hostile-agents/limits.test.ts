@@ -1,4 +1,4 @@
-import { connect, performServerHandshake } from 'node:http2'
+import { connect } from 'node:http2'
 import { createServer } from 'node:http'
 import { createServer as createTcp, connect as connectTcp, type AddressInfo, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
@@ -44,13 +44,11 @@ test('a link whose other end no longer answers is found by its pings', async () 
   const session = connect('http://agent', { createConnection: () => near })
   session.on('error', () => {})
   const far = await until('the other end', () => sockets[0] ?? null)
-  performServerHandshake(far).on('error', () => {})
+  // As a machine that is gone: nothing is read, and nothing is closed.
+  far.on('error', () => {})
   await until('the session', () => !session.connecting)
   const clock = steppedClock()
   keepAlive(session, clock, { everyMs: 10_000, limitMs: 10_000 })
-  // As a machine that is gone: nothing is read, and nothing is closed.
-  far.pause()
-  far.removeAllListeners('data')
   await clock.step(10_000)
   expect(session.destroyed).toBe(false)
   await clock.step(10_000)
