@@ -28,7 +28,6 @@ test('files and folders go in and out as they are, and what cannot be done is sa
   const home = temporaryHome()
   await home.up()
   await until('a usable workspace', async () => (await home.run(['exec', 'dev', '--', 'true'])).code === 0, {
-    limitMs: 40_000,
     everyMs: 200,
   })
   const here = mkdtempSync(join(home.state, '..', 'here-'))

@@ -44,7 +44,7 @@ const whyWhen = (home: Home, name: string, isIt: (said: WhyJson) => boolean) =>
       if (isIt(said)) return said
       throw new Error(JSON.stringify(said))
     },
-    { limitMs: 30_000, everyMs: 100 },
+    { everyMs: 100 },
   )
 
 test('why names what holds a workspace, and until when', async () => {
