@@ -1,4 +1,5 @@
 import type { Kind } from '../../../crds/kinds.ts'
+import { isJsonObject } from '../../../crds/schema/types.ts'
 import { diceOf, type Dice } from './dice.ts'
 import { mutate, mutateMetadata, RAW } from './mutations.ts'
 import { valueOf } from './values.ts'
@@ -48,8 +49,8 @@ function changed(dice: Dice, kind: Kind, tree: Tree, status: boolean): Tree {
   const schema = kind.schema.properties.get(name)
   if (!schema) return tree
   const fresh = valueOf(dice, schema) as Tree
-  // Text that was let in there has no fields: each of its characters would be one, more than are told of.
-  const before = typeof tree[name] === 'string' ? {} : ((tree[name] ?? {}) as Tree)
+  // What an older schema let be text or a list has no fields: each part of it would be one, and no more than fifty are told of.
+  const before = isJsonObject(tree[name]) ? (tree[name] as Tree) : {}
   const kept = Object.fromEntries([...Object.entries(before), ...Object.entries(fresh).filter(() => dice.chance(0.3))])
   return { ...tree, [name]: dice.chance(0.2) ? fresh : kept }
 }
