@@ -39,7 +39,7 @@ beforeAll(async () => {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   if (plane.stdout) createInterface({ input: plane.stdout }).on('line', (line) => answers.push(line))
-  port = Number(await until('the control plane', () => answers.shift(), { limitMs: 30_000 }))
+  port = Number(await until('the control plane', () => answers.shift()))
   await measured()
 })
 afterAll(async () => {
@@ -51,7 +51,7 @@ afterAll(async () => {
 
 async function measured(): Promise<Measured> {
   plane.stdin?.write('\n')
-  return JSON.parse(await until('what it measured', () => answers.shift(), { limitMs: 30_000 })) as Measured
+  return JSON.parse(await until('what it measured', () => answers.shift())) as Measured
 }
 
 afterEach(async ({ task }) => {
@@ -97,7 +97,7 @@ const open = (): Promise<Socket & { seen: string }> =>
 async function raw(text: string | Buffer): Promise<string> {
   const socket = await open()
   socket.write(text)
-  await until('an answer or the end', () => socket.destroyed || /\r\n\r\n/.test(socket.seen), { limitMs: 15_000 })
+  await until('an answer or the end', () => socket.destroyed || /\r\n\r\n/.test(socket.seen))
   return socket.seen.slice(0, 12)
 }
 
@@ -404,7 +404,7 @@ describe('connections', () => {
         for (const socket of slow) if (!socket.destroyed) socket.write(`x${drops}: y\r\n`)
         return slow.every((socket) => socket.destroyed)
       },
-      { limitMs: 30_000, everyMs: 200 },
+      { everyMs: 200 },
     )
   })
 
@@ -415,7 +415,7 @@ describe('connections', () => {
       if (i % 3 === 1) socket.write(Buffer.concat([Buffer.from([0x16, 3, 1, 0x10, 0]), Buffer.alloc(8000, i)]))
       if (i % 3 === 2) socket.write(Buffer.from([0x16]))
     })
-    await until('all of them to be dropped', () => half.every((socket) => socket.destroyed), { limitMs: 30_000 })
+    await until('all of them to be dropped', () => half.every((socket) => socket.destroyed))
     await Promise.all(Array.from({ length: 100 }, () => shakenHands()))
   })
 
@@ -423,7 +423,7 @@ describe('connections', () => {
     const idle: Socket[] = []
     for (let i = 0; i < 20; i += 1) idle.push(...(await Promise.all(Array.from({ length: 100 }, open))))
     expect((await ask('GET', '/version')).code).toBe(200)
-    await until('all of them to be dropped', () => idle.every((socket) => socket.destroyed), { limitMs: 30_000 })
+    await until('all of them to be dropped', () => idle.every((socket) => socket.destroyed))
   })
 
   test('that ask a thousand times in one breath, and read nothing', async () => {
@@ -451,7 +451,7 @@ describe('connections', () => {
       socket.write(
         `GET ${path}${query} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret\r\naccept: application/json${query.includes('Object') ? ';as=Table;v=v1;g=meta.k8s.io' : ''}\r\n\r\n`,
       )
-      await until('the answer to begin', begun, { limitMs: 30_000 })
+      await until('the answer to begin', begun)
     }
     expect((await measured()).heapMB).toBeLessThan(HEAP_MB_MAX)
     const page = await ask('GET', `${path}?limit=500`)
@@ -463,7 +463,7 @@ describe('connections', () => {
     await nobodyWatches()
     const watching = await Promise.all(Array.from({ length: 600 }, open))
     for (const [i, socket] of watching.entries()) socket.write(watchOf(`somebody${i % 5}`))
-    await until('an answer to each', () => watching.every(({ seen }) => /^HTTP\/1\.1 \d+/.test(seen)), { limitMs: 30_000 })
+    await until('an answer to each', () => watching.every(({ seen }) => /^HTTP\/1\.1 \d+/.test(seen)))
     const codes = watching.map(({ seen }) => seen.slice(9, 12))
     expect([codes.filter((code) => code === '200').length, codes.filter((code) => code === '429').length]).toEqual([512, 88])
   })
@@ -472,7 +472,7 @@ describe('connections', () => {
     await nobodyWatches()
     const watching = await Promise.all(Array.from({ length: 200 }, open))
     for (const socket of watching) socket.write(watchOf('eve'))
-    await until('an answer to each', () => watching.every(({ seen }) => /^HTTP\/1\.1 \d+/.test(seen)), { limitMs: 30_000 })
+    await until('an answer to each', () => watching.every(({ seen }) => /^HTTP\/1\.1 \d+/.test(seen)))
     const refused = watching.filter(({ seen }) => seen.slice(9, 12) === '429')
     expect(refused.length).toBe(72)
     for (const { seen } of refused)

@@ -147,7 +147,7 @@ test.each(ends)('$end: headers that come slowly end the connection', async ({ en
   const api = await opened()
   const socket = await raw(api, end)
   socket.write('GET /version HTTP/1.1\r\nhost: localhost\r\n')
-  await until('the end', () => socket.destroyed, { limitMs: 15_000 })
+  await until('the end', () => socket.destroyed)
   expect(socket.seen).toMatch(/^HTTP\/1\.1 408 /)
 })
 
@@ -159,7 +159,7 @@ test('who says nothing, half a handshake and garbage that looks like one are let
   const garbage = await raw(api, 'plain')
   garbage.write(Buffer.concat([Buffer.from([0x16]), Buffer.alloc(4096, 0xee)]))
   await until('garbage to be let go', () => garbage.destroyed)
-  await until('the silent to be let go', () => silent.destroyed && half.destroyed, { limitMs: 15_000 })
+  await until('the silent to be let go', () => silent.destroyed && half.destroyed)
 })
 
 test('closing ends whoever is still at the door', async () => {

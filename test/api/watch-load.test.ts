@@ -41,7 +41,7 @@ async function plane(port: number): Promise<{ readonly child: ChildProcess; read
     port: taken,
     async heapMB() {
       child.stdin.write('\n')
-      const { heapMB } = JSON.parse(await until('what it holds', () => lines.shift(), { limitMs: 30_000 })) as { heapMB: number }
+      const { heapMB } = JSON.parse(await until('what it holds', () => lines.shift())) as { heapMB: number }
       return heapMB
     },
   }
@@ -63,7 +63,7 @@ test('nothing is lost or reordered, also when the control plane is killed in the
   stuck.write('GET /apis/bothy.dev/v1alpha1/workspaces?watch=true HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret\r\n\r\n')
   stuck.pause()
   onTestFinished(() => void stuck.destroy())
-  await until('everybody to watch', () => watchers.every(({ resumed }) => resumed() === 0), { limitMs: 30_000 })
+  await until('everybody to watch', () => watchers.every(({ resumed }) => resumed() === 0))
 
   const written = new Set<string>()
   const write = async (i: number) => {

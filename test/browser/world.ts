@@ -62,7 +62,6 @@ export async function upWithApps(): Promise<{
     'the workspace to run',
     async () => (await home.run(['get', 'workspace/payments', '-o', 'json'])).stdout.includes('"state": "Running"'),
     {
-      limitMs: 40_000,
       everyMs: 300,
     },
   )

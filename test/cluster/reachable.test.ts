@@ -27,8 +27,8 @@ test.skipIf(noOwnCluster !== null)(
     const reachable = watchReachable({ connection, clock, log: silentLog }, over.signal)
     expect(reachable.now).toBe(true)
     await cluster.kill()
-    await until('it to be noticed', () => !reachable.now, { limitMs: 30_000 })
+    await until('it to be noticed', () => !reachable.now)
     await cluster.start()
-    await until('its return', () => reachable.now, { limitMs: 30_000 })
+    await until('its return', () => reachable.now)
   },
 )

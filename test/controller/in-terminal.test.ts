@@ -26,7 +26,7 @@ test.skipIf(noOwnCluster !== null)('a controller in a terminal says lines for pe
   expect(said).toMatch(/^\d\d:\d\d:\d\d {2}the control plane is up {3}url=http:\/\/\S+ cluster=https:\/\/\S+\r$/m)
   const namespace = await cluster.namespace('terminal')
   await cluster.kubectl(['apply', '-f', '-'], { input: asList(objects(namespace).bare) })
-  await until('what is declared to be told', () => said.includes(`template/bare (${namespace})  `), { limitMs: 30_000 })
+  await until('what is declared to be told', () => said.includes(`template/bare (${namespace})  `))
   terminal.kill('SIGTERM')
   expect(await ended).toBe(0)
   expect(said).not.toContain('{"')

@@ -67,7 +67,7 @@ describe.skipIf(noOwnCluster !== null)(`deploy, applied${noOwnCluster ? ` (${noO
         const ours = items.filter(({ metadata }) => metadata.name.startsWith('bothy-'))
         return ours.every(({ metadata, status }) => status?.observedGeneration === metadata.generation) ? ours : null
       },
-      { limitMs: 30_000, everyMs: 200 },
+      { everyMs: 200 },
     )
     expect(checked.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])).toEqual([])
     expect(checked.map(({ metadata }) => metadata.name)).toEqual([

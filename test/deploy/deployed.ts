@@ -71,7 +71,7 @@ export async function untilInForce(cluster: TestCluster): Promise<void> {
       const { items } = JSON.parse(stdout) as { items: readonly { rules: readonly { apiGroups: readonly string[] }[] }[] }
       return items.every(({ rules }) => rules.some(({ apiGroups }) => apiGroups.includes('bothy.dev')))
     },
-    { limitMs: 30_000, everyMs: 100 },
+    { everyMs: 100 },
   )
 }
 
@@ -83,7 +83,7 @@ export async function untilRefused(cluster: TestCluster, args: readonly string[]
       const { code, stderr } = await cluster.kubectl(args, { input: JSON.stringify(input) })
       return code !== 0 && words.test(stderr)
     },
-    { limitMs: 30_000, everyMs: 100 },
+    { everyMs: 100 },
   )
 }
 

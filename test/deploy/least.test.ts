@@ -116,10 +116,8 @@ describe.skipIf(noOwnCluster !== null)('with the rights of its role', async () =
         workspace('dev', namespace, { owner: 'ada', template: { name: 'cloudy', namespace: 'bothy-templates' } }),
       )
       const told = () => must(cluster, ['get', '-A', 'templates,workspaces', '-o', 'jsonpath={.items[*].status.conditions[*].message}'])
-      await until(
-        'it to say what it may not read',
-        async () => /cloud.*(may not|cannot|forbidden)|(may not|cannot|forbidden).*cloud/.test(await told()),
-        { limitMs: 30_000 },
+      await until('it to say what it may not read', async () =>
+        /cloud.*(may not|cannot|forbidden)|(may not|cannot|forbidden).*cloud/.test(await told()),
       )
       await must(cluster, ['apply', '-k', join(DEPLOY, 'components/template-secrets')])
       await must(cluster, ['-n', 'bothy-templates', 'annotate', 'template', 'cloudy', 'bothy.dev/reconcile=now'])
@@ -138,7 +136,7 @@ describe.skipIf(noOwnCluster !== null)('with the rights of its role', async () =
     const without = { ...role, rules: role.rules.filter(({ resources }) => !resources.includes('templates/status')) }
     await must(cluster, ['replace', '-f', '-'], without)
     await must(cluster, ['apply', '-f', '-'], asList(objects(namespace).bare))
-    await until('the log to say it', () => /templates\/status/.test(plane.log()), { limitMs: 30_000 })
+    await until('the log to say it', () => /templates\/status/.test(plane.log()))
     await must(cluster, ['apply', '-f', '-'], { ...role, metadata: { name: 'bothy-controller' } })
     await must(cluster, ['-n', namespace, 'wait', '--for=condition=Ready', 'template/bare', '--timeout=60s'])
   })

@@ -27,7 +27,7 @@ const workspaceWhen = (home: Home, isIt: (seen: Workspace) => boolean) =>
       if (isIt(seen)) return seen
       throw new Error(JSON.stringify(seen.status))
     },
-    { limitMs: 30_000, everyMs: 100 },
+    { everyMs: 100 },
   )
 
 const is = ({ status }: Workspace, type: string) => status.conditions.find((one) => one.type === type)?.status === 'True'

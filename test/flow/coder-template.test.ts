@@ -52,7 +52,7 @@ test('a template written for Coder runs with its coder_* blocks as they are', as
   // A parameter changes while the workspace runs: the same agent has the new value after one build.
   const file = join(home.folder, 'workspace.yaml')
   writeFileSync(file, `${readFileSync(file, 'utf8').trimEnd()}\n    jobs: '3'\n`)
-  await until('the new number of jobs', async () => (await inside(home, 'echo $MAKEFLAGS')) === '-j3', { limitMs: 30_000, everyMs: 200 })
+  await until('the new number of jobs', async () => (await inside(home, 'echo $MAKEFLAGS')) === '-j3', { everyMs: 200 })
   const changed = await home.json<WorkspaceJson>('get', 'workspace', 'dev')
   expect(changed.status.build).toMatchObject({ number: 2, phase: 'Succeeded' })
 
@@ -76,7 +76,7 @@ test('a value that its rules refuse is refused with the words of the template', 
       const { stdout } = await home.run(['get', 'workspace', 'dev', '-o', 'json'])
       return /begins with a capital letter/.exec(stdout)
     },
-    { limitMs: 30_000, everyMs: 200 },
+    { everyMs: 200 },
   )
   expect(said).not.toBeNull()
 })

@@ -79,9 +79,7 @@ test('killed at rest: agent, supervisor, provisioner, Postgres, control plane', 
   await until('one new build for the lost machine', async () => (await usable(home)) === first + 1, { limitMs: 60_000 })
 
   killQuietly(up.pid)
-  await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, {
-    limitMs: 30_000,
-  })
+  await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0)
   up = await home.up()
   expect(await usable(home)).toBe(first + 1)
   expect(matching(home, AGENT)).toHaveLength(1)
@@ -125,9 +123,7 @@ for (const [name, pattern] of [
       met = await meetsTerraform(home, greeting, () => (pattern ? killed(home, pattern) : process.kill(up.pid, 'SIGKILL')))
     }
     if (!pattern) {
-      await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0, {
-        limitMs: 30_000,
-      })
+      await until('nothing of its own to outlive it', () => matching(home, PROVISIONER).length + matching(home, POSTGRES).length === 0)
       up = await home.up()
     }
     await usable(home, greeting)

@@ -165,7 +165,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
 
   test('a right that is taken away ends what goes on, and lets nobody in', { timeout: 120_000 }, async () => {
     const goes = ada.begin(['exec', 'dev', '--', 'sh', '-c', 'echo begun; sleep 600'])
-    await until('it to begin', () => goes.output().includes('begun'), { limitMs: 20_000 })
+    await until('it to begin', () => goes.output().includes('begun'))
     await home.must('delete', 'rolebinding', 'ada-bothy-edit', '-n', 'team')
     expect(await goes.done).not.toBe(0)
     expect(goes.output()).toContain('cannot connect resource')

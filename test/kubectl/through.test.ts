@@ -81,7 +81,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(await ada.kubectl(['bothy', 'ssh', 'dev', '--', 'echo', 'by ssh'])).toMatchObject({ code: 0, stdout: 'by ssh\n' })
     expect((await ada.bothy(['why', 'ws/dev'])).stdout).toMatch(/^workspace\/dev in team: /)
     const following = ada.begin(['logs', 'dev', '-f'])
-    await until('the log to come', () => following.output().includes('bothy_process'), { limitMs: 30_000 })
+    await until('the log to come', () => following.output().includes('bothy_process'))
     following.end()
     await following.done
 
@@ -96,7 +96,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
 
   test('shows its page to a browser here, which signs in and has a terminal', { timeout: 120_000 }, async () => {
     const opened = ada.begin(['open', 'dev'])
-    const printed = await until('its address', () => /^http:\/\/127\.0\.0\.1:\d+\/\S*$/m.exec(opened.output())?.[0], { limitMs: 30_000 })
+    const printed = await until('its address', () => /^http:\/\/127\.0\.0\.1:\d+\/\S*$/m.exec(opened.output())?.[0])
     const { origin, hash } = new URL(printed)
     expect(hash).toMatch(/^#ticket=[^&]+&namespace=team&workspace=team%2Fdev$/)
     const page = await fetch(printed)
@@ -137,7 +137,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
 
     // An address that only pods reach is of no use on paper either.
     const onPaper = ada.begin(['open', 'dev', '--print'])
-    const copied = await until('its address', () => /^http:\/\/\S*#ticket=\S*$/m.exec(onPaper.output())?.[0], { limitMs: 30_000 })
+    const copied = await until('its address', () => /^http:\/\/\S*#ticket=\S*$/m.exec(onPaper.output())?.[0])
     expect((await fetch(copied)).status).toBe(200)
     onPaper.end()
     expect(await onPaper.done).toBe(0)
@@ -164,9 +164,9 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     const listen =
       'const s = require("net").createServer((c) => (console.log("asked"), c.end("hello"))); s.listen(0, "127.0.0.1", () => console.log(s.address().port))'
     const serving = ada.begin(['exec', 'dev', '--', process.execPath, '-e', listen])
-    const there = await until('it to listen', () => /^(\d+)$/m.exec(serving.output())?.[1], { limitMs: 30_000 })
+    const there = await until('it to listen', () => /^(\d+)$/m.exec(serving.output())?.[1])
     const forward = ada.begin(['port-forward', 'dev', `:${there}`])
-    const here = Number(await until('it to lead there', () => /127\.0\.0\.1:(\d+) leads/.exec(forward.output())?.[1], { limitMs: 30_000 }))
+    const here = Number(await until('it to lead there', () => /127\.0\.0\.1:(\d+) leads/.exec(forward.output())?.[1]))
     expect(await Promise.all(Array.from({ length: 6 }, () => heard(here)))).toEqual(Array.from({ length: 6 }, () => 'hello'))
     const asked = () => serving.output().match(/asked/g)?.length
     await until('it to say so', () => asked() === 6)
