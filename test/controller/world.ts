@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import { killQuietly, processesMentioning, root } from '../support/bothy.ts'
+import { endAllOf, root } from '../support/bothy.ts'
 import type { OwnCluster } from '../support/cluster.ts'
 import { COMPILED } from '../support/compiled.ts'
 // Its hook is registered before ours, and so runs after it: who uses a database ends before it is dropped.
@@ -44,11 +44,7 @@ export function openWorld(cluster: OwnCluster, databaseUrl: string, env: Readonl
 
   opened.push(async () => {
     for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
-    await until('nothing of it to run', () => {
-      const left = processesMentioning(base)
-      for (const { pid } of left) killQuietly(pid)
-      return left.length === 0
-    })
+    await endAllOf(base)
     rmSync(base, { recursive: true, force: true })
   })
 

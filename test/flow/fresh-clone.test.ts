@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
-import { killQuietly, processesMentioning, root } from '../support/bothy.ts'
+import { endAllOf, processesMentioning, root } from '../support/bothy.ts'
 import { until } from '../support/until.ts'
 
 const run = promisify(execFile)
@@ -13,8 +13,7 @@ const run = promisify(execFile)
 test('npm start in a fresh clone with a fresh home gives a workspace that can be entered', { timeout: 240_000 }, async () => {
   const base = mkdtempSync(join(tmpdir(), 'bothy-clone-'))
   onTestFinished(async () => {
-    for (const { pid } of processesMentioning(base)) killQuietly(pid)
-    await until('everything of the clone to end', () => processesMentioning(base).length === 0)
+    await endAllOf(base)
     rmSync(base, { recursive: true, force: true })
   })
   const clone = join(base, 'bothy')

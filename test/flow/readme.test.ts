@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
-import { killQuietly, processesMentioning, root } from '../support/bothy.ts'
+import { endAllOf, processesMentioning, root } from '../support/bothy.ts'
 import { until } from '../support/until.ts'
 
 const run = promisify(execFile)
@@ -17,8 +17,7 @@ test("the first example's README does what it says, command by command, as it is
   const home = mkdtempSync(join(tmpdir(), 'bothy-readme-'))
   mkdirSync(join(home, 'h'))
   onTestFinished(async () => {
-    for (const { pid } of processesMentioning(home)) killQuietly(pid)
-    await until('everything of this home to end', () => processesMentioning(home).length === 0)
+    await endAllOf(home)
     rmSync(home, { recursive: true, force: true })
   })
   const path = (process.env['PATH'] ?? '')

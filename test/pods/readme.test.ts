@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { killQuietly, processesMentioning, root } from '../support/bothy.ts'
+import { endAllOf, root } from '../support/bothy.ts'
 import { rootfs } from '../support/docker.ts'
 import { noNode, theNode, type TestNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
@@ -29,8 +29,7 @@ describe.skipIf(noNode !== null)("the fifth example's README", () => {
     const home = mkdtempSync(join(tmpdir(), 'bothy-readme-'))
     mkdirSync(join(home, 'h'))
     onTestFinished(async () => {
-      for (const { pid } of processesMentioning(home)) killQuietly(pid)
-      await until('everything of this home to end', () => processesMentioning(home).length === 0)
+      await endAllOf(home)
       rmSync(home, { recursive: true, force: true })
     })
     // As the README says to set it, with what is this test's own.
@@ -63,7 +62,7 @@ describe.skipIf(noNode !== null)("the fifth example's README", () => {
     let output = ''
     running.stdout.on('data', (data: Buffer) => (output += data.toString()))
     running.stderr.on('data', (data: Buffer) => (output += data.toString()))
-    await until('bothy to be up', () => output.includes('bothy is up'), { limitMs: 60_000 }).catch((error: unknown) => {
+    await until('bothy to be up', () => output.includes('bothy is up'), { limitMs: 180_000 }).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${output}`)
     })
 

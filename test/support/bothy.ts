@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -62,12 +62,7 @@ export function temporaryHome(more: Readonly<Record<string, string>> = {}): Home
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
       await done
     }
-    for (let round = 0; round < 100; round += 1) {
-      const left = processes()
-      if (left.length === 0) break
-      for (const { pid } of left) killQuietly(pid)
-      await new Promise((next) => setTimeout(next, 50))
-    }
+    await endAllOf(base)
     await Promise.all(running)
     rmSync(base, { recursive: true, force: true })
   })
@@ -95,7 +90,7 @@ export function temporaryHome(more: Readonly<Record<string, string>> = {}): Home
       child.stderr.on('data', (data: Buffer) => (output += data.toString()))
       const done = new Promise<number>((settle) => child.on('exit', (code, signal) => settle(signal ? 128 : (code ?? 1))))
       ups.push({ child, done })
-      await until('bothy up to answer or to end', () => output.includes('bothy is up') || child.exitCode !== null, { limitMs: 90_000 })
+      await until('bothy up to answer or to end', () => output.includes('bothy is up') || child.exitCode !== null, { limitMs: 180_000 })
       return {
         pid: child.pid ?? 0,
         output: () => output,
@@ -128,6 +123,33 @@ export function processesMentioning(text: string): { readonly pid: number; reado
       const environment = readQuietly(`/proc/${name}/environ`)
       return command && (command.includes(text) || environment.includes(text)) ? [{ pid: Number(name), command: command.trim() }] : []
     })
+}
+
+/** What a Postgres has at work carries no folder. It works in one, and writes there on after its server was killed. */
+const workingBelow = (folder: string): readonly number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && workingFolder(name).startsWith(`${folder}/`))
+    .map(Number)
+
+/** So that nobody writes there any more: it can be removed. */
+export async function endAllOf(folder: string): Promise<void> {
+  await until(
+    'everything of this folder to end',
+    () => {
+      const left = [...processesMentioning(folder).map(({ pid }) => pid), ...workingBelow(folder)]
+      for (const pid of left) killQuietly(pid)
+      return left.length === 0
+    },
+    { everyMs: 50 },
+  )
+}
+
+function workingFolder(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch {
+    return ''
+  }
 }
 
 function readQuietly(file: string): string {
