@@ -101,5 +101,5 @@ export async function installCrds(options: KubectlOptions): Promise<void> {
   )
   const named = files.flatMap((name) => ['-f', join(CRDS, name)])
   await kubectlOk(['apply', '--server-side', '--force-conflicts', ...named], options)
-  await kubectlOk(['wait', '--for=condition=Established', '--timeout=30s', ...named], options)
+  await kubectlOk(['wait', '--for=condition=Established', '--timeout=120s', ...named], options)
 }

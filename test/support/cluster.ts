@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, inject } from 'vitest'
@@ -7,6 +7,7 @@ import type { GivenCluster } from '../cluster/given/kubeconfig.ts'
 import { askForCluster } from '../cluster/host.ts'
 import { clusterPrograms, type ClusterPrograms } from '../cluster/programs.ts'
 import { installCrds, kubectl, kubectlOk, startServer, type Said, type Server, type ServerOptions } from '../cluster/server.ts'
+import { freePort } from './ports.ts'
 
 /** A real Kubernetes API server for tests: one of the run, with a namespace for each test, or one of one's own. */
 
@@ -118,6 +119,8 @@ export async function ownCluster({
   ...more
 }: { readonly crds?: boolean } & Pick<ServerOptions, 'more' | 'manager'> = {}): Promise<OwnCluster> {
   const base = mkdtempSync(join(tmpdir(), 'bothy-own-cluster-'))
+  // Killed, it comes back where it was: at no port that somebody else is given meanwhile. One with a node has an address of its own.
+  if (!more.more?.includes('-node')) writeFileSync(join(base, 'port'), String(await freePort()))
   const start = () => startServer({ programs: thePrograms(), folder: base, keep: true, ...more })
   let server: Server = await start()
   const { kubeconfig, url } = server
@@ -153,7 +156,7 @@ function clusterAt({ kubeconfig, url, home }: { readonly kubeconfig: string; rea
       const name = `${prefix}-${randomSuffix(8)}`
       await kubectlOk(['create', 'namespace', name], options)
       if (noControllers !== null) await kubectlOk(['create', 'serviceaccount', 'default'], { ...options, namespace: name })
-      await kubectlOk(['wait', '--for=create', 'serviceaccount/default', '--timeout=20s'], { ...options, namespace: name })
+      await kubectlOk(['wait', '--for=create', 'serviceaccount/default', '--timeout=120s'], { ...options, namespace: name })
       return name
     },
   }
