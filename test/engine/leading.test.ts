@@ -66,7 +66,8 @@ test('of several replicas one leads, and the next begins as soon as it ends', as
   expect(first.ended()).toBe(1)
   const rest = three.filter((each) => each !== first)
   const second = await one(name, ...rest)
-  expect(second.terms.at(-1)?.epoch).toBe((first.terms[0]?.epoch ?? 0) + 1)
+  // One that was answered too late has taken an epoch that it does not use.
+  expect(second.terms.at(-1)?.epoch).toBeGreaterThan(first.terms.at(-1)?.epoch ?? Infinity)
 })
 
 test('one that vanishes is followed by the next, and can do nothing any more', async () => {
