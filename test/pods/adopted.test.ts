@@ -29,11 +29,13 @@ describe.skipIf(noNode !== null)('a pod', () => {
 
   test('of a provisioner that was killed is found again, and goes on', { timeout: 400_000 }, async () => {
     const home = await podsHome(node)
+    // The build is not done before it may run somewhere.
+    expect(await node.kubectl(['cordon', '-l', 'kubernetes.io/hostname'])).toMatchObject({ code: 0 })
     await home.up()
     await until('the pod to be made', async () => (await home.objects('pods')).length > 0, { limitMs: 150_000 })
     const made = await only(home)
-    // The build is not done: the pod has yet to fetch the agent.
     for (const { pid, command } of home.processes()) if (command.includes('main.ts provisioner')) killQuietly(pid)
+    expect(await node.kubectl(['uncordon', '-l', 'kubernetes.io/hostname'])).toMatchObject({ code: 0 })
     await home.running(2)
     expect((await only(home))?.metadata.uid).toBe(made?.metadata.uid)
     expect(await home.inside('echo here')).toBe('here')
@@ -56,7 +58,7 @@ describe.skipIf(noNode !== null)('a pod', () => {
     const change = ['label', 'pod', made?.metadata.name ?? '', 'team=red', '--overwrite']
     expect(await node.kubectl(change, { namespace: home.namespace })).toMatchObject({ code: 0 })
     const drifted = async () => (await home.workspace()).status.conditions?.find(({ type }) => type === 'Drifted') ?? null
-    expect(await until('the drift to be seen', drifted, { limitMs: 60_000, everyMs: 200 })).toMatchObject({
+    expect(await until('the drift to be seen', drifted, { limitMs: 150_000, everyMs: 200 })).toMatchObject({
       status: 'True',
       message: "Changed behind Terraform's back: bothy_pod.main[0].",
     })
