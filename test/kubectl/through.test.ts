@@ -46,8 +46,15 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
   const { machine, workspace } = objects('team')
 
   const addressKnown = () => home.apply(published(SYSTEM, { url: URL_INSIDE, 'ca.crt': known.ca }))
-  const ready = (namespace: string, name: string) =>
-    home.must('-n', namespace, 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s')
+  /** Also as one of the service: that is written after the pod itself says so. */
+  const ready = async (namespace: string, name: string) => {
+    await home.must('-n', namespace, 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=180s')
+    const slices = ['-n', namespace, 'get', 'endpointslices', '-l', 'kubernetes.io/service-name=bothy', '-o', 'json']
+    await until(`the service to lead to ${name}`, async () => {
+      const { items } = JSON.parse(await home.must(...slices)) as { items: readonly Slice[] }
+      return items.some(({ endpoints }) => endpoints?.some(({ targetRef, conditions }) => targetRef?.name === name && conditions.ready))
+    })
+  }
   const somebody = async (name: string) => {
     const person = await home.person(name, 'team')
     await home.apply(...rightsOf(name, 'team', 'view', 'bothy-view', 'bothy-edit'))
@@ -72,7 +79,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     await addressKnown()
     await ready(SYSTEM, 'first')
     await home.apply(workspace('dev', 'machine', { owner: 'system:serviceaccount:team:ada' }))
-    await home.must('wait', '--for=condition=Running', 'ws/dev', '-n', 'team', '--timeout=90s')
+    await home.must('wait', '--for=condition=Running', 'ws/dev', '-n', 'team', '--timeout=180s')
   }, 600_000)
 
   test('is entered by every way, as if it had one', { timeout: 240_000 }, async () => {
@@ -94,7 +101,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(summed.stdout).toBe(`${sha256(Buffer.from('a line\n'.repeat(200_000)))}  -\n`)
   })
 
-  test('shows its page to a browser here, which signs in and has a terminal', { timeout: 120_000 }, async () => {
+  test('shows its page to a browser here, which signs in and has a terminal', async () => {
     const opened = ada.begin(['open', 'dev'])
     const printed = await until('its address', () => /^http:\/\/127\.0\.0\.1:\d+\/\S*$/m.exec(opened.output())?.[0])
     const { origin, hash } = new URL(printed)
@@ -143,11 +150,11 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(await onPaper.done).toBe(0)
   })
 
-  test('says of an app which command leads a browser here to it', { timeout: 120_000 }, async () => {
+  test('says of an app which command leads a browser here to it', async () => {
     await home.apply(withApps, workspace('shows', 'with-apps', { owner: 'system:serviceaccount:team:ada' }))
-    await home.must('wait', '--for=condition=Running', 'ws/shows', '-n', 'team', '--timeout=90s')
+    await home.must('wait', '--for=condition=Running', 'ws/shows', '-n', 'team', '--timeout=180s')
     const opened = openedBy(ada, 'shows')
-    await until('its apps', async () => (await opened('web')).stderr.includes('port-forward'), { limitMs: 60_000 })
+    await until('its apps', async () => (await opened('web')).stderr.includes('port-forward'))
     for (const [args, said] of [
       [['web'], 'port-forward shows 9000 -n team, and open http://localhost:9000/start\n'],
       [['low'], 'port-forward shows 8443:443 -n team, and open https://localhost:8443/\n'],
@@ -174,7 +181,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     await home.apply(passingOn(SYSTEM, 'second', front))
     await ready(SYSTEM, 'second')
     await home.must('-n', SYSTEM, 'delete', 'pod', 'first', '--grace-period=0', '--force')
-    await until('it to lead there again', async () => (await heard(here)) === 'hello', { limitMs: 60_000, everyMs: 200 })
+    await until('it to lead there again', async () => (await heard(here)) === 'hello', { everyMs: 200 })
     forward.end()
     expect(await forward.done).toBe(0)
     // The command's connection went with the pod, and was made again.
@@ -183,7 +190,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     await serving.done
   })
 
-  test('is entered without TLS too, where it is published so, as a trial is', { timeout: 120_000 }, async () => {
+  test('is entered without TLS too, where it is published so, as a trial is', async () => {
     const world = openWorld(node, home.databaseUrl, {
       ...shared,
       BOTHY_HOST: node.host,
@@ -204,7 +211,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect((await admin.bothy(['version'], trial)).stdout).toContain('http://bothy.trial.svc:7080, of context here, through its API server')
   })
 
-  test('which takes a connection and says nothing is not waited for without end', { timeout: 120_000 }, async () => {
+  test('which takes a connection and says nothing is not waited for without end', async () => {
     await home.apply(namespaceOf('silent'), service('silent'), published('silent', { url: 'http://bothy.silent.svc:7080' }))
     await home.apply(serving('silent', 'mute', '/bin/sleep', '1000'))
     await ready('silent', 'mute')
@@ -213,7 +220,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect([silent.code, silent.stderr]).toEqual([5, expect.stringContaining('no answer within 10 s')])
   })
 
-  test('whose pod has just gone is away, and not a thing that is not there', { timeout: 120_000 }, async () => {
+  test('whose pod has just gone is away, and not a thing that is not there', async () => {
     await home.apply(namespaceOf('late'), stillListed('late', 'gone'), published('late', { url: URL_INSIDE }))
     const admin = await home.admin('team')
     const late = { env: { BOTHY_SYSTEM_NAMESPACE: 'late', BOTHY_SERVICE_ACCOUNT: 'ada' } }
@@ -230,7 +237,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     }
   })
 
-  test('is believed only by the certificate that its address stands for', { timeout: 120_000 }, async () => {
+  test('is believed only by the certificate that its address stands for', async () => {
     await home.apply(published(SYSTEM, { url: URL_INSIDE, 'ca.crt': authority('Somebody else').ca }))
     const strange = await ada.bothy(['why', 'ws/dev'])
     expect([strange.code, strange.stderr]).toEqual([
@@ -243,7 +250,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     await addressKnown()
   })
 
-  test('is found by its service where it publishes nothing', { timeout: 120_000 }, async () => {
+  test('is found by its service where it publishes nothing', async () => {
     await home.must('-n', SYSTEM, 'delete', 'configmap', 'bothy')
     writeFileSync(join(folder, 'ca.crt'), known.ca)
     const trusting = { env: { NODE_EXTRA_CA_CERTS: join(folder, 'ca.crt') } }
@@ -251,7 +258,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     await addressKnown()
   })
 
-  test('who may not forward ports is told which right is missing, and what else there is', { timeout: 120_000 }, async () => {
+  test('who may not forward ports is told which right is missing, and what else there is', async () => {
     const eve = await somebody('eve')
     const blind = await eve.bothy(['why', 'ws/dev'])
     expect([blind.code, blind.stderr]).toEqual([
@@ -286,7 +293,7 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
 
   test('says that no pod is ready, or that there is none, or where it would look', { timeout: 240_000 }, async () => {
     await home.must('-n', SYSTEM, 'exec', 'second', '--', '/bin/touch', '/tmp/unready')
-    await home.must('-n', SYSTEM, 'wait', '--for=condition=Ready=false', 'pod/second', '--timeout=60s')
+    await home.must('-n', SYSTEM, 'wait', '--for=condition=Ready=false', 'pod/second', '--timeout=180s')
     const unready = await until('nothing to be ready', async () => {
       const { code, stderr } = await ada.bothy(['why', 'ws/dev'])
       return code === 5 ? stderr : null
@@ -316,6 +323,12 @@ describe.skipIf(noNode !== null)('a control plane without an address outside of 
     expect(await admin.bothy(['exec', 'dev', '--', 'echo', 'moved'], elsewhere)).toMatchObject({ code: 0, stdout: 'moved\n' })
   })
 })
+
+interface Slice {
+  readonly endpoints:
+    | readonly { readonly targetRef?: { readonly name: string }; readonly conditions: { readonly ready?: boolean } }[]
+    | null
+}
 
 const openedBy =
   (person: Person, name: string) =>
