@@ -204,8 +204,10 @@ function textOf(stream: ClientHttp2Stream): Promise<string> {
   return new Promise((resolve, reject) => {
     stream.on('data', (part: Buffer) => {
       bytes += part.length
-      if (bytes > JSON_BYTES_MAX) abandon(stream)
-      else parts.push(part)
+      if (bytes <= JSON_BYTES_MAX) return void parts.push(part)
+      // Before it is abandoned, which looks like an end.
+      reject(new Refused('Conflict', `The agent of the workspace answered more than ${JSON_BYTES_MAX / 1024 / 1024} MiB.`))
+      abandon(stream)
     })
     stream.once('end', () => resolve(Buffer.concat(parts).toString()))
     stream.once('close', () => reject(new Transient(AGENT_LOST)))
