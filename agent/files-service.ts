@@ -159,29 +159,34 @@ async function writeFile(stream: ServerHttp2Stream, asked: FilesAsked, isComplet
 /** A line of JSON for each change of what is directly in a folder; a hint, as the system gives them. */
 async function watchFolder(stream: ServerHttp2Stream, asked: FilesAsked): Promise<void> {
   await at(asked, true, async ({ path }) => {
-    const folder = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-    // Whoever asked may have gone while it was found, and nobody says so again.
-    if (stream.destroyed || stream.closed) return folder.close()
-    const over = new Promise<void>((resolve) => stream.once('close', resolve))
-    const waiting = new Set<string>()
-    const watcher = watch(`/proc/self/fd/${folder.fd}`, (_event, name) => {
-      if (waiting.size < EVENTS_PER_SECOND_MAX) waiting.add(name ?? '')
-      if (waiting.size === 1) setImmediate(flush)
-    })
-    const flush = () => {
-      if (stream.destroyed || stream.writableNeedDrain) return
-      for (const name of waiting) stream.write(`${JSON.stringify({ name })}\n`)
-      waiting.clear()
-    }
-    watcher.on('error', () => stream.close(2))
-    stream.on('drain', flush)
-    stream.resume()
-    stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' })
+    // A pipe that nobody writes into is opened at once, too: waiting for it would hold up whoever asks for files.
+    const folder = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
-      await over
+      // Whoever asked may have gone while it was found, and nobody says so again.
+      if (!stream.destroyed && !stream.closed) await tellChanges(stream, `/proc/self/fd/${folder.fd}`)
     } finally {
-      watcher.close()
       await folder.close()
     }
   })
+}
+
+/** Until nobody wants to know. Throws where the system watches no more. */
+async function tellChanges(stream: ServerHttp2Stream, path: string): Promise<void> {
+  const over = new Promise<void>((resolve) => stream.once('close', resolve))
+  const waiting = new Set<string>()
+  const watcher = watch(path, (_event, name) => {
+    if (waiting.size < EVENTS_PER_SECOND_MAX) waiting.add(name ?? '')
+    if (waiting.size === 1) setImmediate(flush)
+  })
+  const flush = () => {
+    if (stream.destroyed || stream.writableNeedDrain) return
+    for (const name of waiting) stream.write(`${JSON.stringify({ name })}\n`)
+    waiting.clear()
+  }
+  watcher.on('error', () => stream.close(2))
+  stream.on('drain', flush)
+  stream.resume()
+  stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' })
+  await over
+  watcher.close()
 }

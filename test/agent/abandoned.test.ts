@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { IncomingMessage } from 'node:http'
-import { performServerHandshake } from 'node:http2'
+import { performServerHandshake, type IncomingHttpHeaders } from 'node:http2'
 import { connect, createServer, Socket, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { HEADER_FILES, SERVICES } from '../../agent/protocol.ts'
 import { systemClock } from '../../controller/kernel/clock.ts'
@@ -10,8 +12,8 @@ import { abandon, createLink } from '../../controller/connect/link.ts'
 import { withDatabase } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { enter, said, sshClient } from '../ssh/person.ts'
-import { startControlPlane } from './control-plane.ts'
-import { makeAgent, reached, startAgent } from './world.ts'
+import { startControlPlane, type ControlPlane } from './control-plane.ts'
+import { makeAgent, reached, startAgent, type Made } from './world.ts'
 
 /** People who go before they have come in: nothing of them stays, and nobody is refused because of them. */
 
@@ -37,6 +39,11 @@ test('a stream that is abandoned with bytes that nobody read is over', async () 
   await until('it to be over', () => link.streams === 0)
 })
 
+const filesOf = (plane: ControlPlane, { id }: Made, op: 'watch' | 'stat', path: string) => {
+  const asked = { op, path, root: '', to: '', offset: 0, length: null, mode: null, mtimeMs: null, recursive: false }
+  return plane.connections.openStream(id, SERVICES.files, { [HEADER_FILES]: encodeURIComponent(JSON.stringify(asked)) })
+}
+
 test('a folder of which nobody wants to know any more when it was found is not watched', async () => {
   const { db } = await withDatabase()
   const plane = await startControlPlane(db)
@@ -45,10 +52,7 @@ test('a folder of which nobody wants to know any more when it was found is not w
   const agent = startAgent(made, plane.url)
   await reached(db, made, 'Ready')
   const handles = () => readdirSync(`/proc/${agent.pid}/fd`).length
-  const watch = async (op: 'watch' | 'stat') => {
-    const asked = { op, path: '', root: '', to: '', offset: 0, length: null, mode: null, mtimeMs: null, recursive: false }
-    return plane.connections.openStream(made.id, SERVICES.files, { [HEADER_FILES]: encodeURIComponent(JSON.stringify(asked)) })
-  }
+  const watch = (op: 'watch' | 'stat') => filesOf(plane, made, op, '')
   const before = handles()
   for (let times = 0; times < 200; times += 1) {
     const stream = await watch('watch')
@@ -59,6 +63,20 @@ test('a folder of which nobody wants to know any more when it was found is not w
   }
   await once((await watch('stat')).end(), 'response')
   await until('every handle to be closed', () => handles() <= before + 2)
+})
+
+test('a pipe that nobody writes into is watched as anything else: nobody waits for it to be opened', async () => {
+  const { db } = await withDatabase()
+  const plane = await startControlPlane(db)
+  onTestFinished(() => plane.close())
+  const made = await makeAgent(db)
+  const agent = startAgent(made, plane.url)
+  await reached(db, made, 'Ready')
+  execFileSync('mkfifo', [join(agent.home, 'pipe')])
+  const stream = (await filesOf(plane, made, 'watch', 'pipe')).end()
+  const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+  expect(headers[':status']).toBe(200)
+  abandon(stream)
 })
 
 test('connections that were closed while their workspace was looked up are not counted', async () => {
