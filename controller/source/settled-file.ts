@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises'
+import { Transient } from '../kernel/errors.ts'
 
 /** How often a file may be written while it is read before we give up on it; whoever writes it wakes the watcher again. */
 const READINGS_MAX = 10
@@ -18,7 +19,7 @@ export async function readSettled(path: string): Promise<Buffer> {
   } finally {
     await file.close()
   }
-  throw new Error('is written all the time: it is read once it is left alone')
+  throw new Transient(`${path} is written all the time: it is read once it is left alone`)
 }
 
 interface Look {

@@ -40,7 +40,7 @@ export const linuxProcesses: Processes = {
     return fields ? Number(fields[1]) : null
   },
   workingIn: (folder) =>
-    readdirSync('/proc')
+    namesIn('/proc')
       .filter((name) => /^\d+$/.test(name) && workingFolder(name) === folder)
       .map(Number),
 }
@@ -134,6 +134,14 @@ function readOrNull(file: string): string | null {
     return readFileSync(file, 'utf8')
   } catch {
     return null
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
   }
 }
 
