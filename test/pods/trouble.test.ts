@@ -26,15 +26,16 @@ describe.skipIf(noNode !== null)('pods in trouble', () => {
     home.set('image', 'nothing.invalid/nothing:1')
     await home.up()
     await home.failed(/The pod does not run: (ErrImagePull|ImagePullBackOff).*nothing\.invalid/s)
-    expect(await log()).toMatch(/Failed: .*nothing\.invalid/)
-    expect((await home.run(['why', 'workspace/dev'])).stdout).toContain('ImagePullBackOff')
+    // The next try has begun perhaps, and has not said as much yet.
+    await until('its log to say so', async () => /Failed: .*nothing\.invalid/.test(await log()))
+    await until('why to say so', async () => (await home.run(['why', 'workspace/dev'])).stdout.includes('ImagePullBackOff'))
 
     home.set('image', MUSL)
     await home.failed(/The pod does not run: CrashLoopBackOff.*: container bothy-program: ended with 1: .*glibc 2\.28/s)
 
     home.edit((text) => text.replace('cpu_request    = "100m"', 'cpu_request    = "1000"'))
     await home.failed(/The pod does not run: FailedScheduling.*: 0\/1 nodes are available: 1 Insufficient cpu/)
-    expect(await log()).toContain('FailedScheduling: 0/1 nodes are available')
+    await until('its log to say so', async () => (await log()).includes('FailedScheduling: 0/1 nodes are available'))
 
     const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'few' }, spec: { hard: { pods: '0' } } }
     await node.kubectl(['create', '-f', '-'], { namespace: home.namespace, input: JSON.stringify(quota) })

@@ -61,7 +61,7 @@ describe.skipIf(noNode !== null)('a workspace in a pod', () => {
 
     rmSync(join(home.folder, 'workspace.yaml'))
     await until('everything of it to go', async () => (await home.objects('pods,secrets,persistentvolumeclaims')).length === 0, {
-      limitMs: 60_000,
+      limitMs: 150_000,
       everyMs: 200,
     })
   })
