@@ -24,7 +24,7 @@ describe.skipIf(noOwnCluster !== null)(`deploy, applied${noOwnCluster ? ` (${noO
   beforeAll(async () => {
     cluster = await deployedCluster()
     return () => cluster.kill()
-  }, 120_000)
+  })
 
   test('a second time changes nothing', async () => {
     const before = new Map((await stored(cluster)).map((object) => [idOf(object), object.metadata.resourceVersion]))

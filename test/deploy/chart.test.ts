@@ -245,7 +245,7 @@ describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${im
   beforeAll(async () => {
     cluster = await ownCluster({ crds: false })
     return () => cluster.kill()
-  }, 120_000)
+  })
 
   test('installed, upgraded and uninstalled, it leaves the kinds and with them what people declared', async () => {
     const place = [...PLACE, '--kubeconfig', cluster.kubeconfig]
@@ -295,5 +295,5 @@ describe.skipIf(impossible !== null)(`the chart, installed${impossible ? ` (${im
     expect(
       await must(cluster, ['get', 'clusterrole,validatingadmissionpolicy', '-l', 'app.kubernetes.io/part-of=bothy', '-o', 'name']),
     ).toBe('')
-  }, 60_000)
+  })
 })

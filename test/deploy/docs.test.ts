@@ -54,7 +54,7 @@ describe.skipIf(noOwnCluster !== null)(`what the page says${noOwnCluster ? ` (${
       { cwd: home, stdio: 'ignore' },
     )
     return () => cluster.kill()
-  }, 120_000)
+  })
 
   /** Without nodes nothing rolls out; everything else is run as it stands. */
   const runAll = async (blocks: readonly string[]) => {
@@ -129,7 +129,7 @@ describe.skipIf(noOwnCluster !== null)(`what the page says${noOwnCluster ? ` (${
     const [given] = blocksOf('Metrics', 'yaml').flatMap(objectsIn) as unknown as readonly { readonly volumes: readonly object[] }[]
     const containers = [{ name: 'main', image: 'prometheus', volumeMounts: [{ name: 'bothy', mountPath: '/etc/bothy' }] }]
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'prometheus' }, spec: { containers, ...given } }
-    await must(cluster, ['wait', '--for=create', 'serviceaccount/default', '--timeout=30s'])
+    await must(cluster, ['wait', '--for=create', 'serviceaccount/default', '--timeout=180s'])
     await must(cluster, ['create', '--dry-run=server', '--validate=strict', '-f', '-'], pod)
   })
 
@@ -168,5 +168,5 @@ describe.skipIf(noOwnCluster !== null)(`what the page says${noOwnCluster ? ` (${
     expect(
       await must(cluster, ['get', 'crd,clusterrole,validatingadmissionpolicy', '-l', 'app.kubernetes.io/part-of=bothy', '-o', 'name']),
     ).toBe('')
-  }, 90_000)
+  })
 })

@@ -21,7 +21,7 @@ describe.skipIf(noImage !== null)(`the image${noImage ? ` (${noImage})` : ''}`, 
     const { code, stdout } = await builder.build('0'.repeat(64))
     expect(code).not.toBe(0)
     expect(stdout).toContain('/tmp/terraform.zip: FAILED')
-  }, 120_000)
+  })
 
   test('it runs as nobody, its root read-only', async () => {
     expect(await run('--entrypoint', 'id', IMAGE, '-u')).toMatchObject({ code: 0, stdout: '65532\n' })
@@ -53,7 +53,7 @@ describe.skipIf(noImage !== null)(`the image${noImage ? ` (${noImage})` : ''}`, 
     const { code, stdout, stderr } = await run('--tmpfs', '/empty', IMAGE, 'up', '/empty', '--once', '--port', '0')
     expect(code, `${stdout}${stderr}`).toBe(0)
     expect(stdout).toContain('bothy is up at')
-  }, 120_000)
+  })
 
   test('a machine of a workspace takes the agent from it, as an init container does', async () => {
     const { code, stderr } = await run(

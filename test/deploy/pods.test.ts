@@ -68,7 +68,7 @@ describe.skipIf(noOwnCluster !== null)(`pods of workspaces${noOwnCluster ? ` (${
   beforeAll(async () => {
     const home = mkdtempSync(join(tmpdir(), 'bothy-pods-'))
     cluster = await deployedCluster()
-    await must(cluster, ['-n', NAMESPACE, 'wait', '--for=create', 'serviceaccount/default', '--timeout=30s'])
+    await must(cluster, ['-n', NAMESPACE, 'wait', '--for=create', 'serviceaccount/default', '--timeout=180s'])
     const kubeconfig = await kubeconfigOf(cluster, PROVISIONER, home)
     connection = await connectKubernetes({ kubeconfig, environment: {}, clock: systemClock, userAgent: 'test' })
     return async () => {
@@ -76,7 +76,7 @@ describe.skipIf(noOwnCluster !== null)(`pods of workspaces${noOwnCluster ? ` (${
       await cluster.kill()
       rmSync(home, { recursive: true, force: true })
     }
-  }, 120_000)
+  })
 
   test.each([null, 'bothy:0.1.0'])('are made, found, told of and removed; the agent comes from %s', async (programImage) => {
     const pods = openPods({ connection, clock: systemClock, say: () => {} })
@@ -98,7 +98,7 @@ describe.skipIf(noOwnCluster !== null)(`pods of workspaces${noOwnCluster ? ` (${
     expect(JSON.stringify(pod.items)).not.toContain('kube-api-access')
     for (const kind of ['Pod', 'Secret', 'PersistentVolumeClaim'] as const)
       for (const each of await pods.list(kind, NAMESPACE, { 'bothy.dev/workspace': NAMING.workspace.uid })) await pods.remove(each)
-    await must(cluster, ['-n', NAMESPACE, 'wait', '--for=delete', 'pods', '--all', '--timeout=30s'])
+    await must(cluster, ['-n', NAMESPACE, 'wait', '--for=delete', 'pods', '--all', '--timeout=180s'])
   })
 
   test('are adopted where the operator has named other logins of registries since, or none', async () => {
@@ -122,7 +122,7 @@ describe.skipIf(noOwnCluster !== null)(`pods of workspaces${noOwnCluster ? ` (${
     expect([await uidWith('another', 'registry'), await uidWith()]).toEqual([first, first])
     for (const kind of ['Pod', 'Secret', 'PersistentVolumeClaim'] as const)
       for (const each of await pods.list(kind, NAMESPACE, { 'bothy.dev/workspace': NAMING.workspace.uid })) await pods.remove(each)
-    await must(cluster, ['-n', NAMESPACE, 'wait', '--for=delete', 'pods', '--all', '--timeout=30s'])
+    await must(cluster, ['-n', NAMESPACE, 'wait', '--for=delete', 'pods', '--all', '--timeout=180s'])
   })
 
   test('are not made elsewhere, and not with more than the restricted standard', async () => {

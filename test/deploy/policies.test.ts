@@ -122,7 +122,7 @@ describe.skipIf(noOwnCluster !== null)(`policies${noOwnCluster ? ` (${noOwnClust
     await untilRefused(cluster, [...as('ada'), ...create], mine({}, { annotations: { 'bothy.dev/paused': 'true' } }), /bothy-marks/)
     await untilRefused(cluster, [...as(CONTROLLER), ...patch({ spec: { power: 'Stopped' } }), '--dry-run=server'], {}, /bothy-controller/)
     return () => cluster.kill()
-  }, 120_000)
+  })
 
   const check = async ({ who, does, by = ['create', '-f', '-'], refused }: Case) => {
     const given = Array.isArray(does) ? { args: does as string[], input: '' } : { args: by, input: JSON.stringify(does) }

@@ -218,7 +218,7 @@ describe.skipIf(noOwnCluster !== null)(`rights${noOwnCluster ? ` (${noOwnCluster
     // kubectl remembers which kinds there are, and may have asked before ours were.
     await until('our kinds to be known', async () => (await cluster.kubectl(['get', 'bothy', '-A'])).code === 0)
     return () => cluster.kill()
-  }, 120_000)
+  })
 
   test.each(ROWS)('$who', async ({ who, may, mayNot }) => {
     const wishes = [...may, ...mayNot]

@@ -101,7 +101,7 @@ test('config maps are made, shown, patched and edited', async () => {
 
 test('a namespace is made, holds what is in it, and takes it along', async () => {
   expect(await said('create namespace team-a')).toBe('namespace/team-a created')
-  expect(await said('get ns')).toMatch(/^NAME +STATUS +AGE\ndefault +Active +\d+s\nteam-a +Active +\d+s$/)
+  expect(await said('get ns')).toMatch(/^NAME +STATUS +AGE\ndefault +Active +[\dms]+\nteam-a +Active +\d+s$/)
   const held = '{apiVersion: v1, kind: ConfigMap, metadata: {name: held, namespace: team-a, finalizers: [bothy.dev/test]}}'
   expect(await said('apply -f -', held)).toBe('configmap/held created')
   const regarding = { kind: 'ConfigMap', namespace: 'team-a', name: 'held' }

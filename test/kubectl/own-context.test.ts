@@ -6,7 +6,7 @@ import { root, temporaryHome } from '../support/bothy.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 /** A kubeconfig may lead to a control plane that keeps objects itself: then everything is asked there. */
-test('the plugin works by the kubeconfig of a standalone, as another user of the machine would', { timeout: 120_000 }, async (context) => {
+test('the plugin works by the kubeconfig of a standalone, as another user of the machine would', async (context) => {
   if (spawnSync('kubectl', ['version', '--client']).status !== 0) {
     if (process.env['CI'] === '1') throw new Error('kubectl is missing: kubernetes.io/docs/tasks/tools')
     return context.skip('kubectl is missing')
@@ -23,7 +23,7 @@ test('the plugin works by the kubeconfig of a standalone, as another user of the
     const { status, stdout, stderr } = spawnSync('kubectl', ['bothy', ...args], { env, encoding: 'utf8' })
     return `${stdout}${stderr}${status === 0 ? '' : `exit ${status}\n`}`
   }
-  expect(plugin('wait', 'ws/dev', '--for', 'condition=Running', '--timeout', '60s', '-q')).toBe(
+  expect(plugin('wait', 'ws/dev', '--for', 'condition=Running', '--timeout', '180s', '-q')).toBe(
     'workspace/dev: condition Running is True\n',
   )
   expect(plugin('version')).toMatch(/^bothy .*\ncluster: https?:\/\/\S+, context bothy: .*\ncontrol plane: https?:\/\/\S+, context bothy: /)

@@ -29,7 +29,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     await home.apply(...rightsOf('ada', 'team', 'view', 'bothy-view', 'bothy-edit'))
     const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'bothy', namespace: 'bothy-system' } }
     await home.apply({ ...config, data: { url: home.plane.url } }, machine)
-    await home.must('wait', '--for=condition=Ready', 'tpl/machine', '-n', 'team', '--timeout=60s')
+    await home.must('wait', '--for=condition=Ready', 'tpl/machine', '-n', 'team', '--timeout=180s')
   }, 600_000)
 
   const apply = (text: string) => ada.bothy(['apply', '-f', '-'], { input: text })
@@ -38,7 +38,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     return `${stdout}${stderr}${code === 0 ? '' : `exit ${code}\n`}`
   }
 
-  test('declares, shows and explains by the API server of the context, in its namespace', { timeout: 120_000 }, async () => {
+  test('declares, shows and explains by the API server of the context, in its namespace', async () => {
     const { url } = home.cluster
     expect(await bothy('version')).toMatch(
       new RegExp(
@@ -67,7 +67,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     declare({ owner: ADA, power: 'Stopped' })
     expect(await bothy('diff', '-f', file)).toMatch(/^workspace\/dev in team .*\n[^]*\n-.*power: Auto\n\+.*power: Stopped\n[^]*exit 1\n$/)
     declare({ owner: ADA })
-    expect(await bothy('wait', 'ws/dev', '--for', 'condition=Running', '--timeout', '60s', '-q')).toBe(
+    expect(await bothy('wait', 'ws/dev', '--for', 'condition=Running', '--timeout', '180s', '-q')).toBe(
       'workspace/dev in team: condition Running is True\n',
     )
     expect(await bothy('get', 'ws')).toMatch(/^NAME +STATE +READY +TEMPLATE +OWNER.*\ndev +Running +True +machine /)
@@ -96,8 +96,8 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     expect(await bothy('get', 'ws', 'nobody')).toMatch(/^bothy: there is no workspace\/nobody in team\n[^]*exit 3\n$/)
   })
 
-  test('enters a workspace through the controller, with a token of an hour that only it takes', { timeout: 120_000 }, async () => {
-    await bothy('wait', 'ws/dev', '--for', 'condition=Running', '--timeout', '60s')
+  test('enters a workspace through the controller, with a token of an hour that only it takes', async () => {
+    await bothy('wait', 'ws/dev', '--for', 'condition=Running', '--timeout', '180s')
     expect(await bothy('exec', 'dev', '--', 'sh', '-c', 'echo in; exit 3')).toBe('in\nexit 3\n')
     expect((await ada.kubectl(['bothy', 'exec', 'dev', '--', 'echo', 'plugged'])).stdout).toBe('plugged\n')
     const before = ['bothy', '--context', 'here', '--namespace=team', 'exec', 'dev', '--', 'echo', 'before']
@@ -113,7 +113,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     expect([claims.aud, claims.exp - claims.iat]).toEqual([['bothy'], 3600])
   })
 
-  test('asks once: stop and start are followed to their answers', { timeout: 120_000 }, async () => {
+  test('asks once: stop and start are followed to their answers', async () => {
     expect(await bothy('stop', 'dev')).toMatch(/workspace\/dev in team is stopped\n$|is stopped/)
     expect(await bothy('start', 'dev')).toMatch(/is running/)
   })
@@ -132,7 +132,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     expect(await bothy('delete', 'ws/mine', '-q')).toBe('workspace/mine in team deleted\n')
   })
 
-  test('who may not is told what is missing, and who is no service account how to name one', { timeout: 120_000 }, async () => {
+  test('who may not is told what is missing, and who is no service account how to name one', async () => {
     const eve = await home.person('eve', 'team')
     await home.apply(...rightsOf('eve', 'team', 'bothy-view'))
     expect((await eve.bothy(['get', 'ws', '-o', 'name'])).stdout).toBe('workspace/dev\n')
@@ -163,7 +163,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     expect((await admin.bothy(['exec', 'dev', '--', 'echo', 'annotated'])).stdout).toBe('annotated\n')
   })
 
-  test('a right that is taken away ends what goes on, and lets nobody in', { timeout: 120_000 }, async () => {
+  test('a right that is taken away ends what goes on, and lets nobody in', async () => {
     const goes = ada.begin(['exec', 'dev', '--', 'sh', '-c', 'echo begun; sleep 600'])
     await until('it to begin', () => goes.output().includes('begun'))
     await home.must('delete', 'rolebinding', 'ada-bothy-edit', '-n', 'team')
@@ -197,7 +197,7 @@ describe.skipIf(noOwnCluster !== null)('bothy and kubectl bothy in a cluster', (
     expect([refused.status, refused.body.message]).toEqual([403, expect.stringContaining('cannot update resource "workspaces"')])
     await home.apply(workspace('theirs', 'machine', { owner: 'system:serviceaccount:team:use' }))
     expect((await ask(requests, stopOf('theirs'))).status).toBe(201)
-    await home.must('delete', 'ws/theirs', '-n', 'team', '--timeout=60s')
+    await home.must('delete', 'ws/theirs', '-n', 'team', '--timeout=180s')
   })
 
   test('the page sees what whoever opened it may, in the namespace it was opened for', async () => {

@@ -7,7 +7,7 @@ const plane = await withPlane()
 
 /** The golden files are what the real API server says; here nothing is written anew. */
 describe('kubectl and a control plane without a cluster', () => {
-  test.each(CHAPTERS)('$name', { timeout: 120_000 }, async (chapter) => {
+  test.each(CHAPTERS)('$name', async (chapter) => {
     await expect(await runChapter(plane.kubeconfig, chapter)).toMatchFileSnapshot(`golden/${chapter.name}.txt`)
   })
 })
