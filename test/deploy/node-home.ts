@@ -26,7 +26,7 @@ export interface NodeHome {
 /** What the page's template has as image: it knows nothing of the certificate's authority, and is nobody's root. */
 const WORKSPACE_IMAGE = 'registry.example.com/dev:1'
 const LAYER_BYTES_MAX = 1024 * 1024 * 1024
-const COMMAND_LIMIT_MS = 180_000
+const COMMAND_LIMIT_MS = 300_000
 
 export async function openNodeHome(): Promise<NodeHome> {
   const archive = await theImage()

@@ -23,7 +23,7 @@ describe.skipIf(missing !== null)(`installed on a node${missing ? ` (${missing})
   beforeAll(async () => {
     home = await openNodeHome()
   }, 900_000)
-  afterAll(() => home.close(), 60_000)
+  afterAll(() => home.close())
 
   const applied = async (yaml: string, ...more: readonly string[]) => {
     const { code, stderr } = await home.node.kubectl(['apply', '-f', '-', ...more], { input: yaml })
@@ -63,7 +63,7 @@ for pod in $(kubectl -n bothy-system get pods -o name); do kubectl -n bothy-syst
     })
   }
   const gone = async () => {
-    await home.sh('kubectl delete workspaces --all --all-namespaces --timeout=90s')
+    await home.sh('kubectl delete workspaces --all --all-namespaces --timeout=240s')
     expect(await home.sh('kubectl -n bothy-workspaces get pods,persistentvolumeclaims,secrets -o name')).toBe('')
   }
 
@@ -80,9 +80,10 @@ for pod in $(kubectl -n bothy-system get pods -o name); do kubectl -n bothy-syst
     expect(await exec(`sh -c 'id -u; hostname'`)).toBe(`1000\n${machine?.metadata.name}\n`)
   })
 
+  // Who gives the order to kill may be killed with it, and then has failed.
   test.each([
     ['told to end', 'kubectl -n bothy-system delete pod bothy-controller-0'],
-    ['killed', `kubectl -n bothy-system exec bothy-controller-0 -- sh -c 'kill -9 -1'`],
+    ['killed', `kubectl -n bothy-system exec bothy-controller-0 -- sh -c 'kill -9 -1' || true`],
   ])('its database is there when the pod of the trial was %s, and the workspace went on', { timeout: 400_000 }, async (_, end) => {
     const before = await home.sh('kubectl -n team-a get workspace dev -o jsonpath={.status.build}')
     const [machine] = await pods('bothy-workspaces')
@@ -113,8 +114,11 @@ for pod in $(kubectl -n bothy-system get pods -o name); do kubectl -n bothy-syst
   test('one replica leads, each lets people in, and who is told to end hands over', { timeout: 600_000 }, async () => {
     await declared()
     const replicas = await controllers()
-    const leading = await Promise.all(replicas.map(leads))
-    expect(leading.toSorted()).toEqual([false, true])
+    // On a machine that does much else one may give up for a moment what it did not renew in time.
+    const leading = await until('one of the two to lead', async () => {
+      const each = await Promise.all(replicas.map(leads))
+      return each.length === 2 && each.filter(Boolean).length === 1 ? each : null
+    })
     const [machine] = await pods('bothy-workspaces')
     // The agent is connected to one of them.
     for (const { metadata } of replicas) {
@@ -130,7 +134,7 @@ for pod in $(kubectl -n bothy-system get pods -o name); do kubectl -n bothy-syst
     await home.sh('kubectl -n bothy-system rollout status deployment/bothy-controller --timeout=180s')
   })
 
-  test('nothing is left of it', { timeout: 180_000 }, async () => {
+  test('nothing is left of it', { timeout: 600_000 }, async () => {
     await gone()
     for (const block of blocksOf('Uninstalling', 'sh')) await home.sh(block)
     expect(await home.sh('kubectl get namespaces,persistentvolumes,crds -o name | grep -i bothy || true')).toBe(
